@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * base/limits.h - every maximum in weir that something outside can run into.
+ *
+ * Two kinds. Compile-time bounds (macros) size buffers and tables. Configurable ones are rows of
+ * LIMIT_TABLE: option name, field, default, smallest and largest value that is accepted, what it
+ * bounds. The table drives `weir serve --help`, the parser and the documentation; `struct limits`
+ * is passed by const pointer to whoever enforces.
+ */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#include <stdint.h>
+
+#define LIMIT_KIB UINT64_C(1024)
+#define LIMIT_MIB (UINT64_C(1024) * 1024)
+#define LIMIT_GIB (UINT64_C(1024) * 1024 * 1024)
+
+/* X(option, field, default, min, max, help) */
+#define LIMIT_TABLE(X)                                                                             \
+	X("max-wire-bytes", wire_bytes_max, 16 * LIMIT_MIB, 1024, 256 * LIMIT_MIB,                 \
+	    "request body as it arrives, compressed or not")                                       \
+	X("max-body-bytes", body_bytes_max, 64 * LIMIT_MIB, 1024, 256 * LIMIT_MIB,                 \
+	    "request body after inflating")                                                        \
+	X("max-inflight-bytes", inflight_bytes_max, 256 * LIMIT_MIB, 1024, 64 * LIMIT_GIB,         \
+	    "bodies being received or waiting for the log, all connections together")              \
+	X("max-spans", items_max, 100000, 1, 10000000, "spans, log records or points per request") \
+	X("max-attributes", attributes_max, 1024, 1, 65536, "attributes per item")                 \
+	X("max-value-bytes", value_bytes_max, LIMIT_MIB, 16, 64 * LIMIT_MIB,                       \
+	    "one attribute value or log body")                                                     \
+	X("max-name-bytes", name_bytes_max, 8 * LIMIT_KIB, 16, LIMIT_MIB,                          \
+	    "span, metric, event, scope and attribute names, units, schema URLs")                  \
+	X("max-depth", depth_max, 64, 1, 100, "nesting of attribute values")                       \
+	X("max-list-items", list_items_max, 65536, 1, 1000000,                                     \
+	    "events, links, buckets, quantiles or exemplars of one item")                          \
+	X("max-connections", connections_max, 1024, 1, 100000, "open connections per listener")    \
+	X("max-streams", streams_max, 256, 1, 10000, "concurrent calls per gRPC connection")       \
+	X("max-header-bytes", header_bytes_max, 16 * LIMIT_KIB, 1024, LIMIT_MIB,                   \
+	    "header fields of one request")                                                        \
+	X("header-timeout-ms", header_timeout_ms, 10000, 10, 600000,                               \
+	    "from the first byte of a connection or request to the end of its header")             \
+	X("idle-timeout-ms", idle_timeout_ms, 60000, 10, 86400000,                                 \
+	    "silence on a kept-alive connection")                                                  \
+	X("body-grace-ms", body_grace_ms, 10000, 10, 600000,                                       \
+	    "after this a body must have come at --min-body-rate on average")                      \
+	X("min-body-rate", body_rate_min, 1024, 1, 1073741824, "bytes a second of a slow body")    \
+	X("max-lag-bytes", lag_bytes_max, 2 * LIMIT_GIB, 1024, 1024 * LIMIT_GIB,                   \
+	    "log not yet loaded; beyond it clients are told to retry")                             \
+	X("min-free-bytes", free_bytes_min, 512 * LIMIT_MIB, 0, 1024 * LIMIT_GIB,                  \
+	    "free disk space; below it clients are told to retry")                                 \
+	X("segment-bytes", segment_bytes_max, 64 * LIMIT_MIB, 64 * LIMIT_KIB, LIMIT_GIB,           \
+	    "size of a log segment")                                                               \
+	X("max-results", results_max, 10000, 1, 1000000, "rows one query may return")              \
+	X("max-result-bytes", result_bytes_max, 256 * LIMIT_MIB, 1024, 16 * LIMIT_GIB,             \
+	    "memory one query's answer may take")                                                  \
+	X("query-timeout-ms", query_timeout_ms, 30000, 10, 3600000, "one query")                   \
+	X("max-queries", queries_max, 64, 1, 10000, "queries waiting or running")
+
+struct limits {
+#define X(option, field, dflt, min, max, help) uint64_t field;
+	LIMIT_TABLE(X)
+#undef X
+};
+
+/* All fields at their defaults. */
+struct limits limits_default(void);
+
+/* Compile-time bounds. */
+#define LIMIT_TENANT_BYTES 64
+/* Protobuf messages or JSON values inside one another, all told. A key-value list inside another
+ * costs four JSON levels, so this leaves room for the largest max-depth and the way down to it. */
+#define LIMIT_MESSAGE_DEPTH 512
+
+#endif
