@@ -51,6 +51,7 @@ static void
 grow(struct map *m)
 {
 	struct map old = *m;
+	CHECK(old.cap == 0 || (old.entries != NULL && old.used != NULL));
 	m->cap = old.cap ? old.cap * 2 : MAP_FIRST_CAP;
 	m->entries = xcalloc(m->cap, sizeof(*m->entries));
 	m->used = xcalloc(m->cap, 1);
@@ -77,6 +78,7 @@ map_put(struct map *m, uint64_t key, uint64_t value)
 		return false;
 	if ((m->count + 1) * 2 > m->cap)
 		grow(m);
+	CHECK(m->entries != NULL);
 	size_t i = find_slot(m, key);
 	CHECK(!m->used[i]);
 	m->entries[i] = (struct map_entry){key, value};

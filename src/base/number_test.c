@@ -110,7 +110,7 @@ check(double v)
 	char text[NUMBER_DOUBLE_BYTES + 1];
 	text_of(v, text);
 	double back = strtod(text, NULL);
-	if (memcmp(&back, &v, sizeof(v)) != 0)
+	if (back != v || signbit(back) != signbit(v))
 		fail_msg("%s does not read back as %a", text, v);
 	if (!strpbrk(text, ".e"))
 		fail_msg("%s looks like an integer", text);

@@ -57,6 +57,8 @@ enum stats_kind { STATS_COUNTER, STATS_GAUGE };
 	X(LOAD_NS, COUNTER, "weir_load_nanoseconds_total", "", "Time spent loading.")              \
 	X(LOAD_ERRORS, COUNTER, "weir_load_errors_total", "",                                      \
 	    "Batches that could not be loaded and are tried again.")                               \
+	X(QUARANTINED, COUNTER, "weir_quarantined_requests_total", "",                             \
+	    "Acknowledged requests that cannot be loaded, kept as files in quarantine/.")          \
 	X(QUERIES, COUNTER, "weir_queries_total", "", "Queries answered.")                         \
 	X(QUERY_ERRORS, COUNTER, "weir_query_errors_total", "", "Queries that failed.")            \
 	X(QUERY_NS, COUNTER, "weir_query_nanoseconds_total", "", "Time spent in queries.")

@@ -27,7 +27,7 @@ struct str {
 static inline struct str
 str_from(const char *z)
 {
-	return (struct str){z, z ? strlen(z) : 0};
+	return z ? (struct str){z, strlen(z)} : (struct str){NULL, 0};
 }
 
 static inline struct str

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sys/file.h - files, folders, and what makes them durable.
+ *
+ * Every call goes on after EINTR and after a short read or write until all is done or an error
+ * stops it. An error is ERR_IO unless said otherwise, with the errno and the path in it; a file
+ * that is not there is ERR_NOT_FOUND, one that is there already ERR_EXISTS.
+ *
+ * Durable means: file_sync() after writing, and file_sync_dir() of the folder after creating,
+ * renaming or deleting an entry in it. A failed file_sync() is never to be tried again: the kernel
+ * may have dropped the dirty pages, and the next call would say yes to data that is gone.
+ *
+ * Threading: a struct file has one owner; reading it at offsets from several threads is fine.
+ * Paths are NUL-terminated. Files are created 0600 and folders 0700, closed on exec.
+ *
+ * For tests, a hook sees every operation before it happens and may make it fail: see
+ * sys/file_fault.h for a ready one. Off, it costs one load.
+ */
+#ifndef SYS_FILE_H
+#define SYS_FILE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FILE_PATH_BYTES 4096 /* longest path, with its NUL */
+
+struct file { /* a zeroed one is closed */
+	char *path; /* owned; NULL when closed */
+	int fd;
+};
+
+enum file_mode {
+	FILE_READ, /* must be there */
+	FILE_WRITE, /* must be there; read and write */
+	FILE_CREATE, /* must not be there; read and write */
+	FILE_REPLACE /* created or emptied; read and write */
+};
+
+MUST_CHECK enum err_code file_open(const char *path, enum file_mode mode, struct file *out,
+    struct err *err);
+void file_close(struct file *f); /* NULL and closed ones allowed; syncs nothing */
+
+/* Up to n bytes at off; *got_out < n only at the end of the file. */
+MUST_CHECK enum err_code file_pread(const struct file *f, uint64_t off, void *buf, size_t n,
+    size_t *got_out, struct err *err);
+/* All parts, one behind the other. On an error any part of it may have been written. */
+MUST_CHECK enum err_code file_pwritev(const struct file *f, uint64_t off, const struct str *parts,
+    size_t count, struct err *err);
+MUST_CHECK enum err_code file_pwrite(const struct file *f, uint64_t off, const void *bytes,
+    size_t n, struct err *err);
+/* fdatasync: the bytes, and the size where it changed. */
+MUST_CHECK enum err_code file_sync(const struct file *f, struct err *err);
+MUST_CHECK enum err_code file_size(const struct file *f, uint64_t *out, struct err *err);
+MUST_CHECK enum err_code file_truncate(const struct file *f, uint64_t size, struct err *err);
+
+/* dir "/" name. ERR_TOO_LARGE when it does not fit. */
+MUST_CHECK enum err_code file_join(struct str dir, struct str name, char out[FILE_PATH_BYTES],
+    struct err *err);
+MUST_CHECK enum err_code file_rename(const char *from, const char *to, struct err *err);
+MUST_CHECK enum err_code file_unlink(const char *path, struct err *err);
+/* Whether it was made: a folder that is there already is fine. created_out may be NULL. */
+MUST_CHECK enum err_code file_mkdir(const char *path, bool *created_out, struct err *err);
+MUST_CHECK enum err_code file_sync_dir(const char *path, struct err *err);
+/* The same for a folder that is open (FILE_READ): needs no descriptor. fsync, for fdatasync may
+ * leave out the entries. */
+MUST_CHECK enum err_code file_sync_entries(const struct file *dir, struct err *err);
+bool file_exists(const char *path);
+/* Each entry's name, in no order, without "." and "..". The callback may add and delete entries. */
+MUST_CHECK enum err_code file_list(const char *path, void (*entry)(void *ctx, const char *name),
+    void *ctx, struct err *err);
+/* Bytes that this user may still write on the file system that holds path. */
+MUST_CHECK enum err_code file_free_bytes(const char *path, uint64_t *out, struct err *err);
+/* Append the whole file to *out; ERR_TOO_LARGE beyond bytes_max. */
+MUST_CHECK enum err_code file_read_all(const char *path, size_t bytes_max, struct buf *out,
+    struct err *err);
+/* Put a file there whole or not at all: written beside it, synced, renamed, folder synced. */
+MUST_CHECK enum err_code file_write_whole(struct str dir, struct str name, const struct str *parts,
+    size_t count, struct err *err);
+
+/* Lock the file (created when missing) for this process and write its id into it. The lock ends
+ * with file_close() or with the process, however it ends; the file stays. ERR_BUSY, naming the
+ * process, when another one holds it. */
+MUST_CHECK enum err_code file_lock(const char *path, struct file *out, struct err *err);
+
+enum file_op {
+	FILE_OP_OPEN,
+	FILE_OP_READ,
+	FILE_OP_WRITE,
+	FILE_OP_SYNC,
+	FILE_OP_TRUNCATE,
+	FILE_OP_RENAME,
+	FILE_OP_UNLINK,
+	FILE_OP_MKDIR,
+	FILE_OP_SYNC_DIR,
+	FILE_OP_COUNT
+};
+
+/* Called on the thread that does the operation, before each system call of it. Returns 0 to go
+ * on or the errno it fails with. *len: bytes of a read or write, which it may make fewer (not 0). */
+struct file_hook {
+	int (*before)(void *ctx, enum file_op op, const char *path, size_t *len);
+	void *ctx;
+};
+/* NULL: off. Only while no other thread works on files; the hook is borrowed. */
+void file_hook_set(const struct file_hook *hook);
+
+#endif

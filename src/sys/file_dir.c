@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sys/file_dir.c - the part of sys/file.h that works on names and folders, and the lock file.
+ */
+#include "sys/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "sys/file_priv.h"
+
+enum err_code
+file_join(struct str dir, struct str name, char out[FILE_PATH_BYTES], struct err *err)
+{
+	if (memchr(dir.ptr ? dir.ptr : "", 0, dir.len) || memchr(name.ptr, 0, name.len))
+		return err_set(err, ERR_INVALID, "a path has a NUL byte in it");
+	int n = snprintf(out, FILE_PATH_BYTES, "%.*s/%.*s", STR_ARG(dir), STR_ARG(name));
+	if (n < 0 || n >= FILE_PATH_BYTES)
+		return err_set(err, ERR_TOO_LARGE, "a path is longer than %d bytes",
+		    FILE_PATH_BYTES - 1);
+	return ERR_OK;
+}
+
+enum err_code
+file_rename(const char *from, const char *to, struct err *err)
+{
+	int bad = file_before(FILE_OP_RENAME, from, NULL);
+	if (bad || rename(from, to) != 0)
+		return err_set_errno(err, ERR_IO, bad ? bad : errno, "cannot rename %s to %s", from,
+		    to);
+	return ERR_OK;
+}
+
+enum err_code
+file_unlink(const char *path, struct err *err)
+{
+	int bad = file_before(FILE_OP_UNLINK, path, NULL);
+	if (bad || unlink(path) != 0)
+		return file_fail(err, bad ? bad : errno, "delete", path);
+	return ERR_OK;
+}
+
+enum err_code
+file_mkdir(const char *path, bool *created_out, struct err *err)
+{
+	struct stat st;
+	int bad = file_before(FILE_OP_MKDIR, path, NULL);
+	if (!bad && mkdir(path, 0700) != 0)
+		bad = errno;
+	if (created_out)
+		*created_out = !bad;
+	if (!bad || (bad == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
+		return ERR_OK;
+	return file_fail(err, bad, "create folder", path);
+}
+
+enum err_code
+file_sync_entries(const struct file *dir, struct err *err)
+{
+	CHECK(dir->path != NULL);
+	int bad = file_before(FILE_OP_SYNC_DIR, dir->path, NULL);
+	if (bad || fsync(dir->fd) != 0)
+		return file_fail(err, bad ? bad : errno, "sync folder", dir->path);
+	return ERR_OK;
+}
+
+enum err_code
+file_sync_dir(const char *path, struct err *err)
+{
+	struct file dir;
+	enum err_code code = file_open(path, FILE_READ, &dir, err);
+	if (code == ERR_OK)
+		code = file_sync_entries(&dir, err);
+	file_close(&dir);
+	return code;
+}
+
+bool
+file_exists(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0;
+}
+
+enum err_code
+file_list(const char *path, void (*entry)(void *ctx, const char *name), void *ctx, struct err *err)
+{
+	DIR *dir = opendir(path);
+	if (!dir)
+		return file_fail(err, errno, "list folder", path);
+	const struct dirent *e;
+	while (errno = 0, (e = readdir(dir)) != NULL) {
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			entry(ctx, e->d_name);
+	}
+	int bad = errno;
+	closedir(dir);
+	return bad ? file_fail(err, bad, "list folder", path) : ERR_OK;
+}
+
+enum err_code
+file_free_bytes(const char *path, uint64_t *out, struct err *err)
+{
+	struct statvfs st;
+	if (statvfs(path, &st) != 0)
+		return file_fail(err, errno, "get the free space of", path);
+	*out = (uint64_t)st.f_bavail * (uint64_t)st.f_frsize;
+	return ERR_OK;
+}
+
+enum err_code
+file_read_all(const char *path, size_t bytes_max, struct buf *out, struct err *err)
+{
+	enum { STEP = 64 * 1024 };
+	struct file f;
+	size_t total = 0, got = STEP;
+	enum err_code code = file_open(path, FILE_READ, &f, err);
+	while (code == ERR_OK && got == STEP) {
+		char *to = buf_reserve(out, STEP);
+		if (!to) {
+			code = err_set(err, ERR_TOO_LARGE, "%s is too large", path);
+			break;
+		}
+		code = file_pread(&f, total, to, STEP, &got, err);
+		out->len += code == ERR_OK ? got : 0;
+		total += got;
+		if (code == ERR_OK && total > bytes_max)
+			code = err_set(err, ERR_TOO_LARGE, "%s is larger than %zu bytes", path,
+			    bytes_max);
+	}
+	file_close(&f);
+	return code;
+}
+
+enum err_code
+file_write_whole(struct str dir, struct str name, const struct str *parts, size_t count,
+    struct err *err)
+{
+	char folder[FILE_PATH_BYTES], to[FILE_PATH_BYTES], tmp[FILE_PATH_BYTES];
+	struct file f;
+	enum err_code code = file_join(dir, name, to, err);
+	if (code == ERR_OK && snprintf(tmp, sizeof(tmp), "%s.tmp", to) >= FILE_PATH_BYTES)
+		code = err_set(err, ERR_TOO_LARGE, "the path %.64s... is too long", to);
+	if (code != ERR_OK)
+		return code;
+	snprintf(folder, sizeof(folder), "%.*s", STR_ARG(dir));
+	code = file_open(tmp, FILE_REPLACE, &f, err);
+	if (code == ERR_OK)
+		code = file_pwritev(&f, 0, parts, count, err);
+	if (code == ERR_OK)
+		code = file_sync(&f, err);
+	file_close(&f);
+	if (code == ERR_OK)
+		code = file_rename(tmp, to, err);
+	if (code != ERR_OK) {
+		(void)!unlink(tmp); /* the error that counts is in *err already */
+		return code;
+	}
+	return file_sync_dir(folder, err);
+}
+
+/* Who wrote the lock file, for the message: 0 when it does not say. */
+static uint64_t
+lock_holder(int fd)
+{
+	char text[24];
+	uint64_t pid = 0;
+	ssize_t n = pread(fd, text, sizeof(text), 0);
+	if (n > 0 && !str_to_u64(str_trim(str_of(text, (size_t)n)), &pid))
+		pid = 0;
+	return pid;
+}
+
+enum err_code
+file_lock(const char *path, struct file *out, struct err *err)
+{
+	*out = (struct file){0};
+	int fd = file_open_retrying(path, O_RDWR | O_CREAT);
+	if (fd < 0)
+		return file_fail(err, errno, "open", path);
+	/* A lock of the open file, not of the process: closing another descriptor keeps it. */
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	if (fcntl(fd, F_OFD_SETLK, &whole) != 0) {
+		int bad = errno;
+		uint64_t pid = lock_holder(fd);
+		close(fd);
+		if (bad != EAGAIN && bad != EACCES)
+			return file_fail(err, bad, "lock", path);
+		if (pid == 0)
+			return err_set(err, ERR_BUSY, "%s is held by another process", path);
+		return err_set(err, ERR_BUSY, "%s is held by process %llu", path,
+		    (unsigned long long)pid);
+	}
+	char text[24];
+	int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+	CHECK(n > 0);
+	*out = (struct file){.path = strdup(path), .fd = fd};
+	CHECK(out->path != NULL);
+	enum err_code code = file_truncate(out, 0, err);
+	if (code == ERR_OK)
+		code = file_pwrite(out, 0, text, (size_t)n, err);
+	if (code != ERR_OK)
+		file_close(out);
+	return code;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sys/process.h - what this process takes from the machine, for /metrics. Any thread.
+ */
+#ifndef SYS_PROCESS_H
+#define SYS_PROCESS_H
+
+#include <stdint.h>
+
+/* A value that the system does not tell is 0. */
+struct process_usage {
+	double cpu_seconds; /* user and system, all threads */
+	uint64_t resident_bytes;
+	uint64_t virtual_bytes;
+	uint64_t open_fds;
+	uint64_t max_fds;
+	uint64_t threads;
+	uint64_t start_unix_ns;
+};
+
+void process_usage(struct process_usage *out);
+
+#endif
