@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/batch.h"
+
+/* Memory a batch keeps over a reset: enough for a steady load, little enough to be idle with. */
+enum { BATCH_KEEP_BYTES = 16 * 1024 * 1024 };
+
+const char *
+signal_name(enum signal_kind s)
+{
+	switch (s) {
+	case SIGNAL_TRACES: return "traces";
+	case SIGNAL_METRICS: return "metrics";
+	case SIGNAL_LOGS: return "logs";
+	}
+	CHECK(false);
+	return NULL;
+}
+
+static void
+init_tables(struct batch *b)
+{
+	for (int i = 0; i < TABLE_STORED_COUNT; i++)
+		table_init(&b->tables[i], (enum table_id)i, &b->arena);
+}
+
+void
+batch_init(struct batch *b, size_t bytes_max)
+{
+	*b = (struct batch){0};
+	arena_init(&b->arena, bytes_max, BATCH_KEEP_BYTES);
+	init_tables(b);
+}
+
+void
+batch_fini(struct batch *b)
+{
+	if (!b)
+		return;
+	arena_fini(&b->arena);
+	map_fini(&b->resource_rows);
+	map_fini(&b->scope_rows);
+	*b = (struct batch){0};
+}
+
+void
+batch_reset(struct batch *b)
+{
+	arena_reset(&b->arena);
+	init_tables(b);
+	map_clear(&b->resource_rows);
+	map_clear(&b->scope_rows);
+	b->last_seq = 0;
+}
+
+struct batch_mark
+batch_mark(const struct batch *b)
+{
+	struct batch_mark mark;
+	for (int i = 0; i < TABLE_STORED_COUNT; i++)
+		mark.row_count[i] = b->tables[i].row_count;
+	return mark;
+}
+
+/* A map forgets only all at once. */
+static void
+reindex(struct map *rows, const struct table *dict, int id_col)
+{
+	map_clear(rows);
+	for (size_t row = 0; row < dict->row_count; row++) {
+		bool put = map_put(rows, table_u64(dict, row, id_col), row);
+		CHECK(put);
+	}
+}
+
+void
+batch_rewind(struct batch *b, struct batch_mark mark)
+{
+	for (int i = 0; i < TABLE_STORED_COUNT; i++)
+		table_truncate(&b->tables[i], mark.row_count[i]);
+	reindex(&b->resource_rows, &b->tables[TABLE_RESOURCES], RESOURCE_ID);
+	reindex(&b->scope_rows, &b->tables[TABLE_SCOPES], SCOPE_ID);
+}
+
+size_t
+batch_row_count(const struct batch *b)
+{
+	return b->tables[TABLE_SPANS].row_count + b->tables[TABLE_LOGS].row_count +
+	    b->tables[TABLE_POINTS].row_count;
+}
+
+static size_t
+dict_row(struct map *rows, struct table *dict, int id_col, uint64_t id, bool *added_out)
+{
+	const uint64_t *found = map_get(rows, id);
+	*added_out = false;
+	if (found)
+		return (size_t)*found;
+	size_t row = table_add_row(dict);
+	if (row == SIZE_MAX)
+		return SIZE_MAX;
+	table_set_u64(dict, row, id_col, id);
+	bool put = map_put(rows, id, row);
+	CHECK(put);
+	*added_out = true;
+	return row;
+}
+
+size_t
+batch_resource(struct batch *b, uint64_t id, bool *added_out)
+{
+	return dict_row(&b->resource_rows, &b->tables[TABLE_RESOURCES], RESOURCE_ID, id, added_out);
+}
+
+size_t
+batch_scope(struct batch *b, uint64_t id, bool *added_out)
+{
+	return dict_row(&b->scope_rows, &b->tables[TABLE_SCOPES], SCOPE_ID, id, added_out);
+}

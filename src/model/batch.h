@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * model/batch.h - what one step of the loader makes visible: the rows of some whole requests.
+ *
+ * Tables share one arena. A resource or scope that several requests of the batch share stands in
+ * its table once (batch_resource, batch_scope find it by id). Request bodies that strings point
+ * into must outlive the batch's use. Threading: one owner (the loader).
+ */
+#ifndef MODEL_BATCH_H
+#define MODEL_BATCH_H
+
+#include "base/map.h"
+#include "model/table.h"
+
+enum signal_kind { SIGNAL_TRACES = 1, SIGNAL_METRICS = 2, SIGNAL_LOGS = 3 };
+
+const char *signal_name(enum signal_kind s); /* "traces" "metrics" "logs" */
+
+struct batch {
+	struct arena arena;
+	struct table tables[TABLE_STORED_COUNT];
+	struct map resource_rows; /* id -> row in tables[TABLE_RESOURCES] */
+	struct map scope_rows;
+	uint64_t last_seq; /* log position this batch brings the store to */
+};
+
+/* The tables point to the arena beside them: a batch stays where it was initialised.
+ * bytes_max bounds the arena: rows, lists and typed JSON; 0 is no limit. */
+void batch_init(struct batch *b, size_t bytes_max);
+void batch_fini(struct batch *b);
+void batch_reset(struct batch *b); /* forget all rows, keep memory */
+
+/* Where the batch stands, to take back a request that failed half way. */
+struct batch_mark {
+	size_t row_count[TABLE_STORED_COUNT];
+};
+struct batch_mark batch_mark(const struct batch *b);
+void batch_rewind(struct batch *b, struct batch_mark mark);
+
+size_t batch_row_count(const struct batch *b); /* spans + logs + points */
+
+/* Row of the resource or scope with this id. When there is none one is added, its id set and
+ * *added_out true: the caller fills in the rest. SIZE_MAX when the arena is spent. */
+MUST_CHECK size_t batch_resource(struct batch *b, uint64_t id, bool *added_out);
+MUST_CHECK size_t batch_scope(struct batch *b, uint64_t id, bool *added_out);
+
+#endif
