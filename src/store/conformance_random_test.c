@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Random telemetry, random questions, and comparing what stores say. */
+#include "store/conformance.h"
+
+#include "base/timefmt.h"
+#include "sys/clock.h"
+#include "tests/test.h"
+
+#include <string.h>
+
+#define NOW CONFORMANCE_NOW_NS
+#define SECONDS(n) ((uint64_t)(n) * NS_PER_S)
+
+/* ---- random data */
+
+struct rng {
+	uint64_t state;
+};
+
+static uint64_t
+next(struct rng *r)
+{
+	uint64_t z = r->state += UINT64_C(0x9E3779B97F4A7C15);
+	z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+	return z ^ (z >> 31);
+}
+
+static size_t
+below(struct rng *r, size_t n)
+{
+	return (size_t)(next(r) % n);
+}
+
+static bool
+one_in(struct rng *r, size_t n)
+{
+	return below(r, n) == 0;
+}
+
+#define PICK(r, list) (list)[below(r, ARRAY_LEN(list))]
+
+static const char *const tenants[] = {"acme", "globex"};
+static const char *const services[] = {
+    "cart", "checkout", "'; DROP TABLE meta; --", "\xF0\x9F\x9B\x92"};
+static const char *const names[] = {
+    "GET /cart", "GET /cart/items", "SELECT", "%", "", "a_b", "a'b\"c\\d"};
+static const char *const attribute_maps[] = {
+    "{\"http.method\":\"GET\",\"code\":200}",
+    "{\"http.method\":\"POST\",\"code\":404,\"ratio\":1.5}",
+    "{\"code\":\"200\"}",
+    "{\"code\":200.0,\"ok\":true}",
+    "{\"nested\":{\"code\":200},\"list\":[\"code\",200]}",
+    "{\"a.b\":\"dot\",\"a\\\"b\":\"quote\",\"a\\\\b\":\"backslash\",\"\":\"empty\"}",
+    "{\"$$x\":\"dollar\",\"\xC3\xA9\":\"accent\",\"bytes\":{\"$bytes\":\"AAEC\"}}",
+    "{\"code\":200,\"code\":300}",
+    "{\"nan\":{\"$double\":\"NaN\"},\"none\":null,\"line\":\"a\\nb\\u0000c\"}",
+};
+static const struct {
+	const char *key, *value;
+} attribute_filters[] = {
+    {"code", "200"},
+    {"code", "300"},
+    {"code", "200.0"},
+    {"http.method", "GET"},
+    {"ok", "true"},
+    {"a.b", "dot"},
+    {"a\"b", "quote"},
+    {"a\\b", "backslash"},
+    {"$x", "dollar"},
+    {"", "empty"},
+    {"host", "h1"},
+    {"host", "h2"},
+    {"nan", "NaN"},
+    {"none", "null"},
+    {"missing", "x"},
+    {"bytes", "{\"$bytes\":\"AAEC\"}"},
+    {"list", "[\"code\",200]"},
+    {"\xC3\xA9", "accent"},
+};
+
+/* Few enough different ones that rows tie. */
+static uint64_t
+random_time(struct rng *r)
+{
+	static const uint64_t odd[] = {0, 1, UINT64_MAX, UINT64_MAX - 1, NS_PER_DAY,
+	    NOW + 300 * NS_PER_DAY, NOW - 500 * NS_PER_DAY};
+	if (one_in(r, 12))
+		return PICK(r, odd);
+	return NOW - below(r, 5) * NS_PER_DAY - below(r, 40) * SECONDS(2160);
+}
+
+static struct str
+random_attributes(struct rng *r)
+{
+	return one_in(r, 5) ? STR_EMPTY : str_from(PICK(r, attribute_maps));
+}
+
+/* Six of each per tenant. The id is of the content, as the decoder makes it. */
+static uint64_t
+add_resource(struct batch *b, struct str tenant, uint64_t k)
+{
+	static const char *const maps[] = {
+	    "{\"host\":\"h1\",\"code\":200}", "{\"host\":\"h2\"}", NULL};
+	bool added;
+	uint64_t id = (k + 1) * 1000003 + tenant.len;
+	size_t row = batch_resource(b, id, &added);
+	assert_true(row != SIZE_MAX);
+	if (!added)
+		return id;
+	struct table *t = &b->tables[TABLE_RESOURCES];
+	table_set_str(t, row, RESOURCE_TENANT, tenant);
+	table_set_str(t, row, RESOURCE_SERVICE, str_from(services[k % ARRAY_LEN(services)]));
+	table_set_str(t, row, RESOURCE_ATTRIBUTES, str_from(maps[k % ARRAY_LEN(maps)]));
+	table_set_u32(t, row, RESOURCE_DROPPED_ATTRIBUTES, (uint32_t)k);
+	table_set_str(t, row, RESOURCE_SCHEMA_URL, STR("https://example/\"1\""));
+	return id;
+}
+
+static uint64_t
+add_scope(struct batch *b, struct str tenant, uint64_t k)
+{
+	bool added;
+	uint64_t id = (k + 1) * 7000003 + tenant.len;
+	size_t row = batch_scope(b, id, &added);
+	assert_true(row != SIZE_MAX);
+	if (!added)
+		return id;
+	struct table *t = &b->tables[TABLE_SCOPES];
+	table_set_str(t, row, SCOPE_TENANT, tenant);
+	table_set_str(t, row, SCOPE_NAME, str_from(names[k % ARRAY_LEN(names)]));
+	table_set_str(t, row, SCOPE_VERSION, STR("1"));
+	return id;
+}
+
+static uint64_t
+small_or_huge(struct rng *r)
+{
+	return one_in(r, 8) ? UINT64_MAX - below(r, 3) : below(r, 4);
+}
+
+static void
+add_span(struct batch *b, struct rng *r, uint64_t seq, uint32_t ord)
+{
+	struct table *t = &b->tables[TABLE_SPANS];
+	struct str tenant = str_from(PICK(r, tenants));
+	size_t row = table_add_row(t);
+	assert_true(row != SIZE_MAX);
+	table_set_str(t, row, SPAN_TENANT, tenant);
+	table_set_u64(t, row, SPAN_SEQ, seq);
+	table_set_u32(t, row, SPAN_ORD, ord);
+	table_set_u64(t, row, SPAN_TRACE_HI, small_or_huge(r));
+	table_set_u64(t, row, SPAN_TRACE_LO, 1 + below(r, 3));
+	table_set_u64(t, row, SPAN_SPAN_ID, 1 + small_or_huge(r) / 2);
+	table_set_u64(t, row, SPAN_PARENT_ID, one_in(r, 3) ? 0 : next(r));
+	table_set_u64(t, row, SPAN_START_NS, random_time(r));
+	table_set_i64(t, row, SPAN_DURATION_NS,
+	    one_in(r, 50) ? INT64_MIN : (int64_t)below(r, 1000) * 1000);
+	table_set_str(t, row, SPAN_SERVICE, str_from(PICK(r, services)));
+	table_set_str(t, row, SPAN_NAME, str_from(PICK(r, names)));
+	table_set_i32(t, row, SPAN_KIND, (int32_t)below(r, 6));
+	table_set_i32(t, row, SPAN_STATUS_CODE, (int32_t)below(r, 3));
+	table_set_u32(t, row, SPAN_FLAGS, (uint32_t)next(r));
+	table_set_str(t, row, SPAN_ATTRIBUTES, random_attributes(r));
+	table_set_u64(t, row, SPAN_RESOURCE_ID, add_resource(b, tenant, below(r, 6)));
+	table_set_u64(t, row, SPAN_SCOPE_ID, add_scope(b, tenant, below(r, 6)));
+}
+
+static void
+add_log(struct batch *b, struct rng *r, uint64_t seq, uint32_t ord)
+{
+	struct table *t = &b->tables[TABLE_LOGS];
+	struct str tenant = str_from(PICK(r, tenants));
+	size_t row = table_add_row(t);
+	assert_true(row != SIZE_MAX);
+	table_set_str(t, row, LOG_TENANT, tenant);
+	table_set_u64(t, row, LOG_SEQ, seq);
+	table_set_u32(t, row, LOG_ORD, ord);
+	table_set_u64(t, row, LOG_EVENT_NS, random_time(r));
+	table_set_u64(t, row, LOG_TRACE_HI, small_or_huge(r));
+	table_set_u64(t, row, LOG_TRACE_LO, 1 + below(r, 3));
+	table_set_u64(t, row, LOG_SPAN_ID, below(r, 4));
+	table_set_str(t, row, LOG_SERVICE, str_from(PICK(r, services)));
+	table_set_i32(t, row, LOG_SEVERITY_NUMBER, (int32_t)below(r, 26) - 1);
+	if (!one_in(r, 4))
+		table_set_str(t, row, LOG_BODY, str_from(PICK(r, names)));
+	table_set_i32(t, row, LOG_BODY_KIND, LOG_BODY_STRING);
+	table_set_str(t, row, LOG_EVENT_NAME, str_from(PICK(r, names)));
+	table_set_str(t, row, LOG_ATTRIBUTES, random_attributes(r));
+	table_set_u64(t, row, LOG_RESOURCE_ID, add_resource(b, tenant, below(r, 6)));
+	table_set_u64(t, row, LOG_SCOPE_ID, add_scope(b, tenant, below(r, 6)));
+}
+
+static void
+add_point(struct batch *b, struct rng *r, uint64_t seq, uint32_t ord)
+{
+	struct table *t = &b->tables[TABLE_POINTS];
+	struct str tenant = str_from(PICK(r, tenants));
+	size_t row = table_add_row(t);
+	uint64_t *counts = arena_array(&b->arena, 8, sizeof(*counts));
+	double *bounds = arena_array(&b->arena, 8, sizeof(*bounds));
+	assert_true(row != SIZE_MAX && counts && bounds);
+	for (size_t i = 0; i < 8; i++) {
+		counts[i] = next(r);
+		bounds[i] = (double)i / 3;
+	}
+	table_set_str(t, row, POINT_TENANT, tenant);
+	table_set_u64(t, row, POINT_SEQ, seq);
+	table_set_u32(t, row, POINT_ORD, ord);
+	table_set_u64(t, row, POINT_TIME_NS, random_time(r));
+	table_set_str(t, row, POINT_SERVICE, str_from(PICK(r, services)));
+	table_set_str(t, row, POINT_NAME, str_from(PICK(r, names)));
+	table_set_i32(t, row, POINT_TYPE, 1 + (int32_t)below(r, 5));
+	table_set_str(t, row, POINT_ATTRIBUTES, random_attributes(r));
+	if (one_in(r, 2))
+		table_set_f64(t, row, POINT_VALUE, -0.0);
+	if (one_in(r, 2))
+		table_set_i64(t, row, POINT_VALUE_INT, (int64_t)next(r));
+	if (one_in(r, 2))
+		table_set_u64s(t, row, POINT_BUCKETS, (struct u64s){counts, below(r, 9)});
+	if (one_in(r, 2))
+		table_set_f64s(t, row, POINT_BOUNDS, (struct f64s){bounds, below(r, 9)});
+	table_set_u64(t, row, POINT_RESOURCE_ID, add_resource(b, tenant, below(r, 6)));
+	table_set_u64(t, row, POINT_SCOPE_ID, add_scope(b, tenant, below(r, 6)));
+}
+
+void
+store_conformance_batch(struct batch *b, uint64_t seed, uint64_t seq, size_t rows)
+{
+	struct rng r = {seed};
+	batch_reset(b);
+	b->last_seq = seq;
+	for (size_t i = 0; i < rows; i++) {
+		uint32_t ord = (uint32_t)i;
+		size_t kind = below(&r, 4);
+		if (kind < 2)
+			add_span(b, &r, seq, ord);
+		else if (kind == 2)
+			add_log(b, &r, seq, ord);
+		else
+			add_point(b, &r, seq, ord);
+	}
+}
+
+/* ---- asking and comparing */
+
+struct store_query
+store_conformance_question(enum store_query_kind kind, const char *tenant)
+{
+	return (struct store_query){
+	    .kind = kind,
+	    .tenant = str_from(tenant),
+	    .to_ns = UINT64_MAX,
+	    .row_max = 1000000,
+	    .deadline_mono_ns = clock_mono_ns() + SECONDS(50),
+	};
+}
+
+void
+store_conformance_ask(struct store *s, const struct store_query *q, struct arena *arena,
+    struct store_result *out)
+{
+	struct err err = {0};
+	if (store_query(s, q, arena, out, &err) != ERR_OK)
+		fail_msg("query: %s", err.message);
+}
+
+void
+store_conformance_put(struct store *s, const struct batch *b)
+{
+	struct err err = {0};
+	if (store_append(s, b, &err) != ERR_OK)
+		fail_msg("append: %s", err.message);
+}
+
+void
+store_conformance_all(struct store *s, enum store_query_kind kind, struct str tenant,
+    struct arena *arena, struct store_result *out)
+{
+	struct store_query q = store_conformance_question(kind, "x");
+	q.tenant = tenant;
+	store_conformance_ask(s, &q, arena, out);
+	assert_false(out->more);
+}
+
+static bool
+same_bytes(const void *a, size_t a_len, const void *b, size_t b_len)
+{
+	return a_len == b_len && (a_len == 0 || memcmp(a, b, a_len) == 0);
+}
+
+static bool
+same_value(const struct table *a, const struct table *b, size_t row, size_t b_row, int col)
+{
+	if (a->def->cols[col].nullable &&
+	    table_is_null(a, row, col) != table_is_null(b, b_row, col))
+		return false;
+	if (a->def->cols[col].nullable && table_is_null(a, row, col))
+		return true;
+	double x, y;
+	uint64_t x_bits, y_bits;
+	struct u64s us, vs;
+	struct f64s fs, gs;
+	switch (a->def->cols[col].kind) {
+	case COL_U64: return table_u64(a, row, col) == table_u64(b, b_row, col);
+	case COL_I64: return table_i64(a, row, col) == table_i64(b, b_row, col);
+	case COL_U32: return table_u32(a, row, col) == table_u32(b, b_row, col);
+	case COL_I32: return table_i32(a, row, col) == table_i32(b, b_row, col);
+	case COL_F64:
+		x = table_f64(a, row, col);
+		y = table_f64(b, b_row, col);
+		memcpy(&x_bits, &x, sizeof(x));
+		memcpy(&y_bits, &y, sizeof(y));
+		return x_bits == y_bits; /* -0.0 and NaNs too */
+	case COL_BOOL: return table_bool(a, row, col) == table_bool(b, b_row, col);
+	case COL_STR: return str_eq(table_str(a, row, col), table_str(b, b_row, col));
+	case COL_U64S:
+		us = table_u64s(a, row, col);
+		vs = table_u64s(b, b_row, col);
+		return same_bytes(us.ptr, us.len * 8, vs.ptr, vs.len * 8);
+	case COL_F64S:
+		fs = table_f64s(a, row, col);
+		gs = table_f64s(b, b_row, col);
+		return same_bytes(fs.ptr, fs.len * 8, gs.ptr, gs.len * 8);
+	}
+	return false;
+}
+
+void
+store_conformance_same_row(const struct table *a, size_t row, const struct table *b, size_t b_row)
+{
+	for (size_t c = 0; c < a->def->col_count; c++)
+		if (!same_value(a, b, row, b_row, (int)c))
+			fail_msg("%s: column %s of row %zu differs", a->def->name,
+			    a->def->cols[c].name, row);
+}
+
+void
+store_conformance_same_table(const struct table *a, const struct table *b)
+{
+	assert_ptr_equal(a->def, b->def);
+	assert_int_equal(a->row_count, b->row_count);
+	for (size_t row = 0; row < a->row_count; row++)
+		store_conformance_same_row(a, row, b, row);
+}
+
+/* The same entries, in any order. */
+static void
+same_dict(const struct table *a, const struct table *b)
+{
+	assert_int_equal(a->row_count, b->row_count);
+	for (size_t row = 0; row < a->row_count; row++) {
+		size_t other = store_find_id(b, table_u64(a, row, 0));
+		assert_true(other != SIZE_MAX);
+		store_conformance_same_row(a, row, b, other);
+	}
+}
+
+static void
+same_answer(struct store *a, struct store *b, const struct store_query *q)
+{
+	struct arena x = {0}, y = {0};
+	struct store_result ra, rb;
+	store_conformance_ask(a, q, &x, &ra);
+	store_conformance_ask(b, q, &y, &rb);
+	store_conformance_same_table(&ra.rows, &rb.rows);
+	same_dict(&ra.resources, &rb.resources);
+	same_dict(&ra.scopes, &rb.scopes);
+	assert_int_equal(ra.more, rb.more);
+	assert_int_equal(ra.next.set, rb.next.set);
+	assert_true(ra.next.time_ns == rb.next.time_ns && ra.next.seq == rb.next.seq);
+	assert_int_equal(ra.next.ord, rb.next.ord);
+	arena_fini(&x);
+	arena_fini(&y);
+}
+
+static struct store_query
+random_question(struct rng *r)
+{
+	struct store_query q =
+	    store_conformance_question((enum store_query_kind)below(r, 5), PICK(r, tenants));
+	q.row_max = one_in(r, 2) ? 1 + below(r, 20) : 100000;
+	q.has_trace_id = q.kind == STORE_TRACE || one_in(r, 6);
+	q.trace_hi = small_or_huge(r);
+	q.trace_lo = 1 + below(r, 3);
+	if (one_in(r, 3))
+		q.from_ns = random_time(r);
+	if (one_in(r, 3))
+		q.to_ns = random_time(r);
+	if (one_in(r, 4))
+		q.after = (struct store_cursor){
+		    random_time(r), below(r, 20), (uint32_t)below(r, 50), true};
+	if (one_in(r, 3))
+		q.service = str_from(PICK(r, services));
+	if (one_in(r, 5))
+		q.name = str_from(PICK(r, names));
+	if (one_in(r, 5))
+		q.operation = str_from(PICK(r, names));
+	if (one_in(r, 5))
+		q.body_contains = str_from(PICK(r, names));
+	for (size_t n = one_in(r, 2) ? 0 : 1 + below(r, 2); q.attr_count < n; q.attr_count++) {
+		size_t i = below(r, ARRAY_LEN(attribute_filters));
+		q.attrs[q.attr_count].key = str_from(attribute_filters[i].key);
+		q.attrs[q.attr_count].value = str_from(attribute_filters[i].value);
+	}
+	q.span_id = one_in(r, 8) ? 1 + below(r, 2) : 0;
+	q.has_duration_min = one_in(r, 6);
+	q.duration_min_ns = one_in(r, 4) ? INT64_MIN : (int64_t)below(r, 1000) * 1000;
+	q.has_duration_max = one_in(r, 6);
+	q.duration_max_ns = one_in(r, 4) ? INT64_MIN : (int64_t)below(r, 1000) * 1000;
+	q.has_status = one_in(r, 6);
+	q.status_code = (int32_t)below(r, 3);
+	q.has_kind = one_in(r, 6);
+	q.span_kind = (int32_t)below(r, 6);
+	q.roots_only = one_in(r, 6);
+	q.severity_min = one_in(r, 4) ? (int32_t)below(r, 24) : 0;
+	q.severity_max = one_in(r, 4) ? (int32_t)below(r, 24) : 0;
+	q.severity_unspecified = q.severity_min == 0 && q.severity_max == 0 && one_in(r, 4);
+	q.point_type = one_in(r, 4) ? 1 + (int32_t)below(r, 5) : 0;
+	return q;
+}
+
+void
+store_conformance_same(struct store *s, struct store *reference, uint64_t seed, size_t batches,
+    size_t questions)
+{
+	struct rng r = {seed};
+	struct batch b;
+	uint64_t seq = store_position(s);
+	batch_init(&b, 0);
+	for (size_t i = 0; i < batches; i++) {
+		seq += 1 + below(&r, 3);
+		store_conformance_batch(&b, next(&r), seq, 1 + below(&r, 60));
+		store_conformance_put(s, &b);
+		store_conformance_put(reference, &b);
+		for (size_t n = 0; n < questions / batches; n++) {
+			struct store_query q = random_question(&r);
+			same_answer(s, reference, &q);
+		}
+	}
+	batch_fini(&b);
+}

@@ -1,0 +1,697 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/conformance.h"
+
+#include "base/timefmt.h"
+#include "sys/thread.h"
+#include "tests/test.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NOW CONFORMANCE_NOW_NS
+
+void
+store_conformance_empty_store_answers_with_nothing(struct store *s)
+{
+	assert_int_equal(store_position(s), 0);
+	for (int kind = STORE_SPANS; kind <= STORE_SERVICES; kind++) {
+		struct store_query q =
+		    store_conformance_question((enum store_query_kind)kind, "acme");
+		struct arena arena = {0};
+		struct store_result r;
+		q.has_trace_id = true;
+		store_conformance_ask(s, &q, &arena, &r);
+		assert_int_equal(r.rows.row_count, 0);
+		assert_non_null(r.rows.def);
+		assert_int_equal(r.resources.row_count + r.scopes.row_count, 0);
+		assert_false(r.more);
+		arena_fini(&arena);
+	}
+	struct store_status status;
+	store_status(s, &status);
+	assert_true(status.ok);
+	assert_int_equal(status.row_count, 0);
+}
+
+/* Every column of a row gets the smallest, a middling or the largest value of its kind. */
+static void
+set_extreme(struct table *t, size_t row, int col, int which, struct arena *arena)
+{
+	static const uint64_t u64s[] = {0, 1, UINT64_MAX};
+	static const int64_t i64s[] = {INT64_MIN, -1, INT64_MAX};
+	static const double f64s[] = {-0.0, 5e-324, 1.7976931348623157e308};
+	static const struct str texts[] = {
+	    {"", 0}, {"a\0b\xF0\x9F\x98\x80'\"\\\n", 12}, {NULL, 1 << 20}};
+	struct str big = texts[which];
+	switch (t->def->cols[col].kind) {
+	case COL_U64: table_set_u64(t, row, col, u64s[which]); break;
+	case COL_I64: table_set_i64(t, row, col, i64s[which]); break;
+	case COL_U32: table_set_u32(t, row, col, (uint32_t)u64s[which]); break;
+	case COL_I32:
+		table_set_i32(t, row, col, (int32_t[]){INT32_MIN, 0, INT32_MAX}[which]);
+		break;
+	case COL_F64: table_set_f64(t, row, col, f64s[which]); break;
+	case COL_BOOL: table_set_bool(t, row, col, which > 0); break;
+	case COL_STR:
+		if (!big.ptr) {
+			char *text = arena_alloc(arena, big.len);
+			assert_non_null(text);
+			memset(text, 'x', big.len);
+			big.ptr = text;
+		}
+		table_set_str(t, row, col, big);
+		break;
+	case COL_U64S:
+		table_set_u64s(t, row, col, (struct u64s){u64s, (size_t)which + (which > 0)});
+		break;
+	case COL_F64S:
+		table_set_f64s(t, row, col, (struct f64s){f64s, (size_t)which + (which > 0)});
+		break;
+	}
+}
+
+/* Rows 0 to 2 are extremes, row 3 is all NULL or zero, row 4 has NaN and the infinities. */
+static void
+fill_extremes(struct batch *b, enum table_id id, int tenant, int seq, int ord)
+{
+	struct table *t = &b->tables[id];
+	for (int which = 0; which < 5; which++) {
+		size_t row = table_add_row(t);
+		assert_true(row != SIZE_MAX);
+		for (size_t c = 0; c < t->def->col_count && which < 3; c++)
+			set_extreme(t, row, (int)c, which, &b->arena);
+		table_set_str(t, row, tenant, STR("acme"));
+		table_set_u64(t, row, seq, 1);
+		table_set_u32(t, row, ord, (uint32_t)which);
+	}
+	if (id != TABLE_POINTS)
+		return;
+	static const double specials[] = {(double)NAN, (double)INFINITY, -(double)INFINITY};
+	table_set_f64(t, 4, POINT_VALUE, specials[0]);
+	table_set_f64(t, 4, POINT_MIN, specials[2]);
+	table_set_f64(t, 4, POINT_MAX, specials[1]);
+	table_set_f64s(t, 4, POINT_BOUNDS, (struct f64s){specials, 3});
+}
+
+void
+store_conformance_every_kind_of_value_comes_back(struct store *s)
+{
+	static const struct {
+		enum store_query_kind kind;
+		enum table_id id;
+		int tenant, seq, ord;
+	} signals[] = {
+	    {STORE_SPANS, TABLE_SPANS, SPAN_TENANT, SPAN_SEQ, SPAN_ORD},
+	    {STORE_LOGS, TABLE_LOGS, LOG_TENANT, LOG_SEQ, LOG_ORD},
+	    {STORE_POINTS, TABLE_POINTS, POINT_TENANT, POINT_SEQ, POINT_ORD},
+	};
+	struct batch b;
+	batch_init(&b, 0);
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+		fill_extremes(&b, signals[i].id, signals[i].tenant, signals[i].seq, signals[i].ord);
+	b.last_seq = 1;
+	store_conformance_put(s, &b);
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+		struct arena arena = {0};
+		struct store_result r;
+		const struct table *sent = &b.tables[signals[i].id];
+		store_conformance_all(s, signals[i].kind, STR("acme"), &arena, &r);
+		assert_int_equal(r.rows.row_count, 5);
+		for (size_t row = 0; row < 5; row++)
+			store_conformance_same_row(&r.rows, row, sent,
+			    table_u32(&r.rows, row, signals[i].ord));
+		arena_fini(&arena);
+	}
+	batch_fini(&b);
+}
+
+void
+store_conformance_position_follows_batches_without_rows_too(struct store *s)
+{
+	struct batch b;
+	batch_init(&b, 0);
+	store_conformance_batch(&b, 1, 7, 5);
+	store_conformance_put(s, &b);
+	assert_int_equal(store_position(s), 7);
+	batch_reset(&b);
+	b.last_seq = UINT64_MAX - 1;
+	store_conformance_put(s, &b);
+	assert_true(store_position(s) == UINT64_MAX - 1);
+	struct store_status status;
+	store_status(s, &status);
+	assert_int_equal(status.row_count, 5);
+	batch_fini(&b);
+}
+
+/* Eight spans and eight logs and eight points; the bit i of a filter's mask says whether row i
+ * (its ord) is to be there. */
+static void
+add_eight(struct batch *b)
+{
+	static const char *const eight[] = {
+	    "alpha", "alphabet", "Alpha", "a%b", "a_b", "", "\xC3\xA9", "b"};
+	static const int32_t severities[] = {0, 1, 4, 5, 9, 17, 24, -1};
+	batch_reset(b);
+	b->last_seq = 1;
+	for (uint32_t i = 0; i < 8; i++) {
+		struct table *t = &b->tables[TABLE_SPANS];
+		size_t row = table_add_row(t);
+		struct str text = str_from(eight[i]);
+		table_set_str(t, row, SPAN_TENANT, STR("acme"));
+		table_set_u64(t, row, SPAN_SEQ, 1);
+		table_set_u32(t, row, SPAN_ORD, i);
+		table_set_u64(t, row, SPAN_START_NS, NOW + i);
+		table_set_u64(t, row, SPAN_TRACE_HI, i / 4);
+		table_set_u64(t, row, SPAN_TRACE_LO, i / 2);
+		table_set_u64(t, row, SPAN_SPAN_ID, i + 1);
+		table_set_u64(t, row, SPAN_PARENT_ID, i % 2);
+		table_set_i64(t, row, SPAN_DURATION_NS, (int64_t)i * 10 - 10);
+		table_set_str(t, row, SPAN_SERVICE, text);
+		table_set_str(t, row, SPAN_NAME, text);
+		table_set_i32(t, row, SPAN_KIND, (int32_t)i % 3);
+		table_set_i32(t, row, SPAN_STATUS_CODE, (int32_t)i % 4);
+		t = &b->tables[TABLE_LOGS];
+		row = table_add_row(t);
+		table_set_str(t, row, LOG_TENANT, STR("acme"));
+		table_set_u64(t, row, LOG_SEQ, 1);
+		table_set_u32(t, row, LOG_ORD, i);
+		table_set_u64(t, row, LOG_EVENT_NS, NOW + i);
+		table_set_u64(t, row, LOG_TRACE_LO, i / 2);
+		table_set_u64(t, row, LOG_SPAN_ID, i / 4);
+		table_set_i32(t, row, LOG_SEVERITY_NUMBER, severities[i]);
+		if (i != 5)
+			table_set_str(t, row, LOG_BODY, text);
+		table_set_str(t, row, LOG_EVENT_NAME, text);
+		table_set_str(t, row, LOG_SERVICE, text);
+		t = &b->tables[TABLE_POINTS];
+		row = table_add_row(t);
+		table_set_str(t, row, POINT_TENANT, STR("acme"));
+		table_set_u64(t, row, POINT_SEQ, 1);
+		table_set_u32(t, row, POINT_ORD, i);
+		table_set_u64(t, row, POINT_TIME_NS, NOW + i);
+		table_set_i32(t, row, POINT_TYPE, (int32_t)i % 5 + 1);
+		table_set_str(t, row, POINT_NAME, text);
+		table_set_str(t, row, POINT_SERVICE, text);
+	}
+}
+
+static unsigned
+mask_of(struct store *s, const struct store_query *q)
+{
+	struct arena arena = {0};
+	struct store_result r;
+	unsigned mask = 0;
+	int col = q->kind == STORE_LOGS ? (int)LOG_ORD
+	    : q->kind == STORE_POINTS   ? (int)POINT_ORD
+	                                : (int)SPAN_ORD;
+	store_conformance_ask(s, q, &arena, &r);
+	for (size_t row = 0; row < r.rows.row_count; row++) {
+		unsigned bit = 1U << table_u32(&r.rows, row, col);
+		assert_int_equal(mask & bit, 0);
+		mask |= bit;
+	}
+	arena_fini(&arena);
+	return mask;
+}
+
+void
+store_conformance_each_filter_selects_its_rows(struct store *s)
+{
+	struct batch b;
+	batch_init(&b, 0);
+	add_eight(&b);
+	store_conformance_put(s, &b);
+	static const struct {
+		struct store_query q;
+		unsigned mask;
+	} cases[] = {
+	    {{.kind = STORE_SPANS}, 0xFF},
+	    {{.kind = STORE_SPANS, .service = {"alpha", 5}}, 0x01},
+	    {{.kind = STORE_SPANS, .service = {"Alph", 4}}, 0x00},
+	    {{.kind = STORE_SPANS, .operation = {"alpha", 5}}, 0x03},
+	    {{.kind = STORE_SPANS, .operation = {"lpha", 4}}, 0x07},
+	    {{.kind = STORE_SPANS, .operation = {"%", 1}}, 0x08},
+	    {{.kind = STORE_SPANS, .operation = {"_", 1}}, 0x10},
+	    {{.kind = STORE_SPANS, .operation = {"\xC3\xA9", 2}}, 0x40},
+	    {{.kind = STORE_SPANS, .has_trace_id = true, .trace_hi = 0, .trace_lo = 1}, 0x0C},
+	    {{.kind = STORE_SPANS, .has_trace_id = true, .trace_hi = 1, .trace_lo = 1}, 0x00},
+	    {{.kind = STORE_TRACE, .has_trace_id = true, .trace_hi = 1, .trace_lo = 3}, 0xC0},
+	    {{.kind = STORE_SPANS, .span_id = 3}, 0x04},
+	    {{.kind = STORE_SPANS, .has_duration_min = true, .duration_min_ns = 0}, 0xFE},
+	    {{.kind = STORE_SPANS, .has_duration_max = true, .duration_max_ns = 0}, 0x03},
+	    {{.kind = STORE_SPANS, .has_duration_max = true, .duration_max_ns = -1}, 0x01},
+	    {{.kind = STORE_SPANS, .has_status = true, .status_code = 0}, 0x11},
+	    {{.kind = STORE_SPANS, .has_status = true, .status_code = 2}, 0x44},
+	    {{.kind = STORE_SPANS, .has_kind = true, .span_kind = 1}, 0x92},
+	    {{.kind = STORE_SPANS, .roots_only = true}, 0x55},
+	    {{.kind = STORE_SPANS, .roots_only = true, .has_status = true, .status_code = 2}, 0x44},
+	    {{.kind = STORE_LOGS}, 0xFF},
+	    {{.kind = STORE_LOGS, .service = {"b", 1}}, 0x80},
+	    {{.kind = STORE_LOGS, .name = {"a_b", 3}}, 0x10},
+	    {{.kind = STORE_LOGS, .body_contains = {"alpha", 5}}, 0x03},
+	    {{.kind = STORE_LOGS, .severity_min = 5}, 0x78},
+	    {{.kind = STORE_LOGS, .severity_max = 4}, 0x87},
+	    {{.kind = STORE_LOGS, .severity_min = 1, .severity_max = 4}, 0x06},
+	    {{.kind = STORE_LOGS, .severity_unspecified = true}, 0x81},
+	    {{.kind = STORE_LOGS, .has_trace_id = true, .trace_lo = 3}, 0xC0},
+	    {{.kind = STORE_LOGS, .span_id = 1}, 0xF0},
+	    {{.kind = STORE_POINTS}, 0xFF},
+	    {{.kind = STORE_POINTS, .name = {"Alpha", 5}}, 0x04},
+	    {{.kind = STORE_POINTS, .point_type = POINT_GAUGE}, 0x21},
+	    {{.kind = STORE_POINTS, .point_type = POINT_SUMMARY, .service = {"a_b", 3}}, 0x10},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct store_query common = store_conformance_question(cases[i].q.kind, "acme");
+		struct store_query q = cases[i].q;
+		q.tenant = common.tenant;
+		q.to_ns = common.to_ns;
+		q.row_max = common.row_max;
+		q.deadline_mono_ns = common.deadline_mono_ns;
+		unsigned mask = mask_of(s, &q);
+		if (mask != cases[i].mask)
+			fail_msg("filter %zu gives %02x, not %02x", i, mask, cases[i].mask);
+	}
+	batch_fini(&b);
+}
+
+/* Spans 0 to 5; the resource of all has host=h1 and code=7. */
+void
+store_conformance_attribute_filters_are_exact(struct store *s)
+{
+	static const char *const maps[] = {
+	    "{\"code\":200,\"k\":\"v\"}",
+	    "{\"code\":\"200\",\"k\":\"v\\\"\"}",
+	    "{\"n\":{\"code\":200,\"host\":\"n\"},\"l\":[{\"code\":200}],\"d\":2.5e-7}",
+	    "{\"$$code\":200,\"a.b\":\"1\",\"x\":\"code\\\":200\",\"$$\":1}",
+	    NULL,
+	    "{\"host\":\"own\",\"code\":null,\"s\":\"\\u0000\\t\\ud83d\\ude00\"}",
+	};
+	static const struct {
+		const char *key;
+		struct str value;
+		unsigned mask;
+	} cases[] = {
+	    {"code", {"200", 3}, 0x03},
+	    {"code", {"7", 1}, 0x1C}, /* the resource's, where the span has none */
+	    {"code", {"null", 4}, 0x20},
+	    {"host", {"h1", 2}, 0x1F},
+	    {"host", {"own", 3}, 0x20},
+	    {"host", {"n", 1}, 0x00},
+	    {"k", {"v", 1}, 0x01},
+	    {"k", {"v\"", 2}, 0x02},
+	    {"n.code", {"200", 3}, 0x00},
+	    {"$.code", {"200", 3}, 0x00},
+	    {"/code", {"200", 3}, 0x00},
+	    {"$code", {"200", 3}, 0x08},
+	    {"$", {"1", 1}, 0x08},
+	    {"a.b", {"1", 1}, 0x08},
+	    {"d", {"2.5e-7", 6}, 0x04},
+	    {"d", {"0.00000025", 10}, 0x00},
+	    {"s", {"\0\t\xF0\x9F\x98\x80", 6}, 0x20},
+	    {"s", {"\0", 1}, 0x00},
+	    {"l", {"[{\"code\":200}]", 14}, 0x04},
+	    {"cod", {"200", 3}, 0x00},
+	    {"", {"", 0}, 0x00},
+	};
+	struct batch b;
+	bool added;
+	batch_init(&b, 0);
+	b.last_seq = 1;
+	size_t res = batch_resource(&b, 99, &added);
+	table_set_str(&b.tables[TABLE_RESOURCES], res, RESOURCE_TENANT, STR("acme"));
+	table_set_str(&b.tables[TABLE_RESOURCES], res, RESOURCE_ATTRIBUTES,
+	    STR("{\"host\":\"h1\",\"code\":7}"));
+	for (uint32_t i = 0; i < ARRAY_LEN(maps); i++) {
+		struct table *t = &b.tables[TABLE_SPANS];
+		size_t row = table_add_row(t);
+		table_set_str(t, row, SPAN_TENANT, STR("acme"));
+		table_set_u64(t, row, SPAN_SEQ, 1);
+		table_set_u32(t, row, SPAN_ORD, i);
+		table_set_u64(t, row, SPAN_START_NS, NOW);
+		table_set_str(t, row, SPAN_ATTRIBUTES, str_from(maps[i]));
+		table_set_u64(t, row, SPAN_RESOURCE_ID, 99);
+	}
+	store_conformance_put(s, &b);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct store_query q = store_conformance_question(STORE_SPANS, "acme");
+		q.attr_count = 1;
+		q.attrs[0] = (struct store_attr){str_from(cases[i].key), cases[i].value};
+		unsigned mask = mask_of(s, &q);
+		if (mask != cases[i].mask)
+			fail_msg("attribute %zu (%s) gives %02x, not %02x", i, cases[i].key, mask,
+			    cases[i].mask);
+	}
+	batch_fini(&b);
+}
+
+void
+store_conformance_time_bounds_are_half_open(struct store *s)
+{
+	static const uint64_t times[] = {0, NOW - 401 * NS_PER_DAY, NOW - NS_PER_DAY,
+	    NOW / NS_PER_DAY * NS_PER_DAY - 1, NOW / NS_PER_DAY * NS_PER_DAY, NOW,
+	    NOW + 5 * NS_PER_DAY, UINT64_MAX};
+	struct batch b;
+	batch_init(&b, 0);
+	b.last_seq = 1;
+	for (uint32_t i = 0; i < ARRAY_LEN(times); i++) {
+		struct table *t = &b.tables[TABLE_SPANS];
+		size_t row = table_add_row(t);
+		table_set_str(t, row, SPAN_TENANT, STR("acme"));
+		table_set_u64(t, row, SPAN_SEQ, 1);
+		table_set_u32(t, row, SPAN_ORD, i);
+		table_set_u64(t, row, SPAN_START_NS, times[i]);
+	}
+	store_conformance_put(s, &b);
+	for (size_t from = 0; from < ARRAY_LEN(times); from++)
+		for (size_t to = 0; to <= ARRAY_LEN(times); to++) {
+			struct store_query q = store_conformance_question(STORE_SPANS, "acme");
+			q.from_ns = times[from];
+			q.to_ns = to < ARRAY_LEN(times) ? times[to] : UINT64_MAX;
+			unsigned want = 0;
+			for (size_t i = from; i < ARRAY_LEN(times); i++)
+				if (q.to_ns == UINT64_MAX || times[i] < q.to_ns)
+					want |= 1U << i;
+			assert_int_equal(mask_of(s, &q), want);
+		}
+	batch_fini(&b);
+}
+
+static void
+fill_random(struct store *s, struct batch *b, uint64_t seed, size_t batches)
+{
+	for (uint64_t i = 1; i <= batches; i++) {
+		store_conformance_batch(b, seed + i, i, 40);
+		store_conformance_put(s, b);
+	}
+}
+
+/* Pages of `size` joined are the answer without a limit. */
+static void
+walk(struct store *s, struct store_query q, size_t size)
+{
+	struct arena all_arena = {0};
+	struct store_result all;
+	store_conformance_ask(s, &q, &all_arena, &all);
+	size_t seen = 0;
+	q.row_max = size;
+	for (bool more = true; more;) {
+		struct arena arena = {0};
+		struct store_result page;
+		store_conformance_ask(s, &q, &arena, &page);
+		assert_true(page.rows.row_count <= size);
+		assert_true(!page.more || page.rows.row_count == size);
+		for (size_t row = 0; row < page.rows.row_count; row++) {
+			assert_true(seen < all.rows.row_count);
+			store_conformance_same_row(&page.rows, row, &all.rows, seen++);
+		}
+		more = page.more;
+		q.after = page.next;
+		assert_int_equal(page.next.set, more);
+		arena_fini(&arena);
+	}
+	assert_int_equal(seen, all.rows.row_count);
+	arena_fini(&all_arena);
+}
+
+void
+store_conformance_pages_cover_all_rows_once_in_order(struct store *s)
+{
+	struct batch b;
+	batch_init(&b, 0);
+	fill_random(s, &b, 42, 6);
+	for (int kind = STORE_SPANS; kind <= STORE_POINTS; kind++) {
+		struct store_query q =
+		    store_conformance_question((enum store_query_kind)kind, "acme");
+		q.has_trace_id = kind == STORE_TRACE;
+		q.trace_hi = 1;
+		q.trace_lo = 1;
+		walk(s, q, 7);
+		walk(s, q, 50);
+		walk(s, q, 1);
+	}
+	batch_fini(&b);
+}
+
+void
+store_conformance_tenants_do_not_see_each_other(struct store *s)
+{
+	static const char *const tenants[] = {"acme", "globex"};
+	struct batch b;
+	struct arena arena = {0};
+	size_t rows = 0;
+	batch_init(&b, 0);
+	fill_random(s, &b, 7, 4);
+	for (size_t i = 0; i < ARRAY_LEN(tenants); i++)
+		for (int kind = STORE_SPANS; kind <= STORE_POINTS; kind++) {
+			struct store_result r;
+			struct str tenant = str_from(tenants[i]);
+			if (kind == STORE_TRACE)
+				continue;
+			store_conformance_all(s, (enum store_query_kind)kind, tenant, &arena, &r);
+			rows += r.rows.row_count;
+			for (size_t row = 0; row < r.rows.row_count; row++)
+				assert_true(str_eq(table_str(&r.rows, row, 0), tenant));
+			for (size_t row = 0; row < r.resources.row_count; row++)
+				assert_true(str_eq(table_str(&r.resources, row, RESOURCE_TENANT),
+				    tenant));
+			for (size_t row = 0; row < r.scopes.row_count; row++)
+				assert_true(str_eq(table_str(&r.scopes, row, SCOPE_TENANT),
+				    tenant));
+		}
+	assert_int_equal(rows, 4 * 40);
+	struct store_result none;
+	store_conformance_all(s, STORE_SPANS, STR("acm"), &arena, &none);
+	assert_int_equal(none.rows.row_count, 0);
+	arena_fini(&arena);
+	batch_fini(&b);
+}
+
+void
+store_conformance_result_has_only_the_dictionary_rows_it_names(struct store *s)
+{
+	struct batch b;
+	struct arena arena = {0};
+	batch_init(&b, 0);
+	fill_random(s, &b, 9, 4);
+	struct store_query q = store_conformance_question(STORE_SPANS, "acme");
+	struct store_result r;
+	q.row_max = 3;
+	store_conformance_ask(s, &q, &arena, &r);
+	for (size_t row = 0; row < r.rows.row_count; row++) {
+		assert_true(store_find_id(&r.resources,
+		                table_u64(&r.rows, row, SPAN_RESOURCE_ID)) != SIZE_MAX);
+		assert_true(store_find_id(&r.scopes, table_u64(&r.rows, row, SPAN_SCOPE_ID)) !=
+		    SIZE_MAX);
+	}
+	for (size_t i = 0; i < r.resources.row_count; i++) {
+		uint64_t id = table_u64(&r.resources, i, RESOURCE_ID);
+		bool named = false;
+		for (size_t row = 0; row < r.rows.row_count; row++)
+			named = named || table_u64(&r.rows, row, SPAN_RESOURCE_ID) == id;
+		assert_true(named);
+		assert_int_equal(store_find_id(&r.resources, id), i); /* once */
+	}
+	assert_true(r.scopes.row_count <= 3);
+	arena_fini(&arena);
+	batch_fini(&b);
+}
+
+void
+store_conformance_services_are_counted_exactly(struct store *s)
+{
+	struct batch b;
+	struct arena arena = {0};
+	batch_init(&b, 0);
+	for (uint64_t day = 0; day < 3; day++) {
+		batch_reset(&b);
+		b.last_seq = day + 1;
+		for (uint32_t i = 0; i < 10; i++) {
+			struct table *t = &b.tables[TABLE_SPANS];
+			size_t row = table_add_row(t);
+			table_set_str(t, row, SPAN_TENANT, STR("acme"));
+			table_set_u64(t, row, SPAN_SEQ, day + 1);
+			table_set_u32(t, row, SPAN_ORD, i);
+			table_set_u64(t, row, SPAN_TRACE_LO, i % 5); /* the same five on each day */
+			table_set_u64(t, row, SPAN_START_NS, NOW - day * NS_PER_DAY + i);
+			table_set_i64(t, row, SPAN_DURATION_NS, i);
+			table_set_i32(t, row, SPAN_STATUS_CODE, i == 3 ? 2 : 1);
+			table_set_str(t, row, SPAN_SERVICE, i < 8 ? STR("big") : STR("a"));
+		}
+		struct table *t = &b.tables[TABLE_LOGS];
+		size_t row = table_add_row(t);
+		table_set_str(t, row, LOG_TENANT, STR("acme"));
+		table_set_u64(t, row, LOG_EVENT_NS, NOW + NS_PER_S);
+		table_set_str(t, row, LOG_SERVICE, STR("big"));
+		store_conformance_put(s, &b);
+	}
+	struct store_query q = store_conformance_question(STORE_SERVICES, "acme");
+	struct store_result r;
+	store_conformance_ask(s, &q, &arena, &r);
+	assert_int_equal(r.rows.row_count, 2);
+	assert_true(str_eq(table_str(&r.rows, 0, SERVICE_NAME), STR("big")));
+	assert_int_equal(table_u64(&r.rows, 0, SERVICE_SPANS), 24);
+	assert_int_equal(table_u64(&r.rows, 0, SERVICE_TRACES), 5);
+	assert_int_equal(table_u64(&r.rows, 0, SERVICE_ERRORS), 3);
+	assert_int_equal((int)table_f64(&r.rows, 0, SERVICE_DURATION_SUM_NS), 3 * 28);
+	assert_int_equal(table_u64(&r.rows, 0, SERVICE_LOGS), 3);
+	assert_int_equal(table_u64(&r.rows, 0, SERVICE_POINTS), 0);
+	assert_true(table_u64(&r.rows, 0, SERVICE_FIRST_NS) == NOW - 2 * NS_PER_DAY);
+	assert_true(table_u64(&r.rows, 0, SERVICE_LAST_NS) == NOW + NS_PER_S);
+	assert_int_equal(table_u64(&r.rows, 1, SERVICE_SPANS), 6);
+	assert_int_equal(table_u64(&r.rows, 1, SERVICE_TRACES), 2);
+	q.from_ns = NOW;
+	q.row_max = 1;
+	store_conformance_ask(s, &q, &arena, &r);
+	assert_int_equal(r.rows.row_count, 1);
+	assert_true(r.more);
+	assert_int_equal(table_u64(&r.rows, 0, SERVICE_SPANS), 8);
+	arena_fini(&arena);
+	batch_fini(&b);
+}
+
+void
+store_conformance_hostile_text_is_only_text(struct store *s)
+{
+	static const char *const texts[] = {
+	    "'; DROP TABLE meta; --", "\" OR \"\"=\"", "$1", "?", "\\", "%"};
+	struct batch b;
+	batch_init(&b, 0);
+	b.last_seq = 1;
+	for (uint32_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct table *t = &b.tables[TABLE_SPANS];
+		size_t row = table_add_row(t);
+		table_set_str(t, row, SPAN_TENANT, str_from(texts[i]));
+		table_set_u64(t, row, SPAN_SEQ, 1);
+		table_set_u32(t, row, SPAN_ORD, i);
+		table_set_u64(t, row, SPAN_START_NS, NOW);
+		table_set_str(t, row, SPAN_SERVICE, str_from(texts[i]));
+		table_set_str(t, row, SPAN_NAME, str_from(texts[i]));
+	}
+	store_conformance_put(s, &b);
+	for (uint32_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct store_query q = store_conformance_question(STORE_SPANS, texts[i]);
+		q.service = q.operation = q.tenant;
+		assert_int_equal(mask_of(s, &q), 1U << i);
+		q.attr_count = 2;
+		q.attrs[0] = q.attrs[1] = (struct store_attr){q.tenant, q.tenant};
+		assert_int_equal(mask_of(s, &q), 0);
+	}
+	batch_fini(&b);
+}
+
+void
+store_conformance_answer_beyond_the_budget_is_too_large(struct store *s)
+{
+	struct batch b;
+	struct arena arena;
+	struct err err = {0};
+	struct store_result r;
+	batch_init(&b, 0);
+	fill_random(s, &b, 3, 4);
+	arena_init(&arena, 4096, 0);
+	struct store_query q = store_conformance_question(STORE_SPANS, "acme");
+	assert_int_equal(store_query(s, &q, &arena, &r, &err), ERR_TOO_LARGE);
+	assert_int_equal(err.code, ERR_TOO_LARGE);
+	assert_true(strlen(err.message) > 0);
+	arena_fini(&arena);
+	/* The store is as good as before. */
+	struct arena enough = {0};
+	store_conformance_ask(s, &q, &enough, &r);
+	assert_true(r.rows.row_count > 0);
+	arena_fini(&enough);
+	batch_fini(&b);
+}
+
+/* Each batch has as many rows of every signal as its seq says, at different days. */
+enum { WHOLE_ROWS = 30, WHOLE_BATCHES = 60 };
+
+struct reader {
+	struct store *s;
+	struct thread thread;
+	_Atomic bool *stop;
+	enum store_query_kind kind;
+	int seq_col;
+	size_t reads, torn;
+	char message[200];
+};
+
+static void
+reader_main(void *ctx)
+{
+	struct reader *me = ctx;
+	while (!atomic_load(me->stop)) {
+		struct store_query q = store_conformance_question(me->kind, "acme");
+		struct arena arena = {0};
+		struct store_result r;
+		struct err err = {0};
+		size_t per_seq[WHOLE_BATCHES + 2] = {0};
+		if (store_query(me->s, &q, &arena, &r, &err) != ERR_OK) {
+			snprintf(me->message, sizeof(me->message), "%s", err.message);
+			arena_fini(&arena);
+			return;
+		}
+		bool ended = false;
+		for (size_t row = 0; row < r.rows.row_count; row++)
+			per_seq[table_u64(&r.rows, row, me->seq_col)]++;
+		for (size_t seq = 1; seq <= WHOLE_BATCHES; seq++) {
+			me->torn += per_seq[seq] != 0 && per_seq[seq] != WHOLE_ROWS;
+			me->torn += ended && per_seq[seq] != 0;
+			ended = ended || per_seq[seq] == 0;
+		}
+		me->reads++;
+		arena_fini(&arena);
+	}
+}
+
+static void
+whole_batch(struct batch *b, uint64_t seq)
+{
+	batch_reset(b);
+	b->last_seq = seq;
+	for (uint32_t i = 0; i < WHOLE_ROWS; i++) {
+		uint64_t time_ns = NOW - i % 6 * NS_PER_DAY * (1 + 80 * (seq % 3)) + seq;
+		struct table *t = &b->tables[TABLE_SPANS];
+		size_t row = table_add_row(t);
+		table_set_str(t, row, SPAN_TENANT, STR("acme"));
+		table_set_u64(t, row, SPAN_SEQ, seq);
+		table_set_u32(t, row, SPAN_ORD, i);
+		table_set_u64(t, row, SPAN_START_NS, time_ns);
+		t = &b->tables[TABLE_LOGS];
+		row = table_add_row(t);
+		table_set_str(t, row, LOG_TENANT, STR("acme"));
+		table_set_u64(t, row, LOG_SEQ, seq);
+		table_set_u32(t, row, LOG_ORD, i);
+		table_set_u64(t, row, LOG_EVENT_NS, time_ns);
+	}
+}
+
+void
+store_conformance_readers_see_whole_batches(struct store *s)
+{
+	_Atomic bool stop = false;
+	struct reader readers[2] = {
+	    {.s = s, .stop = &stop, .kind = STORE_SPANS, .seq_col = SPAN_SEQ},
+	    {.s = s, .stop = &stop, .kind = STORE_LOGS, .seq_col = LOG_SEQ},
+	};
+	struct batch b;
+	struct err err;
+	batch_init(&b, 0);
+	for (size_t i = 0; i < ARRAY_LEN(readers); i++)
+		assert_int_equal(thread_start(&readers[i].thread, "reader", reader_main,
+		                     &readers[i], &err),
+		    ERR_OK);
+	for (uint64_t seq = 1; seq <= WHOLE_BATCHES; seq++) {
+		whole_batch(&b, seq);
+		store_conformance_put(s, &b);
+	}
+	atomic_store(&stop, true);
+	for (size_t i = 0; i < ARRAY_LEN(readers); i++) {
+		thread_join(&readers[i].thread);
+		if (readers[i].message[0])
+			fail_msg("%s", readers[i].message);
+		assert_int_equal(readers[i].torn, 0);
+	}
+	batch_fini(&b);
+}

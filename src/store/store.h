@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store/store.h - the seam between telemetry and where it is kept.
+ *
+ * Backends: duck (embedded DuckDB), mem (tests); later remote, fanout, clickhouse. Each begins with
+ * a struct store and has one const table of operations. Callers use the inline wrappers, which
+ * CHECK the preconditions for all backends.
+ *
+ * Writing. One thread, the loader, appends. A batch becomes visible whole or not at all, and
+ * with it the log position batch->last_seq: store_position() after a restart says exactly what
+ * is in. Reading. Any thread, in parallel, one call a thread at a time; may block on disk until
+ * query->deadline_mono_ns. A query sees a state that some store_append() left: never half a batch.
+ * Every query names its tenant and sees nothing of another.
+ *
+ * Results are rows in the caller's arena (its budget bounds them: ERR_TOO_LARGE), with the
+ * resources and scopes they name. Order of spans, logs and points: newest first by their time
+ * column, then by descending (seq, ord), which makes it total; of a trace: oldest first. The
+ * cursor is the place of the last row returned.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "model/batch.h"
+
+#include "base/err.h"
+
+enum store_query_kind { STORE_SPANS, STORE_TRACE, STORE_LOGS, STORE_POINTS, STORE_SERVICES };
+
+struct store_cursor {
+	uint64_t time_ns;
+	uint64_t seq;
+	uint32_t ord;
+	bool set;
+};
+
+struct store_attr {
+	struct str key;
+	struct str value; /* text of the value: a string itself, 12, 1.5, true */
+};
+
+enum { STORE_ATTRS_MAX = 32 };
+
+/* Empty strings and zeros mean "any". Conditions are ANDed. */
+struct store_query {
+	enum store_query_kind kind;
+	struct str tenant; /* required */
+	uint64_t from_ns; /* time column >= from_ns */
+	uint64_t to_ns; /* time column < to_ns; UINT64_MAX: no end */
+	size_t row_max; /* required, at least 1; STORE_TRACE and STORE_SERVICES too */
+	struct store_cursor after; /* rows that come after this place */
+	uint64_t deadline_mono_ns; /* ERR_DEADLINE beyond it */
+
+	struct str service; /* equal */
+	struct str name; /* points: equal; logs: event name equal */
+	struct str operation; /* spans: name contains, case-sensitive, no wildcards */
+	struct store_attr attrs[STORE_ATTRS_MAX]; /* of the item itself, or else of its resource */
+	size_t attr_count;
+	bool has_trace_id; /* required for STORE_TRACE; also filters spans and logs */
+	uint64_t trace_hi, trace_lo;
+	uint64_t span_id; /* 0: any */
+	bool has_duration_min, has_duration_max;
+	int64_t duration_min_ns, duration_max_ns; /* inclusive */
+	bool has_status;
+	int32_t status_code;
+	bool has_kind;
+	int32_t span_kind;
+	bool roots_only; /* spans without a parent id */
+	int32_t severity_min, severity_max; /* severity_number inclusive; max 0: any */
+	bool severity_unspecified; /* severity_number outside 1..24; min and max are then 0 */
+	struct str body_contains; /* case-sensitive; in a typed body: in its JSON text */
+	int32_t point_type; /* enum point_type; 0: any */
+};
+
+struct store_result {
+	struct arena *arena;
+	struct table rows;
+	struct table resources;
+	struct table scopes;
+	bool more; /* there are rows beyond row_max: `next` continues */
+	struct store_cursor next;
+};
+
+struct store_status {
+	bool ok;
+	char text[160]; /* why not, for /readyz */
+	uint64_t row_count; /* spans + logs + points, approximately */
+	uint64_t disk_bytes;
+};
+
+struct store;
+
+struct store_ops {
+	const char *name;
+	/* Loader thread; blocks on disk; all or nothing. batch is only read. On an error nothing
+	 * changed and the same batch may be appended again. */
+	enum err_code (*append)(struct store *s, const struct batch *batch, struct err *err);
+	/* Any thread; never blocks: last_seq of the last visible batch, 0 for none. */
+	uint64_t (*position)(struct store *s);
+	/* Any thread; may block. On success result->rows/resources/scopes are set. */
+	enum err_code (*query)(struct store *s, const struct store_query *q,
+	    struct store_result *result, struct err *err);
+	/* Any thread; never blocks on disk. */
+	void (*status)(struct store *s, struct store_status *out);
+	/* Owner, after all other calls have returned. */
+	void (*close)(struct store *s);
+};
+
+struct store {
+	const struct store_ops *ops;
+};
+
+static inline enum err_code MUST_CHECK
+store_append(struct store *s, const struct batch *batch, struct err *err)
+{
+	CHECK(batch->last_seq > s->ops->position(s));
+	return s->ops->append(s, batch, err);
+}
+
+static inline uint64_t
+store_position(struct store *s)
+{
+	return s->ops->position(s);
+}
+
+/* `arena` holds the result. */
+static inline enum err_code MUST_CHECK
+store_query(struct store *s, const struct store_query *q, struct arena *arena,
+    struct store_result *result, struct err *err)
+{
+	CHECK(q->tenant.len > 0);
+	CHECK(q->row_max > 0);
+	CHECK(q->attr_count <= STORE_ATTRS_MAX);
+	CHECK(q->kind != STORE_TRACE || q->has_trace_id);
+	*result = (struct store_result){.arena = arena};
+	return s->ops->query(s, q, result, err);
+}
+
+static inline void
+store_status(struct store *s, struct store_status *out)
+{
+	s->ops->status(s, out);
+}
+
+static inline void
+store_close(struct store *s)
+{
+	if (s)
+		s->ops->close(s);
+}
+
+/* Row of the dictionary table that has this id, or SIZE_MAX. */
+size_t store_find_id(const struct table *dict, uint64_t id);
+
+#endif
