@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/client.h"
+
+#include "base/arena.h"
+#include "http/uri.h"
+#include "sys/tcp.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct http_client {
+	CURL *curl;
+	struct curl_slist *headers;
+	struct buf base; /* without a slash at its end */
+	struct buf url;
+	uint64_t timeout_ms;
+	uint64_t body_bytes_max;
+	bool body_too_large;
+	char curl_error[CURL_ERROR_SIZE];
+};
+
+struct sink {
+	struct http_client *client;
+	struct buf *body;
+};
+
+static size_t
+take_body(char *bytes, size_t size, size_t count, void *ctx)
+{
+	struct sink *sink = ctx;
+	size_t n = size * count;
+	uint64_t max = sink->client->body_bytes_max;
+	if (n > max || sink->body->len > max - n) {
+		sink->client->body_too_large = true;
+		return 0;
+	}
+	buf_append(sink->body, bytes, n);
+	return sink->body->failed ? 0 : n;
+}
+
+static bool
+has_control(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
+			return true;
+	return false;
+}
+
+static enum err_code
+add_header(struct http_client *c, const char *prefix, struct str value, struct err *err)
+{
+	struct buf line = {0};
+	if (value.len == 0)
+		return ERR_OK;
+	if (has_control(value))
+		return err_set(err, ERR_INVALID, "the value of %s holds a control character",
+		    prefix);
+	buf_printf(&line, "%s: %.*s", prefix, STR_ARG(value));
+	buf_char(&line, '\0');
+	struct curl_slist *more = curl_slist_append(c->headers, line.ptr);
+	buf_fini(&line);
+	CHECK(more != NULL);
+	c->headers = more;
+	return ERR_OK;
+}
+
+/* The base URL, with http:// in front when there is no scheme, and the host in it. */
+static enum err_code
+set_base(struct http_client *c, struct str url, char **host_out, struct err *err)
+{
+	*host_out = NULL;
+	bool has_scheme = false;
+	for (size_t i = 0; i + 2 < url.len; i++)
+		has_scheme = has_scheme || memcmp(url.ptr + i, "://", 3) == 0;
+	if (!has_scheme)
+		buf_str(&c->base, STR("http://"));
+	while (url.len > 1 && url.ptr[url.len - 1] == '/' && url.ptr[url.len - 2] != '/')
+		url.len--;
+	buf_str(&c->base, url);
+	buf_char(&c->base, '\0');
+	c->base.len--;
+	CURLU *parsed = curl_url();
+	CHECK(parsed != NULL);
+	char *query = NULL;
+	bool ok = url.len > 0 && !has_control(url) &&
+	    curl_url_set(parsed, CURLUPART_URL, c->base.ptr, 0) == CURLUE_OK &&
+	    curl_url_get(parsed, CURLUPART_HOST, host_out, 0) == CURLUE_OK &&
+	    curl_url_get(parsed, CURLUPART_QUERY, &query, 0) == CURLUE_NO_QUERY;
+	curl_free(query);
+	curl_url_cleanup(parsed);
+	return ok ? ERR_OK
+	          : err_set(err, ERR_INVALID,
+	                "\"%.*s\" is not the URL of a server: use http://HOST:PORT", STR_ARG(url));
+}
+
+static long
+clamp_ms(uint64_t ms)
+{
+	return ms > INT_MAX ? INT_MAX : (long)ms;
+}
+
+#define SET(option, value) CHECK(curl_easy_setopt(c->curl, option, value) == CURLE_OK)
+
+static void
+set_options(struct http_client *c, const struct http_client_options *opt, const char *host)
+{
+	char address[300];
+	snprintf(address, sizeof(address), "%s:1", host);
+	/* A proxy of the environment is for the world outside. */
+	if (tcp_is_loopback(str_from(address)))
+		SET(CURLOPT_PROXY, "");
+	SET(CURLOPT_NOSIGNAL, 1L);
+	SET(CURLOPT_FOLLOWLOCATION, 0L);
+	SET(CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(CURLOPT_CONNECTTIMEOUT_MS, clamp_ms(opt->connect_timeout_ms));
+	SET(CURLOPT_TIMEOUT_MS, clamp_ms(opt->timeout_ms));
+	SET(CURLOPT_USERAGENT, "weir");
+	SET(CURLOPT_ERRORBUFFER, c->curl_error);
+	SET(CURLOPT_WRITEFUNCTION, take_body);
+	SET(CURLOPT_HTTPHEADER, c->headers);
+}
+
+enum err_code
+http_client_open(const struct http_client_options *opt, struct http_client **out, struct err *err)
+{
+	char *host = NULL;
+	struct buf bearer = {0};
+	struct http_client *c = xcalloc(1, sizeof(*c));
+	*out = NULL;
+	c->timeout_ms = opt->timeout_ms;
+	c->body_bytes_max = opt->body_bytes_max;
+	c->curl = curl_easy_init();
+	CHECK(c->curl != NULL);
+	if (opt->token.len > 0)
+		buf_printf(&bearer, "Bearer %.*s", STR_ARG(opt->token));
+	enum err_code code = set_base(c, opt->base_url, &host, err);
+	if (code == ERR_OK)
+		code = add_header(c, "Authorization", buf_view(&bearer), err);
+	if (code == ERR_OK)
+		code = add_header(c, "X-Scope-OrgID", opt->tenant, err);
+	if (code == ERR_OK)
+		set_options(c, opt, host);
+	curl_free(host);
+	buf_fini(&bearer);
+	if (code != ERR_OK) {
+		http_client_close(c);
+		return code;
+	}
+	*out = c;
+	return ERR_OK;
+}
+
+void
+http_client_close(struct http_client *c)
+{
+	if (!c)
+		return;
+	curl_easy_cleanup(c->curl);
+	curl_slist_free_all(c->headers);
+	buf_fini(&c->base);
+	buf_fini(&c->url);
+	free(c);
+}
+
+/* A list of causes that people can do something about; curl's own words for the others. */
+static enum err_code
+explain(struct http_client *c, CURLcode rc, struct err *err)
+{
+	struct str base = buf_view(&c->base);
+	long os_errno = 0;
+	(void)curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &os_errno);
+	if (c->body_too_large)
+		return err_set(err, ERR_TOO_LARGE, "the answer of %.*s has more than %llu bytes",
+		    STR_ARG(base), (unsigned long long)c->body_bytes_max);
+	if (rc == CURLE_COULDNT_CONNECT && os_errno != 0)
+		return err_set_errno(err, ERR_UNAVAILABLE, (int)os_errno, "cannot reach %.*s",
+		    STR_ARG(base));
+	if (rc == CURLE_COULDNT_RESOLVE_HOST)
+		return err_set(err, ERR_UNAVAILABLE, "cannot reach %.*s: no such host",
+		    STR_ARG(base));
+	if (rc == CURLE_OPERATION_TIMEDOUT)
+		return err_set(err, ERR_DEADLINE, "no answer from %.*s in time (%llu ms)",
+		    STR_ARG(base), (unsigned long long)c->timeout_ms);
+	if (rc == CURLE_GOT_NOTHING)
+		return err_set(err, ERR_UNAVAILABLE, "%.*s closed the connection without an answer",
+		    STR_ARG(base));
+	const char *text = c->curl_error[0] ? c->curl_error : curl_easy_strerror(rc);
+	return err_set(err, ERR_UNAVAILABLE, "cannot talk to %.*s: %s", STR_ARG(base), text);
+}
+
+enum err_code
+http_client_get(struct http_client *c, struct str path_and_query, int *status_out,
+    struct buf *body_out, struct err *err)
+{
+	struct sink sink = {.client = c, .body = body_out};
+	long status = 0;
+	*status_out = 0;
+	if (!str_starts(path_and_query, STR("/")) || has_control(path_and_query))
+		return err_set(err, ERR_INVALID,
+		    "a path begins with / and has no control characters");
+	buf_reset(body_out);
+	buf_reset(&c->url);
+	buf_str(&c->url, buf_view(&c->base));
+	buf_str(&c->url, path_and_query);
+	buf_char(&c->url, '\0');
+	c->body_too_large = false;
+	c->curl_error[0] = '\0';
+	SET(CURLOPT_URL, c->url.ptr);
+	SET(CURLOPT_WRITEDATA, &sink);
+	CURLcode rc = curl_easy_perform(c->curl);
+	if (rc != CURLE_OK)
+		return explain(c, rc, err);
+	CHECK(curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK);
+	*status_out = (int)status;
+	return ERR_OK;
+}
+
+void
+http_client_add_param(struct buf *path, struct str name, struct str value)
+{
+	struct str view = buf_view(path);
+	buf_char(path, str_find(view, '?') < view.len ? '&' : '?');
+	http_uri_encode(name, path);
+	buf_char(path, '=');
+	http_uri_encode(value, path);
+}

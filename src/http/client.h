@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http/client.h - blocking HTTP client on libcurl, for the CLI (later shards and ClickHouse).
+ *
+ * No proxies from the environment for loopback, no redirects, body bounded, signals off.
+ * Threading: one owner.
+ */
+#ifndef HTTP_CLIENT_H
+#define HTTP_CLIENT_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct http_client;
+
+struct http_client_options {
+	struct str base_url; /* "http://127.0.0.1:7700" */
+	uint64_t connect_timeout_ms;
+	uint64_t timeout_ms;
+	uint64_t body_bytes_max;
+	struct str token; /* Authorization: Bearer; may be empty */
+	struct str tenant; /* X-Scope-OrgID; may be empty */
+};
+
+MUST_CHECK enum err_code http_client_open(const struct http_client_options *opt,
+    struct http_client **out, struct err *err);
+void http_client_close(struct http_client *c);
+/* GET base_url + path_and_query. ERR_OK for any HTTP answer (status_out says which); errors are
+ * those of the connection. */
+MUST_CHECK enum err_code http_client_get(struct http_client *c, struct str path_and_query,
+    int *status_out, struct buf *body_out, struct err *err);
+/* Append name=value, percent-encoded, with the right separator to a path. */
+void http_client_add_param(struct buf *path, struct str name, struct str value);
+
+#endif

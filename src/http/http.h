@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http/http.h - HTTP/1.1 server on libmicrohttpd: buffers a request within limits, hands it over
+ * whole, sends the answer. Knows no telemetry. Source: RFC 9110, RFC 9112.
+ *
+ * The handler runs on the server's thread and must not block; it answers at once or later, from
+ * any thread, with exactly one http_respond(): the connection is suspended meanwhile. It may do so
+ * when the client has gone, and after http_server_stop() and http_server_free() too: what the
+ * request needs of the server lives as long as the request. One request of a connection at a time
+ * is with the handler; pipelined ones wait.
+ *
+ * Time. libmicrohttpd's own time-out counts silence only, so a reaper of ours measures totals:
+ *   - a header: header_timeout_ms, from the start of the connection, or on a kept-alive one from
+ *     the end of the request line, which itself must be there within idle_timeout_ms. 408.
+ *   - a body: body_rate_min on average once body_grace_ms have passed. 408.
+ *   - silence between requests: idle_timeout_ms. Closed.
+ *   - the client's reading of the answer: body_grace_ms + size / body_rate_min. Closed.
+ *
+ * Size. More than connections_max: 503 and close, at once, from the acceptor. Content-Length beyond
+ * wire_bytes_max is answered 413 before the body is read (and before 100 Continue); a chunked body
+ * as soon as it passes it. Bodies in flight are counted as they arrive against
+ * inflight_bytes_max: 429. Header fields beyond header_bytes_max: 431 (414 while still in the
+ * request line); so are more than HTTP_HEADERS_MAX fields.
+ *
+ * Refused with 400: both Content-Length and Transfer-Encoding, several Content-Length, not exactly
+ * one Host in HTTP/1.1, a malformed field name, a target with %00, a bad escape or text that is
+ * not UTF-8. A transfer coding other than chunked: 501. What is not HTTP at all, or has a malformed
+ * Content-Length, is answered 400 by libmicrohttpd, in its own words.
+ * After an error that leaves input unread the connection is closed, but lingers until the client
+ * has had time to read the answer.
+ */
+#ifndef HTTP_HTTP_H
+#define HTTP_HTTP_H
+
+#include "base/limits.h"
+#include "base/stats.h"
+
+struct http_server;
+struct http_request;
+
+struct http_server_options {
+	struct str address; /* as in grpc/grpc.h */
+	const char *name; /* "http" or "api": thread names, log lines, the stats row */
+	unsigned thread_count; /* 0: 1 */
+	const struct limits *limits; /* borrowed */
+	struct stats *stats; /* borrowed, NULL allowed */
+	enum stats_id stats_requests, stats_connections;
+	/* On a server thread; must not block. The request is the handler's until http_respond(). */
+	void (*handle)(void *ctx, struct http_request *req);
+	/* Body of an error that the server itself answers (413, 408, 503 ...): content type returned,
+	 * body appended. Any server thread. `req` tells what the client sent; it is NULL when that is
+	 * not known yet. No callback: plain text. */
+	const char *(*error_body)(void *ctx, struct http_request *req, enum err_code code,
+	    struct str message, struct buf *out);
+	void *ctx;
+};
+
+MUST_CHECK enum err_code http_server_start(const struct http_server_options *opt,
+    struct http_server **out, struct err *err);
+uint16_t http_server_port(const struct http_server *s);
+/* Stop listening, wait for requests in the handler's hands until the deadline (those that are left
+ * are answered 503), let answers leave, close, join. New requests meanwhile: 503. Nothing that was
+ * lent to the server is used afterwards. */
+void http_server_stop(struct http_server *s, uint64_t deadline_mono_ns);
+void http_server_free(struct http_server *s); /* NULL allowed; stops it when that is not done */
+
+enum http_method {
+	HTTP_GET,
+	HTTP_HEAD,
+	HTTP_POST,
+	HTTP_PUT,
+	HTTP_DELETE,
+	HTTP_OPTIONS,
+	HTTP_OTHER
+};
+
+enum http_method http_request_method(const struct http_request *r);
+struct str http_request_path(const struct http_request *r); /* percent-decoded, valid UTF-8 */
+/* Header value or empty; any case. Lives as long as the request. */
+struct str http_request_header(const struct http_request *r, const char *name);
+/* The idx-th query parameter in the order given, percent-decoded; false when there is none. */
+bool http_request_param(const struct http_request *r, size_t idx, struct str *name_out,
+    struct str *value_out);
+struct buf *http_request_body(struct http_request *r); /* as it came (not inflated); may be taken */
+/* Count more bytes against inflight_bytes_max until the answer: what the body inflates to. Only
+ * inside handle(). ERR_BUSY when the budget is spent. */
+MUST_CHECK enum err_code http_request_charge(struct http_request *r, uint64_t bytes,
+    struct err *err);
+uint64_t http_request_received_ns(const struct http_request *r);
+bool http_request_chunked(const struct http_request *r);
+
+struct http_header {
+	const char *name;
+	const char *value;
+};
+
+struct http_answer {
+	int status;
+	const char *content_type;
+	struct buf body; /* ownership moves to the server */
+	struct http_header headers[4]; /* extra ones, copied; ends with a NULL name */
+};
+
+/* Exactly once per request, which is gone afterwards. Any thread; does not block. HEAD: give the
+ * body all the same; its length is sent, it is not. Every answer gets X-Content-Type-Options. */
+void http_respond(struct http_request *r, struct http_answer *answer);
+
+#endif
