@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli_priv.h"
+
+#include "base/timefmt.h"
+#include "http/client.h"
+#include "sys/clock.h"
+#include "sys/term.h"
+
+#include <stdlib.h>
+
+enum { COMMANDS_MAX = 64, CONNECT_TIMEOUT_MS = 5000 };
+
+int
+cli_fail(const struct cli_io *io, int exit_code, const struct err *err)
+{
+	struct buf line;
+	buf_init(&line, 0);
+	/* Plain ASCII: an error must be readable in every locale. */
+	text_clean(&line, str_from(err->message), false);
+	fflush(io->out);
+	fprintf(io->err, "weir: %.*s\n", STR_ARG(buf_view(&line)));
+	buf_fini(&line);
+	return exit_code;
+}
+
+/* ---- the real world */
+
+static enum err_code
+get_over_http(void *ctx, const struct cli_server *server, struct str path, int *status_out,
+    struct buf *body_out, struct err *err)
+{
+	(void)ctx;
+	uint64_t timeout_ms = server->timeout_ns / NS_PER_MS;
+	struct http_client_options opt = {.base_url = server->url,
+	    .connect_timeout_ms =
+	        timeout_ms < CONNECT_TIMEOUT_MS ? timeout_ms + 1 : CONNECT_TIMEOUT_MS,
+	    .timeout_ms = timeout_ms + 1, /* never 0: that would be no limit */
+	    .body_bytes_max = body_out->bytes_max,
+	    .token = server->token,
+	    .tenant = server->tenant};
+	struct http_client *client;
+	enum err_code code = http_client_open(&opt, &client, err);
+	if (code)
+		return code;
+	code = http_client_get(client, path, status_out, body_out, err);
+	http_client_close(client);
+	return code;
+}
+
+static const char *
+env_of_process(const char *name)
+{
+	return getenv(name);
+}
+
+/* ---- commands */
+
+static int
+unknown_command(const struct cli_io *io, struct str name, const struct cli_command *extra)
+{
+	const char *names[COMMANDS_MAX] = {"help"};
+	size_t n = 1;
+	for (const struct op *op = ops_table; op->name && n < COMMANDS_MAX - 1; op++)
+		names[n++] = op->name;
+	for (; extra && extra->name && n < COMMANDS_MAX - 1; extra++)
+		names[n++] = extra->name;
+	struct err e = {0};
+	const char *near = cli_nearest(name, names);
+	if (near)
+		err_set(&e, ERR_INVALID, "no command \"%.40s\"; did you mean %s?", name.ptr, near);
+	else
+		err_set(&e, ERR_INVALID, "no command \"%.40s\"; weir --help lists them", name.ptr);
+	return cli_fail(io, CLI_USAGE, &e);
+}
+
+static const struct cli_command *
+find_extra(const struct cli_command *extra, struct str name)
+{
+	for (; extra && extra->name; extra++)
+		if (str_eq(str_from(extra->name), name))
+			return extra;
+	return NULL;
+}
+
+static int
+run_help(const struct cli_io *io, char *name, const struct cli_command *extra)
+{
+	if (!name) {
+		cli_help_overview(io->out, extra);
+		return CLI_OK;
+	}
+	const struct cli_command *command = find_extra(extra, str_from(name));
+	if (command) {
+		char flag[] = "--help";
+		char *argv[] = {name, flag, NULL};
+		return command->run(2, argv);
+	}
+	const struct op *op = ops_find_name(str_from(name));
+	if (!op && strcmp(name, "help") != 0)
+		return unknown_command(io, str_from(name), extra);
+	if (op)
+		cli_help_command(io->out, op);
+	else
+		cli_help_overview(io->out, extra);
+	return CLI_OK;
+}
+
+/* What stands around the command's name, in one array. */
+static int
+run_client(const struct cli_io *io, const struct op *op, int at, int argc, char **argv)
+{
+	char **rest = xcalloc((size_t)argc, sizeof *rest);
+	int count = 0;
+	for (int i = 1; i < argc; i++)
+		if (i != at)
+			rest[count++] = argv[i];
+	struct cli_request req;
+	struct err e = {0};
+	int exit_code;
+	if (cli_parse(io, op, count, rest, &req, &e)) {
+		exit_code = cli_fail(io, CLI_USAGE, &e);
+		fprintf(io->err, "try: weir %s --help\n", op->name);
+	} else if (req.help) {
+		cli_help_command(io->out, op);
+		exit_code = CLI_OK;
+	} else {
+		exit_code = cli_ask(io, &req);
+	}
+	free(rest);
+	return exit_code;
+}
+
+static int
+run_command(const struct cli_io *io, int at, int argc, char **argv, const struct cli_command *extra)
+{
+	struct str name = str_from(argv[at]);
+	const struct cli_command *command = find_extra(extra, name);
+	if (command && at > 1) {
+		struct err e = {0};
+		err_set(&e, ERR_INVALID, "options of %s stand behind it: weir %s ...",
+		    command->name, command->name);
+		return cli_fail(io, CLI_USAGE, &e);
+	}
+	if (command)
+		return command->run(argc - at, argv + at);
+	if (str_eq(name, STR("help")))
+		return run_help(io, at + 1 < argc ? argv[at + 1] : NULL, extra);
+	const struct op *op = ops_find_name(name);
+	return op ? run_client(io, op, at, argc, argv) : unknown_command(io, name, extra);
+}
+
+static bool
+is_one_of(const char *arg, const char *a, const char *b)
+{
+	return strcmp(arg, a) == 0 || strcmp(arg, b) == 0;
+}
+
+int
+cli_main(const struct cli_io *io, int argc, char **argv, const struct cli_command *extra,
+    const char *version)
+{
+	int at = cli_find_command(argc, argv);
+	for (int i = 1; i < at; i++) {
+		if (is_one_of(argv[i], "--help", "-h"))
+			return run_help(io, at < argc ? argv[at] : NULL, extra);
+		if (is_one_of(argv[i], "--version", "-V")) {
+			fprintf(io->out, "weir %s\n", version);
+			return CLI_OK;
+		}
+	}
+	if (at < argc)
+		return run_command(io, at, argc, argv, extra);
+	if (argc > 1) {
+		struct err e = {0};
+		err_set(&e, ERR_INVALID, "no command behind \"%.40s\"; weir --help lists them",
+		    argv[argc - 1]);
+		return cli_fail(io, CLI_USAGE, &e);
+	}
+	cli_help_overview(io->err, extra);
+	return CLI_USAGE;
+}
+
+int
+cli_run(int argc, char **argv, const struct cli_command *extra, const char *version)
+{
+	struct cli_io io = {.out = stdout,
+	    .err = stderr,
+	    .out_is_tty = term_is_tty(TERM_STDOUT),
+	    .err_is_tty = term_is_tty(TERM_STDERR),
+	    .width = term_width(TERM_STDOUT),
+	    .now_unix_ns = clock_unix_ns(),
+	    .env = env_of_process,
+	    .get = get_over_http};
+	term_die_quietly_on_closed_pipe();
+	int exit_code = cli_main(&io, argc, argv, extra, version);
+	if (fflush(stdout) != 0 && exit_code == CLI_OK)
+		exit_code = CLI_ERROR;
+	return exit_code;
+}

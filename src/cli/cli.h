@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli/cli.h - the command line: `weir COMMAND [options]`.
+ *
+ * Two kinds of commands. Client commands (traces, trace, logs, metrics, services) are rows of
+ * ops_table: their parameters become flags, their answer comes from a server over HTTP and is
+ * shown as a table or tree (terminal) or as JSON (pipe). Extra commands (serve, demo, bench) belong
+ * to modules that cli/ does not know; the caller hands them in, and they parse their own options.
+ *
+ * `weir --help`, `weir help COMMAND`, `weir COMMAND --help` and `weir --version` are answered here;
+ * help of an extra command is asked of itself, with the arguments {name, "--help"}.
+ *
+ * Exit codes, for extra commands too: see enum cli_exit. Errors go to standard error as one line
+ * "weir: ...". Everything that comes from telemetry or from a server is made harmless before it
+ * reaches a terminal: no control character, escape sequence or bidirectional override gets through.
+ *
+ * Threading: the main thread. Owns nothing after it returns.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "base/str.h"
+
+enum cli_exit {
+	CLI_OK = 0,
+	CLI_ERROR = 1, /* the server cannot be reached, or said no */
+	CLI_USAGE = 2, /* the command line is wrong */
+	CLI_NOT_FOUND = 3, /* there is no such trace */
+	CLI_PARTIAL = 4, /* an answer, but parts of the system could not be asked */
+};
+
+struct cli_command {
+	const char *name; /* "serve" */
+	const char *help; /* one line, for `weir --help`: "run the server" */
+	/* argv[0] is the command's name; returns an enum cli_exit. */
+	int (*run)(int argc, char **argv);
+};
+
+/* Run the command line and return the exit code of the program. `extra` ends with a NULL name (NULL:
+ * none). `version` is what `weir --version` prints behind "weir ". */
+int cli_run(int argc, char **argv, const struct cli_command *extra, const char *version);
+
+/* The entry of `names` (ending with NULL) nearest to what was typed, or NULL when none is near:
+ * for "did you mean". Case is ignored. */
+const char *cli_nearest(struct str typed, const char *const *names);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli/cli_priv.h - what the files of cli/ share.
+ *
+ * The path of a client command: args.c turns the command line into a struct cli_request by the
+ * flags of flags.c (which come from ops_table), client.c fetches, and by the output format json.c,
+ * table.c with views.c, or tree.c with tree_draw.c write the answer. All see the outer world
+ * through struct cli_io only, so that tests choose it.
+ */
+#ifndef CLI_CLI_PRIV_H
+#define CLI_CLI_PRIV_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "cli/cli.h"
+#include "cli/table.h"
+#include "cli/text.h"
+#include "ops/ops.h"
+
+#include <stdio.h>
+
+enum cli_format { FORMAT_AUTO, FORMAT_TABLE, FORMAT_JSON, FORMAT_NDJSON };
+enum cli_when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
+
+/* ---- the world outside (cli.c has the real one, tests their own) */
+
+struct cli_server { /* which server, as whom */
+	struct str url; /* without a slash at its end */
+	struct str tenant, token; /* may be empty */
+	uint64_t timeout_ns;
+};
+
+struct cli_io {
+	FILE *out, *err;
+	bool out_is_tty, err_is_tty;
+	unsigned width; /* of out, 0: unknown */
+	uint64_t now_unix_ns;
+	const char *(*env)(const char *name); /* as getenv() */
+	/* GET. ERR_OK for any HTTP answer, as http_client_get(). */
+	enum err_code (*get)(void *ctx, const struct cli_server *server, struct str path,
+	    int *status_out, struct buf *body_out, struct err *err);
+	void *ctx;
+};
+
+/* cli_run() with a world. */
+int cli_main(const struct cli_io *io, int argc, char **argv, const struct cli_command *extra,
+    const char *version);
+/* "weir: <message>" on io->err, made harmless, and the exit code back. */
+int cli_fail(const struct cli_io *io, int exit_code, const struct err *err);
+
+/* ---- flags (flags.c) */
+
+enum cli_global {
+	GLOBAL_NONE, /* the flag of a parameter */
+	GLOBAL_OUTPUT,
+	GLOBAL_ALL,
+	GLOBAL_URL,
+	GLOBAL_TENANT,
+	GLOBAL_TOKEN,
+	GLOBAL_TIMEOUT,
+	GLOBAL_COLOR,
+	GLOBAL_HELP,
+};
+
+struct cli_flag {
+	char name[40]; /* "min-duration-ms" */
+	char letter; /* 's', or 0 */
+	const struct op_param *param; /* GLOBAL_NONE */
+	enum cli_global global;
+	char value[48]; /* what stands for the value in help; empty: a switch */
+	const char *help;
+};
+
+enum { CLI_FLAGS_MAX = 40 };
+
+/* The flags of a command, its own first; op NULL: the global ones only. Returns how many. */
+size_t cli_flags(const struct op *op, struct cli_flag out[CLI_FLAGS_MAX]);
+/* The parameter that stands without a flag, or NULL. */
+const struct op_param *cli_positional(const struct op *op);
+bool cli_has_pages(const struct op *op);
+
+/* ---- the command line (args.c) */
+
+enum { CLI_VALUES_MAX = 64 };
+
+struct cli_request {
+	const struct op *op;
+	struct op_value values[CLI_VALUES_MAX];
+	size_t value_count;
+	struct cli_server server;
+	enum cli_format format;
+	enum cli_when color;
+	bool all, help;
+};
+
+/* argv holds what stands around the command's name. Values stay where they are in argv and the
+ * environment. ERR_INVALID: a usage error. */
+MUST_CHECK enum err_code cli_parse(const struct cli_io *io, const struct op *op, int argc,
+    char **argv, struct cli_request *out, struct err *err);
+/* Place of the command's name in argv, jumping over global flags; argc when there is none. */
+int cli_find_command(int argc, char **argv);
+
+/* ---- help (help.c) */
+
+void cli_help_overview(FILE *out, const struct cli_command *extra);
+void cli_help_command(FILE *out, const struct op *op);
+
+/* ---- asking (client.c) */
+
+/* Run a client command; returns an exit code. */
+int cli_ask(const struct cli_io *io, const struct cli_request *req);
+
+/* ---- drawing: text.h, table.h, tree.h; the views (views.c) and trees (tree_draw.c) */
+
+/* The table for the list of an operation, or NULL. */
+const struct table_view *cli_view_of(const char *op);
+/* The answer to "trace" as a tree. */
+void cli_draw_tree(struct buf *out, const json_t *answer, const struct cli_style *style);
+
+/* ---- JSON (json.c, item.c) */
+
+struct cli_json_style {
+	bool pretty; /* else compact */
+	bool safe; /* escape what could move a terminal's cursor */
+	bool color;
+};
+
+/* Write a JSON value over, its numbers and escapes as they are. ERR_CORRUPT when it is none. */
+MUST_CHECK enum err_code cli_json_print(struct buf *out, struct str json,
+    struct cli_json_style style, struct err *err);
+/* The items of the member `list` of an object, one per line. next_cursor, when there is one, is
+ * appended to cursor_out (NULL: not wanted). */
+MUST_CHECK enum err_code cli_json_lines(struct buf *out, struct str json, const char *list,
+    struct cli_json_style style, struct buf *cursor_out, struct err *err);
+
+/* An answer as jansson's tree, or NULL. Changes escapes of NUL in the text. */
+json_t *cli_json_load(struct buf *json);
+/* Members of an item; what is missing or of another type is empty, 0 or false. */
+struct str cli_item_str(const json_t *item, const char *key);
+uint64_t cli_item_u64(const json_t *item, const char *key); /* a number or a decimal string */
+double cli_item_f64(const json_t *item, const char *key);
+bool cli_item_is(const json_t *item, const char *key, const char *text);
+
+#endif

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A client command: ask the server, show the answer in the format asked for. */
+#include "cli/cli_priv.h"
+
+#include "http/client.h"
+
+#include <jansson.h>
+
+static const size_t answer_bytes_max = (size_t)(1024 * LIMIT_MIB);
+
+static void
+build_path(struct buf *path, const struct cli_request *req, struct str cursor)
+{
+	const struct op_param *in_path = cli_positional(req->op);
+	struct str template = str_from(req->op->path);
+	buf_str(path, (struct str){template.ptr, str_find(template, '{')});
+	/* A value that belongs into the path is a checked id: nothing to encode. */
+	for (size_t i = 0; i < req->value_count; i++)
+		if (in_path && str_eq(req->values[i].name, str_from(in_path->name)))
+			buf_str(path, req->values[i].value);
+	for (size_t i = 0; i < req->value_count; i++) {
+		bool done = in_path && str_eq(req->values[i].name, str_from(in_path->name));
+		bool replaced = cursor.len > 0 && str_eq(req->values[i].name, STR("cursor"));
+		if (!done && !replaced)
+			http_client_add_param(path, req->values[i].name, req->values[i].value);
+	}
+	if (cursor.len > 0)
+		http_client_add_param(path, STR("cursor"), cursor);
+}
+
+static int
+exit_code_of(int status, const char *code)
+{
+	if (strcmp(code, "not_found") == 0)
+		return CLI_NOT_FOUND;
+	return status == 400 ? CLI_USAGE : CLI_ERROR;
+}
+
+/* Say what the server said. Its error text, when it is one of weir's; else what came. */
+static int
+refuse_answer(const struct cli_io *io, const struct cli_request *req, int status, struct buf *body)
+{
+	struct err e = {0};
+	json_t *answer = cli_json_load(body);
+	const json_t *error = json_object_get(answer, "error");
+	const char *code = json_string_value(json_object_get(error, "code"));
+	const char *message = json_string_value(json_object_get(error, "message"));
+	int exit_code = CLI_ERROR;
+	if (code && message) {
+		err_set(&e, ERR_INVALID, "%s", message);
+		exit_code = exit_code_of(status, code);
+	} else {
+		err_set(&e, ERR_INVALID, "%.*s answered with HTTP status %d, and not as weir does",
+		    STR_ARG(req->server.url), status);
+	}
+	json_decref(answer);
+	return cli_fail(io, exit_code, &e);
+}
+
+/* CLI_OK and the body of a 200, or what went wrong is said. */
+static int
+fetch(const struct cli_io *io, const struct cli_request *req, struct str cursor, struct buf *body)
+{
+	struct err e = {0};
+	struct buf path;
+	buf_init(&path, LIMIT_MIB);
+	build_path(&path, req, cursor);
+	int status = 0;
+	enum err_code code = path.failed
+	    ? err_set(&e, ERR_TOO_LARGE, "the options are too long")
+	    : io->get(io->ctx, &req->server, buf_view(&path), &status, body, &e);
+	buf_fini(&path);
+	if (code) {
+		cli_fail(io, CLI_ERROR, &e);
+		if (code == ERR_UNAVAILABLE)
+			fprintf(io->err,
+			    "start one with: weir serve; or name one: --url or "
+			    "$WEIR_URL\n");
+		return CLI_ERROR;
+	}
+	return status == 200 ? CLI_OK : refuse_answer(io, req, status, body);
+}
+
+static struct cli_style
+style_of(const struct cli_io *io, const struct cli_request *req)
+{
+	const char *no_color = io->env("NO_COLOR");
+	const char *term = io->env("TERM");
+	const char *columns = io->env("COLUMNS");
+	const char *locale = io->env("LC_ALL");
+	if (!locale || !*locale)
+		locale = io->env("LC_CTYPE");
+	if (!locale || !*locale)
+		locale = io->env("LANG");
+	bool dumb = term && strcmp(term, "dumb") == 0;
+	struct cli_style style = {
+	    .width = io->out_is_tty ? io->width : 0, .now_unix_ns = io->now_unix_ns};
+	style.color = req->color == WHEN_ALWAYS ||
+	    (req->color == WHEN_AUTO && io->out_is_tty && !dumb && !(no_color && *no_color));
+	style.utf8 = locale && (strcasestr(locale, "utf-8") || strcasestr(locale, "utf8"));
+	uint64_t n;
+	if (style.width == 0 && columns && str_to_u64(str_from(columns), &n) && n <= 10000)
+		style.width = (unsigned)n;
+	else if (style.width == 0 && io->out_is_tty)
+		style.width = 80;
+	return style;
+}
+
+static struct cli_json_style
+json_style_of(const struct cli_io *io, const struct cli_style *style)
+{
+	return (struct cli_json_style){
+	    .pretty = io->out_is_tty, .safe = io->out_is_tty, .color = style->color};
+}
+
+static int
+write_out(const struct cli_io *io, const struct buf *text)
+{
+	struct err e = {0};
+	if (text->len > 0 && fwrite(text->ptr, 1, text->len, io->out) != text->len)
+		return cli_fail(io, CLI_ERROR,
+		    (err_set(&e, ERR_IO, "cannot write the output"), &e));
+	if (fflush(io->out) != 0)
+		return cli_fail(io, CLI_ERROR,
+		    (err_set(&e, ERR_IO, "cannot write the output"), &e));
+	return CLI_OK;
+}
+
+/* ---- tables and trees */
+
+static void
+put_more(struct buf *out, size_t count, bool has_pages, const struct cli_style *style)
+{
+	struct buf line = {0};
+	buf_printf(&line, "the first %zu, there are more: -n N%s", count,
+	    has_pages ? ", or --all for all as ndjson" : "");
+	text_color_on(out, style, COLOR_DIM);
+	text_fit(out, buf_view(&line), style->width > 0 ? style->width : SIZE_MAX, style->utf8);
+	text_color_off(out, style, COLOR_DIM);
+	buf_char(out, '\n');
+	buf_fini(&line);
+}
+
+static void
+draw_list(struct buf *out, const struct cli_request *req, const json_t *answer,
+    const struct cli_style *style)
+{
+	const struct table_view *view = cli_view_of(req->op->name);
+	const json_t *items = json_object_get(answer, req->op->list);
+	CHECK(view != NULL);
+	size_t count = json_array_size(items);
+	bool more = json_object_get(answer, "next_cursor") ||
+	    json_is_true(json_object_get(answer, "truncated"));
+	if (count == 0)
+		buf_printf(out, "no %s\n", view->noun);
+	else
+		table_draw(out, view, items, style);
+	if (more)
+		put_more(out, count, cli_has_pages(req->op), style);
+}
+
+static enum err_code
+draw(struct buf *out, const struct cli_request *req, struct buf *body,
+    const struct cli_style *style, struct err *err)
+{
+	json_t *answer = cli_json_load(body);
+	if (!json_is_array(json_object_get(answer, req->op->list))) {
+		json_decref(answer);
+		return err_set(err, ERR_CORRUPT, "the server's answer has no list of %s",
+		    req->op->list);
+	}
+	if (cli_positional(req->op))
+		cli_draw_tree(out, answer, style);
+	else
+		draw_list(out, req, answer, style);
+	json_decref(answer);
+	return ERR_OK;
+}
+
+/* ---- partial answers */
+
+static int
+warn_if_partial(const struct cli_io *io, struct buf *body)
+{
+	static const char mark[] = "\"partial\"";
+	if (!body->ptr || !memmem(body->ptr, body->len, mark, sizeof mark - 1))
+		return CLI_OK;
+	json_t *answer = cli_json_load(body);
+	bool partial = json_is_true(json_object_get(answer, "partial"));
+	const json_t *failed = json_object_get(json_object_get(answer, "shards"), "failed");
+	struct err e = {0};
+	if (partial && json_array_size(failed) == 0)
+		cli_fail(io, 0, (err_set(&e, ERR_UNAVAILABLE, "the answer is partial"), &e));
+	for (size_t i = 0; partial && i < json_array_size(failed); i++) {
+		const json_t *shard = json_array_get(failed, i);
+		struct str name = cli_item_str(shard, "shard"), why = cli_item_str(shard, "error");
+		err_set(&e, ERR_UNAVAILABLE, "the answer is partial: shard %.*s: %.*s",
+		    STR_ARG(name), STR_ARG(why));
+		cli_fail(io, 0, &e);
+	}
+	json_decref(answer);
+	return partial ? CLI_PARTIAL : CLI_OK;
+}
+
+/* ---- one answer, or all pages */
+
+static int
+show(const struct cli_io *io, const struct cli_request *req, enum cli_format format,
+    struct buf *body)
+{
+	struct err e = {0};
+	struct buf out;
+	buf_init(&out, 0);
+	struct cli_style style = style_of(io, req);
+	struct cli_json_style json_style = json_style_of(io, &style);
+	enum err_code code;
+	if (format == FORMAT_TABLE)
+		code = draw(&out, req, body, &style, &e);
+	else if (format == FORMAT_NDJSON)
+		code = cli_json_lines(&out, buf_view(body), req->op->list, json_style, NULL, &e);
+	else
+		code = cli_json_print(&out, buf_view(body), json_style, &e);
+	int exit_code = code ? cli_fail(io, CLI_ERROR, &e) : write_out(io, &out);
+	buf_fini(&out);
+	return exit_code ? exit_code : warn_if_partial(io, body);
+}
+
+static int
+ask_once(const struct cli_io *io, const struct cli_request *req)
+{
+	enum cli_format format = req->format;
+	if (format == FORMAT_AUTO)
+		format = io->out_is_tty ? FORMAT_TABLE : FORMAT_JSON;
+	struct buf body;
+	buf_init(&body, answer_bytes_max);
+	int exit_code = fetch(io, req, STR_EMPTY, &body);
+	if (exit_code == CLI_OK)
+		exit_code = show(io, req, format, &body);
+	buf_fini(&body);
+	return exit_code;
+}
+
+/* One page: fetched, written, and the cursor of the next one left in *cursor. */
+static int
+walk_page(const struct cli_io *io, const struct cli_request *req, struct buf *body,
+    struct buf *cursor)
+{
+	struct err e = {0};
+	struct buf out, next;
+	buf_init(&out, 0);
+	buf_init(&next, 4096);
+	buf_reset(body);
+	struct cli_style style = style_of(io, req);
+	int exit_code = fetch(io, req, buf_view(cursor), body);
+	if (exit_code == CLI_OK &&
+	    cli_json_lines(&out, buf_view(body), req->op->list, json_style_of(io, &style), &next,
+	        &e))
+		exit_code = cli_fail(io, CLI_ERROR, &e);
+	if (exit_code == CLI_OK)
+		exit_code = write_out(io, &out);
+	if (exit_code == CLI_OK)
+		exit_code = warn_if_partial(io, body);
+	if (next.len > 0 && str_eq(buf_view(&next), buf_view(cursor))) {
+		err_set(&e, ERR_CORRUPT, "the server gives the same page again and again");
+		exit_code = cli_fail(io, CLI_ERROR, &e);
+	}
+	buf_fini(cursor);
+	*cursor = next;
+	buf_fini(&out);
+	return exit_code;
+}
+
+static int
+ask_all(const struct cli_io *io, const struct cli_request *req)
+{
+	struct buf body, cursor;
+	buf_init(&body, answer_bytes_max);
+	buf_init(&cursor, 4096);
+	int exit_code = CLI_OK;
+	do {
+		int page = walk_page(io, req, &body, &cursor);
+		exit_code = page != CLI_OK ? page : exit_code;
+	} while ((exit_code == CLI_OK || exit_code == CLI_PARTIAL) && cursor.len > 0);
+	buf_fini(&cursor);
+	buf_fini(&body);
+	return exit_code;
+}
+
+int
+cli_ask(const struct cli_io *io, const struct cli_request *req)
+{
+	return req->all ? ask_all(io, req) : ask_once(io, req);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Help texts, made from ops_table, the flags and the extra commands. Fit for 80 columns. */
+#include "cli/cli_priv.h"
+
+enum { COMMAND_WIDTH = 10, FLAG_WIDTH = 32, SCREEN_WIDTH = 80 };
+
+void
+cli_help_overview(FILE *out, const struct cli_command *extra)
+{
+	fprintf(out,
+	    "weir: where did the time go? An OpenTelemetry backend in one program.\n\n"
+	    "Usage: weir COMMAND [options]\n\n");
+	for (; extra && extra->name; extra++)
+		fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, extra->name, extra->help);
+	for (const struct op *op = ops_table; op->name; op++)
+		fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, op->name, op->help);
+	fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, "help", "explain a command: weir help COMMAND");
+	fprintf(out,
+	    "\nExamples:\n"
+	    "  weir traces --status error --last 15m\n"
+	    "  weir trace 5b8aa5a2d2c872e8321cf37308d69df2\n"
+	    "  weir logs -s checkout --min-severity warn -o ndjson | jq .body\n"
+	    "\nA terminal gets tables and colour, a pipe JSON; -o table|json|ndjson decides.\n"
+	    "Exit codes: 0 yes, 1 error, 2 usage, 3 not found, 4 partial answer.\n");
+}
+
+/* Words of text from `column` on, broken at SCREEN_WIDTH with the same indentation. */
+static size_t
+print_words(FILE *out, const char *text, const char *separators, size_t column)
+{
+	size_t indent = FLAG_WIDTH;
+	while (*text) {
+		size_t n = strcspn(text, separators);
+		bool first = column == indent;
+		if (!first && column + 1 + n > SCREEN_WIDTH) {
+			fprintf(out, "\n%*s", (int)indent, "");
+			column = indent;
+			first = true;
+		}
+		fprintf(out, "%s%.*s", first ? "" : " ", (int)n, text);
+		column += n + !first;
+		text += n;
+		text += *text != '\0';
+	}
+	return column;
+}
+
+/* "-s, --service TEXT" in its column; a longer one gets a line of its own. */
+static void
+print_flag(FILE *out, const struct cli_flag *f)
+{
+	char left[96];
+	char letter[8] = "    ";
+	if (f->letter)
+		snprintf(letter, sizeof letter, "-%c, ", f->letter);
+	int n = snprintf(left, sizeof left, "  %s--%s%s%s", letter, f->name, f->value[0] ? " " : "",
+	    f->value);
+	if (n < FLAG_WIDTH)
+		fprintf(out, "%-*s", FLAG_WIDTH, left);
+	else
+		fprintf(out, "%s\n%*s", left, FLAG_WIDTH, "");
+	size_t column = print_words(out, f->help, " ", FLAG_WIDTH);
+	if (f->param && f->param->repeat)
+		column = print_words(out, "(repeat for more)", " ", column);
+	if (f->param && f->param->choices) {
+		fputc(':', out);
+		print_words(out, f->param->choices, "|", column + 1);
+	}
+	fputc('\n', out);
+}
+
+void
+cli_help_command(FILE *out, const struct op *op)
+{
+	const struct op_param *positional = cli_positional(op);
+	fprintf(out, "weir %s: %s\n\nUsage: weir %s ", op->name, op->help, op->name);
+	for (const char *c = positional ? positional->name : ""; *c; c++)
+		fputc(*c >= 'a' && *c <= 'z' ? *c - ('a' - 'A') : *c, out);
+	fprintf(out, "%s[options]\n\nOptions:\n", positional ? " " : "");
+
+	struct cli_flag flags[CLI_FLAGS_MAX];
+	size_t count = cli_flags(op, flags);
+	bool global = false;
+	for (size_t i = 0; i < count; i++) {
+		if (!flags[i].param && !global)
+			fprintf(out, "\nOutput and server:\n");
+		global = !flags[i].param;
+		print_flag(out, &flags[i]);
+	}
+	fprintf(out, "\nAsks GET %s; docs/api.md says what the JSON holds.\n", op->path);
+}

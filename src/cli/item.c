@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Members of items of an answer, read without complaint: what a newer or older server leaves out is
+ * shown as nothing. */
+#include "cli/cli_priv.h"
+
+#include <jansson.h>
+
+/* jansson refuses a NUL in a key, and telemetry may have one: it becomes U+2400, the picture of it,
+ * which takes as many bytes as an escape. */
+static void
+picture_nuls(struct buf *json)
+{
+	for (size_t i = 0; i + 6 <= json->len; i++) {
+		if (json->ptr[i] != '\\')
+			continue;
+		if (memcmp(json->ptr + i, "\\u0000", 6) == 0)
+			memcpy(json->ptr + i, "\\u2400", 6);
+		i++; /* what stands behind a backslash begins no escape */
+	}
+}
+
+json_t *
+cli_json_load(struct buf *json)
+{
+	if (json->len == 0)
+		return NULL;
+	picture_nuls(json);
+	return json_loadb(json->ptr, json->len, 0, NULL);
+}
+
+struct str
+cli_item_str(const json_t *item, const char *key)
+{
+	const json_t *v = json_object_get(item, key);
+	return json_is_string(v) ? str_of(json_string_value(v), json_string_length(v)) : STR_EMPTY;
+}
+
+uint64_t
+cli_item_u64(const json_t *item, const char *key)
+{
+	const json_t *v = json_object_get(item, key);
+	uint64_t n = 0;
+	if (json_is_integer(v) && json_integer_value(v) > 0)
+		return (uint64_t)json_integer_value(v);
+	if (json_is_string(v) &&
+	    !str_to_u64(str_of(json_string_value(v), json_string_length(v)), &n))
+		return 0;
+	return n;
+}
+
+double
+cli_item_f64(const json_t *item, const char *key)
+{
+	const json_t *v = json_object_get(item, key);
+	return json_is_number(v) ? json_number_value(v) : 0.0;
+}
+
+bool
+cli_item_is(const json_t *item, const char *key, const char *text)
+{
+	return str_eq(cli_item_str(item, key), str_from(text));
+}

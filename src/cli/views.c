@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the tables show: for each kind of item its columns, and how a cell is made. */
+#include "cli/cli_priv.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+/* Longer cells are never seen whole; a log body can be a megabyte. */
+enum { CELL_BYTES_MAX = 4096 };
+
+/* ---- cells of any item */
+
+static void
+text_cell(struct table_text *t, const json_t *item, const char *key, enum text_color color)
+{
+	struct str s = cli_item_str(item, key);
+	s.len = text_head(s, CELL_BYTES_MAX);
+	table_cell(t, s, color);
+}
+
+static void
+buf_cell(struct table_text *t, struct buf *b, enum text_color color)
+{
+	table_cell(t, buf_view(b), color);
+	buf_fini(b);
+}
+
+static void
+age_cell(struct table_text *t, const json_t *item, const char *key)
+{
+	struct buf b = {0};
+	text_age(&b, cli_item_u64(item, key), t->style->now_unix_ns);
+	buf_cell(t, &b, COLOR_DIM);
+}
+
+static void
+time_cell(struct table_text *t, const json_t *item, const char *key)
+{
+	struct buf b = {0};
+	text_time(&b, cli_item_u64(item, key), t->style->now_unix_ns);
+	buf_cell(t, &b, COLOR_NONE);
+}
+
+static void
+count_cell(struct table_text *t, const json_t *item, const char *key)
+{
+	struct buf b = {0};
+	buf_u64(&b, cli_item_u64(item, key));
+	buf_cell(t, &b, COLOR_NONE);
+}
+
+static void
+service_cell(struct table_text *t, const json_t *item)
+{
+	text_cell(t, item, "service", COLOR_CYAN);
+}
+
+static void
+name_cell(struct table_text *t, const json_t *item)
+{
+	text_cell(t, item, "name", COLOR_NONE);
+}
+
+static void
+trace_id_cell(struct table_text *t, const json_t *item)
+{
+	text_cell(t, item, "trace_id", COLOR_DIM);
+}
+
+/* ---- spans */
+
+static void
+span_age(struct table_text *t, const json_t *item)
+{
+	age_cell(t, item, "start_time_unix_nano");
+}
+
+static void
+span_time(struct table_text *t, const json_t *item)
+{
+	time_cell(t, item, "start_time_unix_nano");
+}
+
+/* An error is marked here too, for the column of the status is among the first to go. */
+static void
+span_operation(struct table_text *t, const json_t *item)
+{
+	struct buf b = {0};
+	bool error = cli_item_is(item, "status", "error");
+	struct str name = cli_item_str(item, "operation");
+	if (error)
+		buf_str(&b, t->style->utf8 ? STR("✗ ") : STR("x "));
+	buf_append(&b, name.ptr, text_head(name, CELL_BYTES_MAX));
+	buf_cell(t, &b, error ? COLOR_RED : COLOR_NONE);
+}
+
+static void
+span_kind(struct table_text *t, const json_t *item)
+{
+	text_cell(t, item, "kind", COLOR_DIM);
+}
+
+static void
+span_duration(struct table_text *t, const json_t *item)
+{
+	struct buf b = {0};
+	text_duration(&b, cli_item_f64(item, "duration_ms") * 1e6);
+	buf_cell(t, &b, COLOR_NONE);
+}
+
+static void
+span_status(struct table_text *t, const json_t *item)
+{
+	if (cli_item_is(item, "status", "unset"))
+		table_cell(t, STR("-"), COLOR_DIM);
+	else
+		text_cell(t, item, "status",
+		    cli_item_is(item, "status", "error") ? COLOR_RED : COLOR_GREEN);
+}
+
+static const struct table_column span_columns[] = {
+    {"AGE", 30, 0, true, span_age},
+    {"TIME (UTC)", 20, 0, false, span_time},
+    {"SERVICE", 60, 8, false, service_cell},
+    {"OPERATION", 80, 12, false, span_operation},
+    {"KIND", 10, 0, false, span_kind},
+    {"DURATION", 70, 0, true, span_duration},
+    {"STATUS", 15, 0, false, span_status},
+    {"TRACE", 40, 0, false, trace_id_cell},
+    {.title = NULL},
+};
+
+/* ---- logs */
+
+static void
+log_age(struct table_text *t, const json_t *item)
+{
+	age_cell(t, item, "event_time_unix_nano");
+}
+
+static void
+log_time(struct table_text *t, const json_t *item)
+{
+	time_cell(t, item, "event_time_unix_nano");
+}
+
+static void
+log_severity(struct table_text *t, const json_t *item)
+{
+	enum text_color color = COLOR_NONE;
+	if (cli_item_is(item, "severity", "error") || cli_item_is(item, "severity", "fatal"))
+		color = COLOR_RED;
+	else if (cli_item_is(item, "severity", "warn"))
+		color = COLOR_YELLOW;
+	else if (!cli_item_is(item, "severity", "info"))
+		color = COLOR_DIM;
+	if (cli_item_is(item, "severity", "unspecified"))
+		table_cell(t, STR("-"), color);
+	else
+		text_cell(t, item, "severity", color);
+}
+
+/* Text as it is, anything else as JSON. */
+static void
+value_text(struct buf *b, const json_t *value)
+{
+	if (json_is_string(value)) {
+		buf_append(b, json_string_value(value), json_string_length(value));
+		return;
+	}
+	char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
+	if (text)
+		buf_str(b, str_from(text));
+	free(text);
+}
+
+static void
+log_body(struct table_text *t, const json_t *item)
+{
+	struct buf b = {0};
+	const json_t *body = json_object_get(item, "body");
+	if (json_is_null(body))
+		buf_str(&b, cli_item_str(item, "event_name"));
+	else
+		value_text(&b, body);
+	b.len = text_head(buf_view(&b), CELL_BYTES_MAX);
+	buf_cell(t, &b, COLOR_NONE);
+}
+
+static const struct table_column log_columns[] = {
+    {"AGE", 30, 0, true, log_age},
+    {"TIME (UTC)", 20, 0, false, log_time},
+    {"SEVERITY", 50, 0, false, log_severity},
+    {"SERVICE", 40, 8, false, service_cell},
+    {"BODY", 80, 32, false, log_body},
+    {"TRACE", 10, 0, false, trace_id_cell},
+    {.title = NULL},
+};
+
+/* ---- metrics */
+
+static void
+point_age(struct table_text *t, const json_t *item)
+{
+	age_cell(t, item, "time_unix_nano");
+}
+
+static void
+point_time(struct table_text *t, const json_t *item)
+{
+	time_cell(t, item, "time_unix_nano");
+}
+
+static void
+point_type(struct table_text *t, const json_t *item)
+{
+	if (cli_item_is(item, "metric_type", "exponential_histogram"))
+		table_cell(t, STR("exp_histogram"), COLOR_DIM);
+	else
+		text_cell(t, item, "metric_type", COLOR_DIM);
+}
+
+static void
+number_text(struct buf *b, const json_t *value)
+{
+	if (json_is_real(value))
+		buf_printf(b, "%.6g", json_real_value(value));
+	else if (json_is_null(value) || !value)
+		buf_char(b, '-');
+	else
+		value_text(b, value);
+}
+
+static void
+quantiles_text(struct buf *b, const json_t *quantiles)
+{
+	for (size_t i = 0; i < json_array_size(quantiles); i++) {
+		const json_t *q = json_array_get(quantiles, i);
+		buf_printf(b, " p%.6g ", cli_item_f64(q, "quantile") * 100.0);
+		number_text(b, json_object_get(q, "value"));
+	}
+}
+
+/* A number, or of a distribution how many, their average and what else it has. */
+static void
+point_value(struct table_text *t, const json_t *item)
+{
+	struct buf b = {0};
+	const json_t *sum = json_object_get(item, "sum");
+	uint64_t count = cli_item_u64(item, "count");
+	if (!sum) {
+		number_text(&b, json_object_get(item, "value"));
+		buf_cell(t, &b, COLOR_NONE);
+		return;
+	}
+	buf_printf(&b, "n %llu", (unsigned long long)count);
+	if (json_is_number(sum) && count > 0)
+		buf_printf(&b, " avg %.6g", json_number_value(sum) / (double)count);
+	if (json_is_number(json_object_get(item, "max")))
+		buf_printf(&b, " max %.6g", cli_item_f64(item, "max"));
+	quantiles_text(&b, json_object_get(item, "quantile_values"));
+	buf_cell(t, &b, COLOR_NONE);
+}
+
+static void
+point_unit(struct table_text *t, const json_t *item)
+{
+	text_cell(t, item, "unit", COLOR_DIM);
+}
+
+static void
+point_attributes(struct table_text *t, const json_t *item)
+{
+	struct buf b = {0};
+	const char *key;
+	json_t *value;
+	json_object_foreach(json_object_get(item, "attributes"), key, value)
+	{
+		if (b.len > CELL_BYTES_MAX)
+			break;
+		buf_printf(&b, "%s%s=", b.len > 0 ? " " : "", key);
+		value_text(&b, value);
+	}
+	b.len = text_head(buf_view(&b), CELL_BYTES_MAX);
+	buf_cell(t, &b, COLOR_NONE);
+}
+
+static const struct table_column point_columns[] = {
+    {"AGE", 30, 0, true, point_age},
+    {"TIME (UTC)", 20, 0, false, point_time},
+    {"SERVICE", 50, 8, false, service_cell},
+    {"NAME", 80, 12, false, name_cell},
+    {"TYPE", 15, 0, false, point_type},
+    {"VALUE", 70, 10, true, point_value},
+    {"UNIT", 25, 4, false, point_unit},
+    {"ATTRIBUTES", 10, 16, false, point_attributes},
+    {.title = NULL},
+};
+
+/* ---- services */
+
+static void
+service_name(struct table_text *t, const json_t *item)
+{
+	text_cell(t, item, "name", COLOR_CYAN);
+}
+
+static void
+service_spans(struct table_text *t, const json_t *item)
+{
+	count_cell(t, item, "span_count");
+}
+
+static void
+service_traces(struct table_text *t, const json_t *item)
+{
+	count_cell(t, item, "trace_count");
+}
+
+/* "12 (0.4%)" */
+static void
+service_errors(struct table_text *t, const json_t *item)
+{
+	struct buf b = {0};
+	uint64_t errors = cli_item_u64(item, "error_count");
+	buf_u64(&b, errors);
+	if (errors > 0)
+		buf_printf(&b, " (%.2g%%)", cli_item_f64(item, "error_rate") * 100.0);
+	buf_cell(t, &b, errors > 0 ? COLOR_RED : COLOR_NONE);
+}
+
+static void
+service_avg(struct table_text *t, const json_t *item)
+{
+	struct buf b = {0};
+	if (json_is_number(json_object_get(item, "avg_duration_ms")))
+		text_duration(&b, cli_item_f64(item, "avg_duration_ms") * 1e6);
+	else
+		buf_char(&b, '-');
+	buf_cell(t, &b, COLOR_NONE);
+}
+
+static void
+service_logs(struct table_text *t, const json_t *item)
+{
+	count_cell(t, item, "log_count");
+}
+
+static void
+service_points(struct table_text *t, const json_t *item)
+{
+	count_cell(t, item, "point_count");
+}
+
+static void
+service_last(struct table_text *t, const json_t *item)
+{
+	age_cell(t, item, "last_seen_unix_nano");
+}
+
+static const struct table_column service_columns[] = {
+    {"SERVICE", 90, 12, false, service_name},
+    {"SPANS", 80, 0, true, service_spans},
+    {"TRACES", 20, 0, true, service_traces},
+    {"ERRORS", 70, 0, true, service_errors},
+    {"AVG", 60, 0, true, service_avg},
+    {"LOGS", 40, 0, true, service_logs},
+    {"POINTS", 30, 0, true, service_points},
+    {"LAST SEEN", 50, 0, true, service_last},
+    {.title = NULL},
+};
+
+const struct table_view *
+cli_view_of(const char *op)
+{
+	static const struct table_view views[] = {
+	    {"traces", "spans", span_columns},
+	    {"logs", "log records", log_columns},
+	    {"metrics", "points", point_columns},
+	    {"services", "services", service_columns},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(views); i++)
+		if (strcmp(views[i].op, op) == 0)
+			return &views[i];
+	return NULL;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ops/ops.h - every question weir answers, in one table: name, path, parameters, help, handler.
+ *
+ * REST serves the table, the CLI turns its rows into commands and flags, MCP into tools; none of
+ * them has query logic. Parameters arrive as text pairs in any order; unknown, repeated (unless
+ * `repeat`), malformed ones are ERR_INVALID and the message names the parameter.
+ *
+ * A handler writes one JSON value. Shapes are in docs/api.md. Threading: any reader thread; blocks
+ * on the store until the deadline.
+ */
+#ifndef OPS_OPS_H
+#define OPS_OPS_H
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/stats.h"
+#include "store/store.h"
+
+enum op_param_type {
+	OP_TEXT,
+	OP_INT, /* int64 */
+	OP_NUMBER, /* double */
+	OP_TIME, /* RFC 3339 or unix time, time_parse() */
+	OP_SPAN, /* a length of time, time_parse_span() */
+	OP_TRACE_ID, /* 32 hex */
+	OP_SPAN_ID, /* 16 hex */
+	OP_ATTR, /* key=value */
+	OP_ENUM, /* one of `choices` */
+	OP_CURSOR,
+	OP_BOOL, /* true false 1 0, or empty: true */
+};
+
+struct op_param {
+	const char *name; /* as in the query string; CLI flag is --name with '-' for '_' */
+	enum op_param_type type;
+	bool repeat;
+	bool in_path; /* the {name} of op.path */
+	const char *choices; /* OP_ENUM: "ok|error|unset" */
+	const char *help;
+};
+
+struct op_value { /* one parameter as it came */
+	struct str name;
+	struct str value;
+};
+
+struct op_context {
+	struct store *store;
+	const struct limits *limits;
+	struct stats *stats;
+	struct str tenant;
+	uint64_t now_unix_ns;
+	uint64_t deadline_mono_ns;
+	struct arena *arena; /* of this request, bounded */
+};
+
+struct op {
+	const char *name; /* "traces": CLI command */
+	const char *path; /* "/api/v1/traces", "/api/v1/traces/{trace_id}" */
+	const char *help; /* one line, begins with a verb in lower case */
+	const char *list; /* the answer's member that is the list of items: "spans" */
+	const struct op_param *params; /* ends with a NULL name */
+	enum err_code (*handle)(const struct op_context *ctx, const struct op *op,
+	    const struct op_value *values, size_t value_count, struct buf *json_out,
+	    struct err *err);
+};
+
+extern const struct op ops_table[]; /* ends with a NULL name */
+
+/* The row that serves this path, or NULL. The parameter in the path, when there is one, is the
+ * caller's to append to the values. */
+const struct op *ops_find_path(struct str path, struct op_value *path_value_out,
+    bool *has_value_out);
+const struct op *ops_find_name(struct str name);
+/* Is this a value of the parameter? ERR_INVALID says what is expected and shows the value, without
+ * the parameter's name, which a face spells in its own way. Ranges that depend on the server's
+ * limits are checked by ops_run() only. */
+MUST_CHECK enum err_code ops_check_value(const struct op_param *param, struct str value,
+    struct err *err);
+/* Check the parameters and run. */
+MUST_CHECK enum err_code ops_run(const struct op *op, const struct op_context *ctx,
+    const struct op_value *values, size_t value_count, struct buf *json_out, struct err *err);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/ops_priv.h"
+
+#include "base/bits.h"
+#include "base/timefmt.h"
+#include "base/utf8.h"
+
+#include <math.h>
+
+/* As much of a value as an error shows; cut between characters. */
+enum { SHOWN_BYTES_MAX = 48 };
+
+static enum err_code
+refuse(struct str value, struct err *err, const char *expected)
+{
+	size_t shown = value.len < SHOWN_BYTES_MAX ? value.len : SHOWN_BYTES_MAX;
+	struct str head = {value.ptr, shown};
+	head.len = utf8_valid_len(head);
+	return err_set(err, ERR_INVALID, "%s: \"%.*s\"%s", expected, STR_ARG(head),
+	    head.len < value.len ? "..." : "");
+}
+
+static enum err_code
+parse_trace_id(struct str value, struct ops_parsed *out, struct err *err)
+{
+	if (value.len != 32)
+		return err_set(err, ERR_INVALID,
+		    "a trace id is 32 hex digits, this has %zu characters: \"%.*s\"%s", value.len,
+		    value.len > SHOWN_BYTES_MAX ? 0 : (int)value.len, value.ptr,
+		    value.len > SHOWN_BYTES_MAX ? "..." : "");
+	if (!hex_to_u64(value.ptr, 16, &out->hi) || !hex_to_u64(value.ptr + 16, 16, &out->lo))
+		return refuse(value, err, "a trace id is 32 hex digits");
+	if (out->hi == 0 && out->lo == 0)
+		return refuse(value, err, "a trace id is not all zeros");
+	return ERR_OK;
+}
+
+static enum err_code
+parse_span_id(struct str value, struct ops_parsed *out, struct err *err)
+{
+	if (!hex_to_u64(value.ptr, value.len, &out->lo))
+		return refuse(value, err, "a span id is 16 hex digits");
+	if (out->lo == 0)
+		return refuse(value, err, "a span id is not all zeros");
+	return ERR_OK;
+}
+
+static enum err_code
+parse_attr(struct str value, struct ops_parsed *out, struct err *err)
+{
+	size_t eq = str_find(value, '=');
+	if (eq == value.len || eq == 0)
+		return refuse(value, err, "not key=value");
+	out->key = (struct str){value.ptr, eq};
+	out->text = str_skip(value, eq + 1);
+	return ERR_OK;
+}
+
+static enum err_code
+parse_enum(const struct op_param *p, struct str value, struct ops_parsed *out, struct err *err)
+{
+	struct str rest = str_from(p->choices);
+	for (int64_t i = 0; rest.len > 0; i++) {
+		size_t bar = str_find(rest, '|');
+		if (str_eq(value, (struct str){rest.ptr, bar})) {
+			out->i64 = i;
+			return ERR_OK;
+		}
+		rest = str_skip(rest, bar + 1);
+	}
+	char expected[120] = "must be one of ";
+	size_t at = strlen(expected);
+	for (const char *c = p->choices; *c && at < sizeof expected - 3; c++) {
+		expected[at++] = *c == '|' ? ',' : *c;
+		if (*c == '|')
+			expected[at++] = ' ';
+	}
+	expected[at] = '\0';
+	return refuse(value, err, expected);
+}
+
+static enum err_code
+parse_bool(struct str value, struct ops_parsed *out, struct err *err)
+{
+	if (value.len == 0 || str_eq(value, STR("true")) || str_eq(value, STR("1")))
+		out->i64 = 1;
+	else if (!str_eq(value, STR("false")) && !str_eq(value, STR("0")))
+		return refuse(value, err, "must be true or false");
+	return ERR_OK;
+}
+
+static bool
+parse_number(struct str value, double *out)
+{
+	return str_to_f64(value, out) && isfinite(*out);
+}
+
+enum err_code
+ops_parse(const struct op_param *p, struct str value, struct ops_parsed *out, struct err *err)
+{
+	*out = (struct ops_parsed){.text = value};
+	if (!utf8_valid(value))
+		return err_set(err, ERR_INVALID, "not UTF-8");
+	switch (p->type) {
+	case OP_TEXT:
+	case OP_CURSOR: return value.len > 0 ? ERR_OK : err_set(err, ERR_INVALID, "is empty");
+	case OP_INT:
+		return str_to_i64(value, &out->i64) ? ERR_OK : refuse(value, err, "not an integer");
+	case OP_NUMBER:
+		return parse_number(value, &out->f64) ? ERR_OK : refuse(value, err, "not a number");
+	case OP_TIME:
+		return time_parse(value, &out->lo)
+		    ? ERR_OK
+		    : refuse(value, err, "not a time (RFC 3339, or unix seconds to nanoseconds)");
+	case OP_SPAN:
+		return time_parse_span(value, &out->lo)
+		    ? ERR_OK
+		    : refuse(value, err, "not a length of time (like 90s, 15m, 2h)");
+	case OP_TRACE_ID: return parse_trace_id(value, out, err);
+	case OP_SPAN_ID: return parse_span_id(value, out, err);
+	case OP_ATTR: return parse_attr(value, out, err);
+	case OP_ENUM: return parse_enum(p, value, out, err);
+	case OP_BOOL: return parse_bool(value, out, err);
+	}
+	return err_set(err, ERR_INTERNAL, "parameter type %d is unknown", (int)p->type);
+}
+
+enum err_code
+ops_check_value(const struct op_param *param, struct str value, struct err *err)
+{
+	struct ops_parsed ignored;
+	return ops_parse(param, value, &ignored, err);
+}
+
+const struct op_param *
+ops_find_param(const struct op *op, struct str name)
+{
+	for (const struct op_param *p = op->params; p->name; p++)
+		if (str_eq(str_from(p->name), name))
+			return p;
+	return NULL;
+}
