@@ -32,6 +32,7 @@
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
 
+#include "base/budget.h"
 #include "base/limits.h"
 #include "base/stats.h"
 
@@ -43,6 +44,9 @@ struct http_server_options {
 	const char *name; /* "http" or "api": thread names, log lines, the stats row */
 	unsigned thread_count; /* 0: 1 */
 	const struct limits *limits; /* borrowed */
+	/* What bodies are charged to, together with other servers: borrowed. NULL: one of its own, of
+	 * limits.inflight_bytes_max. */
+	struct budget *budget;
 	struct stats *stats; /* borrowed, NULL allowed */
 	enum stats_id stats_requests, stats_connections;
 	/* On a server thread; must not block. The request is the handler's until http_respond(). */

@@ -94,7 +94,7 @@ struct http_server {
 	struct lingerers *lingerers;
 	struct thread acceptor, reaper;
 	bool stopped; /* owner */
-	_Atomic uint64_t inflight_bytes;
+	struct budget own_budget, *budget;
 	_Atomic int64_t conn_count; /* accepted and not yet closed */
 	_Atomic bool stopping;
 

@@ -54,7 +54,7 @@ http_request_discharge(struct http_request *r)
 	uint64_t n = atomic_exchange(&r->charged_bytes, 0);
 	if (n == 0)
 		return;
-	atomic_fetch_sub(&r->server->inflight_bytes, n);
+	budget_give(r->server->budget, n);
 	stats_add(r->server->stats, STATS_INFLIGHT_BYTES, -(int64_t)n);
 }
 
@@ -62,13 +62,10 @@ enum err_code
 http_request_charge(struct http_request *r, uint64_t bytes, struct err *err)
 {
 	struct http_server *s = r->server;
-	uint64_t before = atomic_fetch_add(&s->inflight_bytes, bytes);
-	if (before + bytes > s->limits.inflight_bytes_max) {
-		atomic_fetch_sub(&s->inflight_bytes, bytes);
+	if (!budget_take(s->budget, bytes))
 		return err_set(err, ERR_BUSY,
 		    "requests under way hold %llu bytes already, retry later",
-		    (unsigned long long)before);
-	}
+		    (unsigned long long)budget_used(s->budget));
 	atomic_fetch_add(&r->charged_bytes, bytes);
 	stats_add(s->stats, STATS_INFLIGHT_BYTES, (int64_t)bytes);
 	return ERR_OK;

@@ -102,6 +102,8 @@ http_server_start(const struct http_server_options *opt, struct http_server **ou
 	s->opt = *opt;
 	s->opt.thread_count = opt->thread_count ? opt->thread_count : 1;
 	s->limits = *opt->limits;
+	budget_init(&s->own_budget, s->limits.inflight_bytes_max);
+	s->budget = opt->budget ? opt->budget : &s->own_budget;
 	s->stats = opt->stats;
 	s->listen_fd = -1;
 	atomic_init(&s->refs, 1);

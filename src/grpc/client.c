@@ -1,0 +1,635 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * grpc/client.c - see client.h.
+ *
+ * Output is a list of parts for one gathered write: frame headers and everything else nghttp2
+ * makes are copied to `scratch`, messages are pointed at. nghttp2 is asked for more only when all
+ * parts are written. A call may end while a part still points at its message (the server
+ * answers early), so `done` is called only when there are no parts.
+ */
+#include "grpc/client.h"
+
+#include "base/arena.h"
+#include "base/base64.h"
+#include "base/bits.h"
+#include "base/timefmt.h"
+#include "grpc/text.h"
+#include "sys/clock.h"
+#include "sys/tcp.h"
+
+#include <nghttp2/nghttp2.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	PREFIX_BYTES = 5, /* flag, length */
+	SCRATCH_BYTES = 256 * 1024,
+	SCRATCH_FRAME_BYTES = 64 * 1024, /* more than one mem_send() gives */
+	FRAME_HEAD_BYTES = 9,
+	READ_BYTES = 64 * 1024,
+	FIELDS_MAX = 32,
+	GRPC_UNKNOWN = 2,
+	GRPC_INTERNAL = 13,
+	GRPC_UNAVAILABLE = 14,
+	STATUS_NONE = -1,
+};
+
+struct client_call {
+	struct grpc_client *client;
+	struct client_call *prev, *next; /* in flight, finished or spare */
+	struct str message;
+	bool gzip;
+	size_t off; /* of prefix and message, given to nghttp2 */
+	void (*done)(void *ctx, const struct grpc_reply *reply);
+	void *ctx;
+	int http_status;
+	int status;
+	struct buf body, text, details;
+};
+
+struct grpc_client {
+	int fd;
+	nghttp2_session *session;
+	struct buf authority;
+	bool dead; /* with `why` */
+	bool going_away;
+	uint32_t goaway_error;
+	struct err why;
+	struct client_call *active;
+	struct client_call *finished, *finished_last;
+	struct client_call *spare;
+	size_t inflight;
+	struct str parts[TCP_PARTS_MAX];
+	size_t part_count, part_at;
+	char *scratch;
+	size_t scratch_len;
+	bool full; /* no room for a frame */
+	unsigned char *input;
+};
+
+static void
+die(struct grpc_client *c, const char *why)
+{
+	if (c->dead)
+		return;
+	c->dead = true;
+	if (c->goaway_error)
+		err_set(&c->why, ERR_UNAVAILABLE, "the server ended the connection: %s",
+		    nghttp2_http2_strerror(c->goaway_error));
+	else
+		err_set(&c->why, ERR_UNAVAILABLE, "%s", why);
+}
+
+/* ---- calls */
+
+static struct client_call *
+take_call(struct grpc_client *c)
+{
+	struct client_call *call = c->spare;
+	if (call)
+		c->spare = call->next;
+	else
+		call = xcalloc(1, sizeof(*call));
+	struct buf body = call->body, text = call->text, details = call->details;
+	buf_reset(&body);
+	buf_reset(&text);
+	buf_reset(&details);
+	body.bytes_max = PREFIX_BYTES + GRPC_CLIENT_REPLY_BYTES_MAX;
+	*call = (struct client_call){.client = c,
+	    .status = STATUS_NONE,
+	    .body = body,
+	    .text = text,
+	    .details = details,
+	    .next = c->active};
+	if (c->active)
+		c->active->prev = call;
+	c->active = call;
+	c->inflight++;
+	return call;
+}
+
+static void
+leave_active(struct client_call *call)
+{
+	struct grpc_client *c = call->client;
+	if (call->prev)
+		call->prev->next = call->next;
+	else
+		c->active = call->next;
+	if (call->next)
+		call->next->prev = call->prev;
+	call->prev = call->next = NULL;
+}
+
+static void
+finish(struct client_call *call)
+{
+	struct grpc_client *c = call->client;
+	leave_active(call);
+	if (c->finished_last)
+		c->finished_last->next = call;
+	else
+		c->finished = call;
+	c->finished_last = call;
+}
+
+static void
+set_status(struct client_call *call, int status, const char *text)
+{
+	call->status = status;
+	buf_reset(&call->text);
+	buf_str(&call->text, str_from(text));
+}
+
+/* PROTOCOL-HTTP2: what an answer without grpc-status means. */
+static int
+status_of_http(int http)
+{
+	switch (http) {
+	case 400: return GRPC_INTERNAL;
+	case 401: return 16;
+	case 403: return 7;
+	case 404: return 12;
+	case 429:
+	case 502:
+	case 503:
+	case 504: return GRPC_UNAVAILABLE;
+	default: return GRPC_UNKNOWN;
+	}
+}
+
+static int
+status_of_reset(uint32_t http2_error)
+{
+	switch (http2_error) {
+	case NGHTTP2_REFUSED_STREAM: return GRPC_UNAVAILABLE;
+	case NGHTTP2_CANCEL: return 1;
+	case NGHTTP2_ENHANCE_YOUR_CALM: return 8;
+	default: return GRPC_INTERNAL;
+	}
+}
+
+/* The stream is over: make sure that the call has a status that is true. */
+static void
+conclude(struct client_call *call, uint32_t http2_error)
+{
+	char text[64];
+	if (call->status == STATUS_NONE && http2_error != NGHTTP2_NO_ERROR) {
+		snprintf(text, sizeof(text), "the stream was reset: %s",
+		    nghttp2_http2_strerror(http2_error));
+		set_status(call, status_of_reset(http2_error), text);
+	} else if (call->status == STATUS_NONE) {
+		snprintf(text, sizeof(text), "no grpc-status; HTTP status %d", call->http_status);
+		set_status(call, status_of_http(call->http_status), text);
+	}
+	if (call->status != 0)
+		return;
+	if (call->body.failed)
+		set_status(call, 8, "the response message is too large");
+	else if (call->body.len < PREFIX_BYTES || call->body.ptr[0] != 0 ||
+	    get_u32be(call->body.ptr + 1) != call->body.len - PREFIX_BYTES)
+		set_status(call, GRPC_INTERNAL, "the response is no single message");
+}
+
+static void
+deliver_one(struct client_call *call)
+{
+	struct grpc_client *c = call->client;
+	struct grpc_reply reply = {.status = call->status,
+	    .text = buf_view(&call->text),
+	    .details = buf_view(&call->details)};
+	if (call->status == 0)
+		reply.message = str_skip(buf_view(&call->body), PREFIX_BYTES);
+	c->inflight--;
+	if (call->done)
+		call->done(call->ctx, &reply);
+	call->next = c->spare;
+	c->spare = call;
+}
+
+static void
+deliver(struct grpc_client *c)
+{
+	while (c->finished && c->part_count == 0) {
+		struct client_call *call = c->finished;
+		c->finished = call->next;
+		if (!c->finished)
+			c->finished_last = NULL;
+		deliver_one(call);
+	}
+}
+
+static void
+fail_all(struct grpc_client *c)
+{
+	c->part_count = c->part_at = 0;
+	while (c->active) {
+		set_status(c->active, GRPC_UNAVAILABLE, c->why.message);
+		finish(c->active);
+	}
+	deliver(c);
+}
+
+/* ---- nghttp2 callbacks */
+
+static struct client_call *
+call_of(nghttp2_session *session, int32_t stream_id)
+{
+	return stream_id ? nghttp2_session_get_stream_user_data(session, stream_id) : NULL;
+}
+
+static int
+small_number(struct str s, int otherwise)
+{
+	uint64_t n;
+	return str_to_u64(s, &n) && n < 1000 ? (int)n : otherwise;
+}
+
+static int
+on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+    size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags, void *user)
+{
+	struct client_call *call = call_of(session, frame->hd.stream_id);
+	struct str n = str_of(name, name_len), v = str_of(value, value_len);
+	(void)flags;
+	(void)user;
+	if (!call)
+		return 0;
+	if (str_eq(n, STR(":status"))) {
+		call->http_status = small_number(v, 0);
+	} else if (str_eq(n, STR("grpc-status"))) {
+		call->status = small_number(v, GRPC_UNKNOWN);
+	} else if (str_eq(n, STR("grpc-message"))) {
+		buf_reset(&call->text);
+		grpc_text_percent_decode(v, &call->text);
+	} else if (str_eq(n, STR("grpc-status-details-bin"))) {
+		buf_reset(&call->details);
+		if (!base64_read(v, &call->details))
+			buf_reset(&call->details);
+	}
+	return 0;
+}
+
+static int
+on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream_id, const uint8_t *bytes,
+    size_t n, void *user)
+{
+	struct client_call *call = call_of(session, stream_id);
+	(void)flags;
+	(void)user;
+	if (call)
+		buf_append(&call->body, bytes, n);
+	return 0;
+}
+
+static int
+on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+	struct grpc_client *c = user;
+	(void)session;
+	if (frame->hd.type == NGHTTP2_GOAWAY) {
+		c->going_away = true;
+		c->goaway_error = frame->goaway.error_code;
+	}
+	return 0;
+}
+
+static int
+on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t error, void *user)
+{
+	struct client_call *call = call_of(session, stream_id);
+	(void)user;
+	if (!call)
+		return 0;
+	conclude(call, error);
+	finish(call);
+	return 0;
+}
+
+/* The largest frame the peer and the windows allow. */
+static ssize_t
+frame_size(nghttp2_session *session, uint8_t type, int32_t stream_id, int32_t session_window,
+    int32_t stream_window, uint32_t frame_max, void *user)
+{
+	int64_t n = session_window < stream_window ? session_window : stream_window;
+	(void)session;
+	(void)type;
+	(void)stream_id;
+	(void)user;
+	return (ssize_t)(n < (int64_t)frame_max ? n : (int64_t)frame_max);
+}
+
+static ssize_t
+read_message(nghttp2_session *session, int32_t stream_id, uint8_t *bytes, size_t size,
+    uint32_t *flags, nghttp2_data_source *source, void *user)
+{
+	struct client_call *call = source->ptr;
+	size_t left = PREFIX_BYTES + call->message.len - call->off;
+	(void)session;
+	(void)stream_id;
+	(void)bytes;
+	(void)user;
+	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+	if (left <= size)
+		*flags |= NGHTTP2_DATA_FLAG_EOF;
+	return (ssize_t)(left < size ? left : size);
+}
+
+/* ---- output */
+
+static bool
+has_room(const struct grpc_client *c)
+{
+	return c->part_count + 2 <= TCP_PARTS_MAX &&
+	    c->scratch_len + SCRATCH_FRAME_BYTES <= SCRATCH_BYTES;
+}
+
+static void
+put_scratch(struct grpc_client *c, const void *bytes, size_t n)
+{
+	char *to = c->scratch + c->scratch_len;
+	struct str *last = c->part_count ? &c->parts[c->part_count - 1] : NULL;
+	CHECK(n <= SCRATCH_BYTES - c->scratch_len);
+	memcpy(to, bytes, n);
+	c->scratch_len += n;
+	if (last && last->ptr + last->len == to)
+		last->len += n;
+	else
+		c->parts[c->part_count++] = str_of(to, n);
+}
+
+static int
+send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head, size_t len,
+    nghttp2_data_source *source, void *user)
+{
+	struct grpc_client *c = user;
+	struct client_call *call = source->ptr;
+	(void)session;
+	(void)frame;
+	if (!has_room(c)) {
+		c->full = true;
+		return NGHTTP2_ERR_WOULDBLOCK;
+	}
+	put_scratch(c, head, FRAME_HEAD_BYTES);
+	unsigned char prefix[PREFIX_BYTES] = {call->gzip};
+	put_u32be(prefix + 1, (uint32_t)call->message.len);
+	if (call->off < PREFIX_BYTES) {
+		size_t n = PREFIX_BYTES - call->off;
+		n = n < len ? n : len;
+		put_scratch(c, prefix + call->off, n);
+		call->off += n;
+		len -= n;
+	}
+	if (len) {
+		c->parts[c->part_count++] =
+		    str_of(call->message.ptr + (call->off - PREFIX_BYTES), len);
+		call->off += len;
+	}
+	return 0;
+}
+
+/* True when all parts are written. */
+static bool
+write_parts(struct grpc_client *c)
+{
+	while (c->part_at < c->part_count) {
+		size_t n;
+		enum tcp_io io =
+		    tcp_write_parts(c->fd, c->parts + c->part_at, c->part_count - c->part_at, &n);
+		if (io == TCP_FAILED || io == TCP_END)
+			die(c, "the connection was lost");
+		if (io != TCP_OK)
+			return false;
+		while (n > 0) {
+			struct str *p = &c->parts[c->part_at];
+			size_t used = n < p->len ? n : p->len;
+			*p = str_skip(*p, used);
+			n -= used;
+			if (p->len == 0)
+				c->part_at++;
+		}
+	}
+	c->part_count = c->part_at = c->scratch_len = 0;
+	return true;
+}
+
+/* Send what there is; false when the socket is full or dead. */
+static bool
+push_output(struct grpc_client *c)
+{
+	while (!c->dead) {
+		if (!write_parts(c))
+			return false;
+		const uint8_t *bytes;
+		ssize_t n = 1;
+		c->full = false;
+		while (n > 0 && has_room(c)) {
+			n = nghttp2_session_mem_send(c->session, &bytes);
+			if (n > 0)
+				put_scratch(c, bytes, (size_t)n);
+		}
+		if (n < 0)
+			die(c, nghttp2_strerror((int)n));
+		if (c->part_count == 0 && !c->full)
+			return true;
+	}
+	return false;
+}
+
+/* ---- input */
+
+static void
+pull_input(struct grpc_client *c)
+{
+	while (!c->dead) {
+		size_t n;
+		enum tcp_io io = tcp_read(c->fd, c->input, READ_BYTES, &n);
+		if (io == TCP_END)
+			die(c, "the server closed the connection");
+		else if (io == TCP_FAILED)
+			die(c, "the connection was lost");
+		if (io != TCP_OK)
+			return;
+		ssize_t rc = nghttp2_session_mem_recv(c->session, c->input, n);
+		if (rc < 0)
+			die(c, nghttp2_strerror((int)rc));
+		if (n < READ_BYTES)
+			return;
+	}
+}
+
+/* ---- the interface */
+
+static void
+make_session(struct grpc_client *c)
+{
+	nghttp2_session_callbacks *cb = NULL;
+	const nghttp2_settings_entry settings[] = {
+	    {NGHTTP2_SETTINGS_ENABLE_PUSH, 0}, {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1}};
+	CHECK(nghttp2_session_callbacks_new(&cb) == 0);
+	nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data_chunk);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame_recv);
+	nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
+	nghttp2_session_callbacks_set_send_data_callback(cb, send_data);
+	nghttp2_session_callbacks_set_data_source_read_length_callback(cb, frame_size);
+	CHECK(nghttp2_session_client_new(&c->session, cb, c) == 0);
+	nghttp2_session_callbacks_del(cb);
+	CHECK(nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, settings,
+	          ARRAY_LEN(settings)) == 0);
+}
+
+enum err_code
+grpc_client_open(struct str address, uint64_t timeout_ms, struct grpc_client **out, struct err *err)
+{
+	int fd;
+	*out = NULL;
+	enum err_code code = tcp_connect(address, timeout_ms, &fd, err);
+	if (code)
+		return code;
+	struct grpc_client *c = xcalloc(1, sizeof(*c));
+	c->fd = fd;
+	buf_str(&c->authority, address);
+	c->scratch = xcalloc(1, SCRATCH_BYTES);
+	c->input = xcalloc(1, READ_BYTES);
+	make_session(c);
+	*out = c;
+	return ERR_OK;
+}
+
+void
+grpc_client_close(struct grpc_client *c)
+{
+	if (!c)
+		return;
+	if (!c->dead) {
+		(void)nghttp2_session_terminate_session(c->session, NGHTTP2_NO_ERROR);
+		(void)push_output(c);
+	}
+	die(c, "the client was closed");
+	fail_all(c);
+	nghttp2_session_del(c->session);
+	tcp_close(c->fd);
+	while (c->spare) {
+		struct client_call *call = c->spare;
+		c->spare = call->next;
+		buf_fini(&call->body);
+		buf_fini(&call->text);
+		buf_fini(&call->details);
+		free(call);
+	}
+	buf_fini(&c->authority);
+	free(c->scratch);
+	free(c->input);
+	free(c);
+}
+
+static uint8_t *
+bytes_of(struct str s)
+{
+	uint8_t *p;
+	memcpy(&p, &s.ptr, sizeof(p));
+	return p;
+}
+
+static nghttp2_nv
+field(struct str name, struct str value, unsigned flags)
+{
+	return (nghttp2_nv){bytes_of(name), bytes_of(value), name.len, value.len, (uint8_t)flags};
+}
+
+/* "name: value" pairs behind the fixed fields; false when one is malformed. */
+static bool
+add_headers(nghttp2_nv *nv, size_t *count, const char *const *headers)
+{
+	for (; headers && *headers; headers++) {
+		struct str line = str_from(*headers);
+		size_t colon = str_find(line, ':');
+		if (colon == 0 || colon == line.len || *count == FIELDS_MAX)
+			return false;
+		nv[(*count)++] =
+		    field(str_of(line.ptr, colon), str_trim(str_skip(line, colon + 1)), 0);
+	}
+	return true;
+}
+
+enum err_code
+grpc_client_call(struct grpc_client *c, const char *path, struct str message, bool gzip,
+    const char *const *headers, void (*done)(void *ctx, const struct grpc_reply *reply), void *ctx,
+    struct err *err)
+{
+	const unsigned fixed = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+	nghttp2_nv nv[FIELDS_MAX];
+	size_t count = 0;
+	if (c->dead)
+		return err_set(err, ERR_UNAVAILABLE, "%s", c->why.message);
+	if (c->going_away)
+		return err_set(err, ERR_UNAVAILABLE, "the server is going away");
+	if (message.len > UINT32_MAX)
+		return err_set(err, ERR_TOO_LARGE, "a gRPC message has less than 4 GiB");
+	nv[count++] = field(STR(":method"), STR("POST"), fixed);
+	nv[count++] = field(STR(":scheme"), STR("http"), fixed);
+	nv[count++] = field(STR(":path"), str_from(path), NGHTTP2_NV_FLAG_NO_COPY_NAME);
+	nv[count++] = field(STR(":authority"), buf_view(&c->authority), fixed);
+	nv[count++] = field(STR("content-type"), STR("application/grpc"), fixed);
+	nv[count++] = field(STR("te"), STR("trailers"), fixed);
+	if (gzip)
+		nv[count++] = field(STR("grpc-encoding"), STR("gzip"), fixed);
+	if (!add_headers(nv, &count, headers))
+		return err_set(err, ERR_INVALID, "a header is malformed, or there are too many");
+	struct client_call *call = take_call(c);
+	call->message = message;
+	call->gzip = gzip;
+	call->done = done;
+	call->ctx = ctx;
+	nghttp2_data_provider body = {.source = {.ptr = call}, .read_callback = read_message};
+	int32_t id = nghttp2_submit_request(c->session, NULL, nv, count, &body, call);
+	if (id > 0)
+		return ERR_OK;
+	leave_active(call);
+	call->next = c->spare;
+	c->spare = call;
+	c->inflight--;
+	return err_set(err, ERR_UNAVAILABLE, "cannot start a call: %s", nghttp2_strerror(id));
+}
+
+size_t
+grpc_client_inflight(const struct grpc_client *c)
+{
+	return c->inflight;
+}
+
+/* Read, call back, write, without waiting. True when nothing is left to be written. */
+static bool
+turn(struct grpc_client *c)
+{
+	bool drained;
+	pull_input(c);
+	do {
+		deliver(c);
+		drained = push_output(c);
+	} while (drained && c->finished);
+	if (!c->dead && !nghttp2_session_want_read(c->session) &&
+	    !nghttp2_session_want_write(c->session))
+		die(c, "the server is going away");
+	if (c->dead)
+		fail_all(c);
+	return drained;
+}
+
+enum err_code
+grpc_client_run(struct grpc_client *c, size_t inflight_max, uint64_t deadline_mono_ns,
+    struct err *err)
+{
+	for (bool waited = false;; waited = true) {
+		bool drained = turn(c);
+		if (c->dead)
+			return err_set(err, ERR_UNAVAILABLE, "%s", c->why.message);
+		if (c->inflight <= inflight_max)
+			return ERR_OK;
+		if (waited && clock_mono_ns() >= deadline_mono_ns)
+			return err_set(err, ERR_DEADLINE, "%zu calls are still in flight",
+			    c->inflight);
+		(void)tcp_wait(c->fd, !drained, deadline_mono_ns);
+	}
+}

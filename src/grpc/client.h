@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * grpc/client.h - unary gRPC client on libnghttp2, for demo and bench: one connection, one
+ * thread, many calls in flight.
+ *
+ * A message goes from the caller's memory to the socket without a copy; a call costs no allocation
+ * once there have been as many in flight before. Calls beyond what the server takes at a time wait
+ * inside. Replies are bounded (GRPC_CLIENT_REPLY_BYTES_MAX).
+ *
+ * Threading: one owner. Callbacks run inside grpc_client_run(), or grpc_client_close(); they may
+ * start calls, and nothing else.
+ */
+#ifndef GRPC_CLIENT_H
+#define GRPC_CLIENT_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct grpc_client;
+
+enum { GRPC_CLIENT_REPLY_BYTES_MAX = 4 << 20 };
+
+/* text and message are valid in the callback only. */
+struct grpc_reply {
+	int status; /* grpc-status; 14 when the connection failed */
+	struct str text; /* grpc-message, percent-decoded */
+	struct str message; /* response message */
+	struct str details; /* google.rpc.Status of grpc-status-details-bin; may be empty */
+};
+
+/* Connects (blocking, within timeout_ms) to "host:port". ERR_UNAVAILABLE says why not. */
+MUST_CHECK enum err_code grpc_client_open(struct str address, uint64_t timeout_ms,
+    struct grpc_client **out, struct err *err);
+/* Calls in flight get status 14. NULL allowed. */
+void grpc_client_close(struct grpc_client *c);
+
+/* Start a call; grpc_client_run() sends it. `message` is borrowed until the reply (pre-encoded
+ * payloads are not copied); gzip: it is gzipped already. headers: "name: value", names in lower
+ * case, NULL-terminated, may be NULL. ERR_UNAVAILABLE: the connection has ended or the server is
+ * going away; ERR_INVALID: a header is malformed; `done` is then not called. */
+MUST_CHECK enum err_code grpc_client_call(struct grpc_client *c, const char *path,
+    struct str message, bool gzip, const char *const *headers,
+    void (*done)(void *ctx, const struct grpc_reply *reply), void *ctx, struct err *err);
+/* Send and receive until no call is in flight beyond `inflight_max`, or the deadline
+ * (clock_mono_ns); what can be done at once is done in any case. ERR_DEADLINE, ERR_UNAVAILABLE
+ * (the connection has failed; every call in flight got status 14). */
+MUST_CHECK enum err_code grpc_client_run(struct grpc_client *c, size_t inflight_max,
+    uint64_t deadline_mono_ns, struct err *err);
+/* Calls whose `done` is still to come. */
+size_t grpc_client_inflight(const struct grpc_client *c);
+
+#endif
