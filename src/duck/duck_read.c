@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "duck/duck_priv.h"
+
+#include "sys/clock.h"
+
+/* One column of a result chunk on its way to a column of a table. */
+struct source {
+	const struct column_def *def;
+	int col;
+	const void *data;
+	uint64_t *validity;
+	const void *items; /* of a list: its child's data */
+};
+
+void
+duck_read_columns(struct duck_sql *q, const struct table_def *def)
+{
+	for (size_t i = 0; i < def->col_count; i++)
+		buf_printf(&q->text, "%s\"%s\"", i > 0 ? ", " : "", def->cols[i].name);
+}
+
+static struct source
+source_of(duckdb_data_chunk chunk, const struct table_def *def, size_t col)
+{
+	duckdb_vector v = duckdb_data_chunk_get_vector(chunk, col);
+	struct source s = {
+	    .def = &def->cols[col],
+	    .col = (int)col,
+	    .data = duckdb_vector_get_data(v),
+	    .validity = duckdb_vector_get_validity(v),
+	};
+	if (s.def->kind == COL_U64S || s.def->kind == COL_F64S)
+		s.items = duckdb_vector_get_data(duckdb_list_vector_get_child(v));
+	return s;
+}
+
+/* arena_str(), but an empty text is not NULL either. */
+static bool
+copy_text(struct table *t, size_t row, const struct source *s, size_t i)
+{
+	duckdb_string_t text = ((const duckdb_string_t *)s->data)[i];
+	struct str copy =
+	    arena_str(t->arena, str_of(duckdb_string_t_data(&text), duckdb_string_t_length(text)));
+	if (copy.ptr)
+		table_set_str(t, row, s->col, copy);
+	return copy.ptr != NULL;
+}
+
+static bool
+copy_list(struct table *t, size_t row, const struct source *s, size_t i)
+{
+	duckdb_list_entry e = ((const duckdb_list_entry *)s->data)[i];
+	void *copy = arena_array(t->arena, e.length > 0 ? e.length : 1, 8);
+	if (!copy)
+		return false;
+	if (e.length > 0)
+		memcpy(copy, (const char *)s->items + e.offset * 8, e.length * 8);
+	if (s->def->kind == COL_U64S)
+		table_set_u64s(t, row, s->col, (struct u64s){copy, e.length});
+	else
+		table_set_f64s(t, row, s->col, (struct f64s){copy, e.length});
+	return true;
+}
+
+static bool
+copy_value(struct table *t, size_t row, const struct source *s, size_t i)
+{
+	if (!duckdb_validity_row_is_valid(s->validity, i)) {
+		CHECK(s->def->nullable);
+		return true;
+	}
+	switch (s->def->kind) {
+	case COL_U64: table_set_u64(t, row, s->col, ((const uint64_t *)s->data)[i]); return true;
+	case COL_I64: table_set_i64(t, row, s->col, ((const int64_t *)s->data)[i]); return true;
+	case COL_U32: table_set_u32(t, row, s->col, ((const uint32_t *)s->data)[i]); return true;
+	case COL_I32: table_set_i32(t, row, s->col, ((const int32_t *)s->data)[i]); return true;
+	case COL_F64: table_set_f64(t, row, s->col, ((const double *)s->data)[i]); return true;
+	case COL_BOOL: table_set_bool(t, row, s->col, ((const bool *)s->data)[i]); return true;
+	case COL_STR: return copy_text(t, row, s, i);
+	case COL_U64S:
+	case COL_F64S: return copy_list(t, row, s, i);
+	}
+	return false;
+}
+
+static enum err_code
+copy_chunk(duckdb_data_chunk chunk, struct table *out, struct err *err)
+{
+	idx_t rows = duckdb_data_chunk_get_size(chunk);
+	size_t first = out->row_count;
+	bool fits = true;
+	for (idx_t i = 0; i < rows && fits; i++)
+		fits = table_add_row(out) != SIZE_MAX;
+	for (size_t c = 0; c < out->def->col_count && fits; c++) {
+		struct source s = source_of(chunk, out->def, c);
+		for (idx_t i = 0; i < rows && fits; i++)
+			fits = copy_value(out, first + i, &s, i);
+	}
+	if (fits)
+		return ERR_OK;
+	return err_set(err, ERR_TOO_LARGE,
+	    "the answer is larger than %zu bytes: ask for less, with a limit, a filter or a "
+	    "shorter time",
+	    out->arena->bytes_max);
+}
+
+/* The types must be those of the table, else memory would be misread: this holds unless our own
+ * SQL is wrong, or the file was made by hand. */
+static enum err_code
+check_types(duckdb_result *result, const struct table_def *def, struct err *err)
+{
+	static const duckdb_type types[] = {
+	    [COL_U64] = DUCKDB_TYPE_UBIGINT,
+	    [COL_I64] = DUCKDB_TYPE_BIGINT,
+	    [COL_U32] = DUCKDB_TYPE_UINTEGER,
+	    [COL_I32] = DUCKDB_TYPE_INTEGER,
+	    [COL_F64] = DUCKDB_TYPE_DOUBLE,
+	    [COL_BOOL] = DUCKDB_TYPE_BOOLEAN,
+	    [COL_STR] = DUCKDB_TYPE_VARCHAR,
+	    [COL_U64S] = DUCKDB_TYPE_LIST,
+	    [COL_F64S] = DUCKDB_TYPE_LIST,
+	};
+	CHECK(duckdb_column_count(result) == def->col_count);
+	for (size_t i = 0; i < def->col_count; i++)
+		if (duckdb_column_type(result, i) != types[def->cols[i].kind])
+			return err_set(err, ERR_CORRUPT,
+			    "column %s of %s has another type in the database", def->cols[i].name,
+			    def->name);
+	return ERR_OK;
+}
+
+/* Give each chunk of a query to `take`. A query that is left early is interrupted, see drive(). */
+static enum err_code
+each_chunk(struct duck *d, duckdb_connection con, duckdb_result *result, uint64_t deadline_mono_ns,
+    enum err_code (*take)(void *ctx, duckdb_data_chunk chunk, struct err *err), void *ctx,
+    struct err *err)
+{
+	enum err_code code = ERR_OK;
+	while (code == ERR_OK) {
+		duckdb_data_chunk chunk = duckdb_fetch_chunk(*result);
+		if (!chunk)
+			break;
+		code = take(ctx, chunk, err);
+		duckdb_destroy_data_chunk(&chunk);
+		if (code == ERR_OK && clock_mono_ns() >= deadline_mono_ns)
+			code = err_set(err, ERR_DEADLINE, "the query did not end in its time");
+	}
+	if (code != ERR_OK)
+		duckdb_interrupt(con);
+	/* The end and a failure look the same. */
+	const char *text = code == ERR_OK ? duckdb_result_error(result) : NULL;
+	if (text && *text)
+		code = duck_fail(d, duckdb_result_error_type(result), text, err);
+	return code;
+}
+
+static enum err_code
+take_rows(void *ctx, duckdb_data_chunk chunk, struct err *err)
+{
+	return copy_chunk(chunk, ctx, err);
+}
+
+enum err_code
+duck_read(struct duck *d, duckdb_connection con, struct duck_sql *q, uint64_t deadline_mono_ns,
+    struct table *out, struct err *err)
+{
+	duckdb_result result;
+	enum err_code code = duck_run(d, con, q, deadline_mono_ns, &result, err);
+	if (code != ERR_OK)
+		return code;
+	code = check_types(&result, out->def, err);
+	if (code == ERR_OK)
+		code = each_chunk(d, con, &result, deadline_mono_ns, take_rows, out, err);
+	duckdb_destroy_result(&result);
+	return code;
+}
+
+static enum err_code
+take_words(void *ctx, duckdb_data_chunk chunk, struct err *err)
+{
+	struct buf *out = ctx;
+	buf_append(out, duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0)),
+	    duckdb_data_chunk_get_size(chunk) * sizeof(uint64_t));
+	return out->failed ? err_set(err, ERR_TOO_LARGE, "too many numbers in a list") : ERR_OK;
+}
+
+enum err_code
+duck_read_words(struct duck *d, duckdb_connection con, struct duck_sql *q,
+    uint64_t deadline_mono_ns, struct buf *out, struct err *err)
+{
+	duckdb_result result;
+	enum err_code code = duck_run(d, con, q, deadline_mono_ns, &result, err);
+	if (code != ERR_OK)
+		return code;
+	duckdb_type type = duckdb_column_type(&result, 0);
+	CHECK(type == DUCKDB_TYPE_UBIGINT || type == DUCKDB_TYPE_BIGINT);
+	code = each_chunk(d, con, &result, deadline_mono_ns, take_words, out, err);
+	duckdb_destroy_result(&result);
+	return code;
+}

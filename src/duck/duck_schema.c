@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "duck/duck_priv.h"
+
+#include "base/timefmt.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* migrations[n] brings a file from version n to n + 1, in a transaction of its own that also
+ * writes the new version. They are never changed once released, only added to. */
+static enum err_code
+create_first_tables(struct duck *d, duckdb_connection con, struct err *err)
+{
+	static const enum table_id dictionaries[] = {TABLE_RESOURCES, TABLE_SCOPES};
+	enum err_code code = duck_exec(d, con,
+	    "CREATE TABLE positions(seq UBIGINT NOT NULL);"
+	    "CREATE TABLE partitions(base VARCHAR NOT NULL, day BIGINT NOT NULL)",
+	    err);
+	struct buf sql = {0};
+	for (size_t i = 0; i < ARRAY_LEN(dictionaries) && code == ERR_OK; i++) {
+		const struct table_def *def = &table_defs[dictionaries[i]];
+		buf_reset(&sql);
+		duck_schema_create(&sql, def->name, def);
+		buf_char(&sql, '\0');
+		CHECK(!sql.failed);
+		code = duck_exec(d, con, sql.ptr, err);
+	}
+	buf_fini(&sql);
+	return code;
+}
+
+typedef enum err_code (*migration)(struct duck *d, duckdb_connection con, struct err *err);
+
+static const migration migrations[] = {create_first_tables};
+
+#define SCHEMA_VERSION ARRAY_LEN(migrations)
+
+static const char *
+type_name(enum col_kind kind)
+{
+	switch (kind) {
+	case COL_U64: return "UBIGINT";
+	case COL_I64: return "BIGINT";
+	case COL_U32: return "UINTEGER";
+	case COL_I32: return "INTEGER";
+	case COL_F64: return "DOUBLE";
+	case COL_BOOL: return "BOOLEAN";
+	case COL_STR: return "VARCHAR";
+	case COL_U64S: return "UBIGINT[]";
+	case COL_F64S: return "DOUBLE[]";
+	}
+	CHECK(false);
+	return "";
+}
+
+void
+duck_schema_create(struct buf *out, const char *name, const struct table_def *def)
+{
+	buf_printf(out, "CREATE TABLE %s(", name);
+	for (size_t i = 0; i < def->col_count; i++)
+		buf_printf(out, "%s\"%s\" %s%s", i > 0 ? ", " : "", def->cols[i].name,
+		    type_name(def->cols[i].kind), def->cols[i].nullable ? "" : " NOT NULL");
+	buf_char(out, ')');
+}
+
+void
+duck_schema_table_name(const struct table_def *def, int64_t day, char out[DUCK_TABLE_NAME_BYTES])
+{
+	char text[8] = "other";
+	int len = 5;
+	CHECK(day == DUCK_DAY_OTHER || (day >= 0 && day <= (int64_t)(UINT64_MAX / NS_PER_DAY)));
+	if (day != DUCK_DAY_OTHER) {
+		time_day_text((uint32_t)day, text);
+		len = 8;
+	}
+	int n = snprintf(out, DUCK_TABLE_NAME_BYTES, "%s_%.*s", def->name, len, text);
+	CHECK(n > 0 && n < DUCK_TABLE_NAME_BYTES);
+}
+
+static enum err_code
+version_of(struct duck *d, duckdb_connection con, uint64_t *version, struct err *err)
+{
+	enum err_code code = duck_exec(d, con,
+	    "CREATE TABLE IF NOT EXISTS meta(name VARCHAR NOT NULL, value UBIGINT NOT NULL,"
+	    " written TIMESTAMP NOT NULL)",
+	    err);
+	if (code == ERR_OK)
+		code = duck_number(d, con,
+		    "SELECT max(value) FROM meta WHERE name = 'schema_version'", version, err);
+	return code;
+}
+
+static enum err_code
+migrate_one(struct duck *d, duckdb_connection con, uint64_t version, struct err *err)
+{
+	char sql[128];
+	snprintf(sql, sizeof(sql),
+	    "INSERT INTO meta SELECT 'schema_version', %" PRIu64 ", now()::TIMESTAMP", version + 1);
+	enum err_code code = duck_exec(d, con, "BEGIN TRANSACTION", err);
+	if (code != ERR_OK)
+		return code;
+	code = migrations[version](d, con, err);
+	if (code == ERR_OK)
+		code = duck_exec(d, con, sql, err);
+	if (code == ERR_OK)
+		code = duck_exec(d, con, "COMMIT", err);
+	if (code == ERR_OK)
+		return ERR_OK;
+	struct err ignored;
+	if (duck_exec(d, con, "ROLLBACK", &ignored) != ERR_OK)
+		err_wrap(err, "rollback failed too");
+	return err_wrap(err, "cannot bring the schema to version %" PRIu64, version + 1);
+}
+
+enum err_code
+duck_schema_migrate(struct duck *d, duckdb_connection con, struct err *err)
+{
+	uint64_t version = 0;
+	enum err_code code = version_of(d, con, &version, err);
+	if (code == ERR_OK && version > SCHEMA_VERSION)
+		return err_set(err, ERR_UNAVAILABLE,
+		    "%s has schema version %" PRIu64
+		    ", this weir knows versions up to %zu: start a newer "
+		    "weir, nothing was changed",
+		    DUCK_FILE, version, SCHEMA_VERSION);
+	for (; code == ERR_OK && version < SCHEMA_VERSION; version++)
+		code = migrate_one(d, con, version, err);
+	return code;
+}
