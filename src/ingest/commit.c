@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ingest/commit.c - the commit thread: the only writer of the log.
+ *
+ * It takes everything that waits, appends up to GROUP_BYTES, commits once and answers. There is no
+ * timer: while one commit is on its way to the disk the next group gathers by itself. Once a
+ * second it looks at the disk, and when a second has passed without a commit it lets the log
+ * write a mark, so that the last record is vouched for too.
+ */
+#include "ingest/ingest_priv.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <stdlib.h>
+
+enum { POP_MAX = 256, GROUP_BYTES = 8 << 20 };
+
+static const uint64_t tick_ns = UINT64_C(1000000000);
+
+void
+ingest_pending_free(struct pending *p)
+{
+	buf_fini(&p->req.body);
+	free(p);
+}
+
+static void
+count_answer(struct ingest *in, const struct pending *p)
+{
+	static const struct {
+		enum stats_id acked, rejected;
+	} ids[] = {[SIGNAL_TRACES] = {STATS_SPANS_ACKED, STATS_SPANS_REJECTED},
+	    [SIGNAL_METRICS] = {STATS_POINTS_ACKED, STATS_POINTS_REJECTED},
+	    [SIGNAL_LOGS] = {STATS_LOGS_ACKED, STATS_LOGS_REJECTED}};
+	stats_add(in->stats, STATS_REQUESTS_ACKED, 1);
+	stats_add(in->stats, ids[p->req.signal].acked, (int64_t)p->counts.accepted);
+	stats_add(in->stats, ids[p->req.signal].rejected, (int64_t)p->counts.rejected);
+}
+
+static void
+answer(struct ingest *in, struct pending *p, enum err_code code, const char *message)
+{
+	atomic_fetch_sub(&in->queue_bytes, p->req.body.len);
+	if (code == ERR_OK)
+		count_answer(in, p);
+	p->req.done(p->req.ctx, code, &p->counts, message);
+	ingest_pending_free(p);
+}
+
+/* Tell the loader. */
+static void
+publish(struct ingest *in, uint64_t durable_seq)
+{
+	mutex_lock(&in->lock);
+	bool news = durable_seq > in->durable_seq;
+	in->durable_seq = durable_seq;
+	mutex_unlock(&in->lock);
+	if (news)
+		cond_broadcast(&in->progress);
+	stats_set(in->stats, STATS_WAL_DURABLE_SEQ, (int64_t)durable_seq);
+	stats_set(in->stats, STATS_WAL_SEGMENTS, (int64_t)wal_segment_count(in->wal));
+	ingest_lag_bytes(in);
+}
+
+/* Say why the log took nothing: once when it fails for good, each time when there is no room. */
+static void
+report_failure(struct ingest *in, bool failed_before, const struct err *err)
+{
+	if (failed_before)
+		return;
+	ingest_set_text(in, in->log_text, err->message);
+	if (wal_failed(in->wal)) {
+		log_error("ingest",
+		    "the log cannot be written and takes nothing until weir is started again: %s",
+		    err->message);
+		return;
+	}
+	log_error("ingest", "the log has no room: %s", err->message);
+	ingest_check_disk(in);
+}
+
+/* The group is appended: make it durable. What it gives the requests that are not is in *code_out. */
+static uint64_t
+commit_group(struct ingest *in, enum err_code *code_out, struct err *err)
+{
+	uint64_t durable, bytes = wal_durable_bytes(in->wal), start = clock_mono_ns();
+	bool failed_before = wal_failed(in->wal);
+	enum err_code code = wal_commit(in->wal, &durable, err);
+	stats_add(in->stats, STATS_WAL_COMMITS, 1);
+	stats_add(in->stats, STATS_WAL_COMMIT_NS, (int64_t)(clock_mono_ns() - start));
+	stats_add(in->stats, STATS_WAL_BYTES, (int64_t)(wal_durable_bytes(in->wal) - bytes));
+	*code_out = ERR_OK;
+	if (code != ERR_OK) {
+		*code_out = code == ERR_BUSY ? ERR_BUSY : ERR_UNAVAILABLE;
+		report_failure(in, failed_before, err);
+	} else {
+		ingest_set_text(in, in->log_text, NULL);
+	}
+	publish(in, durable);
+	return durable;
+}
+
+/* Put p into the group, unless there is nothing of it to keep. */
+static void
+append_pending(struct ingest *in, struct pending *p, struct err *err)
+{
+	if (p->counts.accepted == 0)
+		return;
+	p->code = wal_append(in->wal, WAL_REQUEST, str_of(p->head, p->head_len),
+	    buf_view(&p->req.body), &p->seq, err);
+	if (p->code == ERR_OK)
+		stats_add(in->stats, STATS_WAL_RECORDS, 1);
+	else if (p->code != ERR_TOO_LARGE)
+		p->code = ERR_UNAVAILABLE;
+}
+
+static void
+answer_group(struct ingest *in, struct pending **items, size_t n, uint64_t durable,
+    enum err_code code, const struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct pending *p = items[i];
+		if (p->code != ERR_OK)
+			answer(in, p, p->code,
+			    p->code == ERR_TOO_LARGE ? "the request is too large for the log"
+			                             : "the log cannot be written");
+		else if (p->seq <= durable)
+			answer(in, p, ERR_OK, "");
+		else
+			answer(in, p, code, err->message);
+	}
+}
+
+static void
+commit_items(struct ingest *in, struct pending **items, size_t n)
+{
+	struct err err = {0};
+	for (size_t first = 0, end = 0; first < n; first = end) {
+		enum err_code code = ERR_OK;
+		uint64_t durable = wal_durable_seq(in->wal);
+		for (; end < n && wal_pending_bytes(in->wal) < GROUP_BYTES; end++)
+			append_pending(in, items[end], &err);
+		if (wal_pending_bytes(in->wal) > 0)
+			durable = commit_group(in, &code, &err);
+		answer_group(in, items + first, end - first, durable, code, &err);
+	}
+}
+
+static void
+tick(struct ingest *in, bool idle)
+{
+	struct err err;
+	ingest_check_disk(in);
+	if (!idle || wal_failed(in->wal))
+		return;
+	if (wal_mark_idle(in->wal, &err) != ERR_OK)
+		report_failure(in, false, &err);
+	else if (!atomic_load(&in->disk_low))
+		ingest_set_text(in, in->log_text, NULL);
+	publish(in, wal_durable_seq(in->wal));
+}
+
+void
+ingest_commit_main(void *ctx)
+{
+	struct ingest *in = ctx;
+	void *popped[POP_MAX];
+	struct pending *items[POP_MAX];
+	uint64_t next_tick = clock_mono_ns() + tick_ns;
+	bool idle = true;
+	for (;;) {
+		/* In this order: after it was closed, an empty queue stays empty. */
+		bool closed = atomic_load(&in->queue_closed);
+		size_t n = queue_pop_many(in->queue, popped, POP_MAX, next_tick);
+		if (n == 0 && closed)
+			break;
+		for (size_t i = 0; i < n; i++)
+			items[i] = popped[i];
+		commit_items(in, items, n);
+		idle = idle && n == 0;
+		if (clock_mono_ns() < next_tick)
+			continue;
+		tick(in, idle);
+		next_tick = clock_mono_ns() + tick_ns;
+		idle = true;
+	}
+}

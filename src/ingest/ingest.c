@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ingest/ingest.h"
+
+#include "base/arena.h"
+#include "ingest/ingest_priv.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	QUEUE_REQUESTS = 4096,
+	LOAD_ROWS_DEFAULT = 100000,
+	LOAD_DELAY_MS_DEFAULT = 50,
+	LOAD_RETRY_MS_DEFAULT = 100
+};
+
+bool
+ingest_tenant_valid(struct str tenant)
+{
+	if (tenant.len == 0 || tenant.len > LIMIT_TENANT_BYTES)
+		return false;
+	for (size_t i = 0; i < tenant.len; i++) {
+		char c = tenant.ptr[i];
+		bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		    (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+		if (!good)
+			return false;
+	}
+	return !str_eq(tenant, STR(".")) && !str_eq(tenant, STR(".."));
+}
+
+void
+ingest_set_text(struct ingest *in, char text[INGEST_TEXT_BYTES], const char *why)
+{
+	mutex_lock(&in->lock);
+	snprintf(text, INGEST_TEXT_BYTES, "%s", why ? why : "");
+	mutex_unlock(&in->lock);
+}
+
+uint64_t
+ingest_lag_bytes(const struct ingest *in)
+{
+	/* In this order: the loader cannot be ahead of what was durable afterwards. */
+	uint64_t loaded = atomic_load(&in->loaded_bytes);
+	uint64_t durable = wal_durable_bytes(in->wal);
+	uint64_t lag = durable > loaded ? durable - loaded : 0;
+	stats_set(in->stats, STATS_LAG_BYTES, (int64_t)lag);
+	return lag;
+}
+
+void
+ingest_check_disk(struct ingest *in)
+{
+	struct err err;
+	uint64_t free_bytes;
+	if (file_free_bytes(in->data_dir, &free_bytes, &err) != ERR_OK) {
+		ingest_set_text(in, in->disk_text, err.message);
+		return;
+	}
+	bool low = free_bytes < in->limits->free_bytes_min;
+	atomic_store(&in->free_bytes, free_bytes);
+	bool was_low = atomic_exchange(&in->disk_low, low);
+	if (low && !was_low)
+		log_error("ingest",
+		    "%.200s has %llu MiB free, less than the %llu MiB of --min-free-bytes: new requests "
+		    "are refused until there is room",
+		    in->data_dir, (unsigned long long)(free_bytes / LIMIT_MIB),
+		    (unsigned long long)(in->limits->free_bytes_min / LIMIT_MIB));
+	if (!low && was_low)
+		log_info("ingest", "there is room on the disk again: new requests are taken");
+	ingest_set_text(in, in->disk_text, NULL);
+}
+
+static void
+ingest_init(struct ingest *in, const struct ingest_options *opt)
+{
+	in->wal = opt->wal;
+	in->store = opt->store;
+	in->limits = opt->limits;
+	in->stats = opt->stats;
+	in->load_rows_max = opt->load_rows_max ? opt->load_rows_max : LOAD_ROWS_DEFAULT;
+	in->load_delay_ns =
+	    (opt->load_delay_ms ? opt->load_delay_ms : LOAD_DELAY_MS_DEFAULT) * UINT64_C(1000000);
+	in->load_retry_ms = opt->load_retry_ms ? opt->load_retry_ms : LOAD_RETRY_MS_DEFAULT;
+	in->queue = queue_new(QUEUE_REQUESTS);
+	mutex_init(&in->lock);
+	cond_init(&in->progress);
+}
+
+enum err_code
+ingest_start(const struct ingest_options *opt, struct ingest **out, struct err *err)
+{
+	*out = NULL;
+	if (opt->data_dir.len >= FILE_PATH_BYTES - 64)
+		return err_set(err, ERR_INVALID, "the path of the data folder is too long");
+	struct ingest *in = xcalloc(1, sizeof(*in));
+	ingest_init(in, opt);
+	snprintf(in->data_dir, sizeof(in->data_dir), "%.*s", STR_ARG(opt->data_dir));
+	uint64_t position = store_position(in->store);
+	enum err_code code = wal_reader_open(in->wal, position, &in->reader, err);
+	if (code == ERR_OK) {
+		atomic_store(&in->loaded_bytes, wal_reader_bytes(in->reader));
+		atomic_store(&in->loaded_seq, position);
+		in->durable_seq = wal_durable_seq(in->wal);
+		stats_set(in->stats, STATS_LOADED_SEQ, (int64_t)position);
+		stats_set(in->stats, STATS_WAL_DURABLE_SEQ, (int64_t)in->durable_seq);
+		stats_set(in->stats, STATS_WAL_SEGMENTS, (int64_t)wal_segment_count(in->wal));
+		ingest_lag_bytes(in);
+		ingest_check_disk(in);
+		code = thread_start(&in->load_thread, "weir-load", ingest_load_main, in, err);
+	}
+	if (code == ERR_OK)
+		code = thread_start(&in->commit_thread, "weir-commit", ingest_commit_main, in, err);
+	if (code != ERR_OK) {
+		ingest_stop(in, 0);
+		ingest_free(in);
+		return code;
+	}
+	*out = in;
+	return ERR_OK;
+}
+
+/* Whether a new request may come in at all. */
+static enum err_code
+check_open(struct ingest *in, struct err *err)
+{
+	if (atomic_load(&in->stopping))
+		return err_set(err, ERR_UNAVAILABLE, "weir is stopping");
+	if (wal_failed(in->wal))
+		return err_set(err, ERR_UNAVAILABLE, "the log cannot be written, see /readyz");
+	if (atomic_load(&in->disk_low))
+		return err_set(err, ERR_BUSY,
+		    "the disk is nearly full (%llu MiB are free), try later",
+		    (unsigned long long)(atomic_load(&in->free_bytes) / LIMIT_MIB));
+	uint64_t lag = ingest_lag_bytes(in);
+	if (lag > in->limits->lag_bytes_max)
+		return err_set(err, ERR_BUSY,
+		    "%llu MiB of the log are waiting to be loaded, try again later",
+		    (unsigned long long)(lag / LIMIT_MIB));
+	return ERR_OK;
+}
+
+/* Validate and turn into what is logged. */
+static enum err_code
+prepare(struct ingest *in, const struct ingest_request *req, struct pending *p,
+    struct buf *converted, struct err *err)
+{
+	enum err_code code = ERR_OK;
+	struct str body = buf_view(&req->body);
+	struct record rec = {.signal = req->signal, .received_ns = req->received_ns};
+	if (!ingest_tenant_valid(req->tenant))
+		return err_set(err, ERR_INVALID,
+		    "the tenant must be 1 to %d characters of A-Z a-z 0-9 . _ -",
+		    LIMIT_TENANT_BYTES);
+	if (body.len > in->limits->body_bytes_max)
+		return err_set(err, ERR_TOO_LARGE,
+		    "the body has %zu bytes, at most %llu are allowed", body.len,
+		    (unsigned long long)in->limits->body_bytes_max);
+	rec.tenant = req->tenant;
+	rec.hash = hash_request(req->tenant, (uint8_t)req->signal, body);
+	if (req->json) {
+		code = otlp_from_json(req->signal, body, in->limits, converted, err);
+		body = buf_view(converted);
+	}
+	if (code == ERR_OK)
+		code = otlp_scan(req->signal, body, in->limits, &p->counts, err);
+	CHECK(p->counts.accepted <= UINT32_MAX);
+	rec.item_count = (uint32_t)p->counts.accepted;
+	p->head_len = record_write_head(&rec, p->head);
+	return code;
+}
+
+/* The body moves first: once pushed, p is the commit thread's, which may be done with it. */
+static enum err_code
+hand_over(struct ingest *in, struct ingest_request *req, struct pending *p, struct buf *converted,
+    struct err *err)
+{
+	struct buf original = req->body;
+	p->req = *req;
+	p->req.tenant = STR_EMPTY; /* it stands in the head */
+	if (req->json)
+		p->req.body = *converted;
+	uint64_t bytes = p->req.body.len;
+	uint64_t waiting = atomic_fetch_add(&in->queue_bytes, bytes);
+	enum err_code code = waiting > 0 && waiting + bytes > in->limits->inflight_bytes_max
+	    ? ERR_BUSY
+	    : queue_push(in->queue, p);
+	if (code != ERR_OK) {
+		atomic_fetch_sub(&in->queue_bytes, bytes);
+		return err_set(err, code, "%s",
+		    code == ERR_BUSY ? "too many requests are waiting for the log, try again later"
+		                     : "weir is stopping");
+	}
+	if (req->json)
+		buf_fini(&original);
+	*converted = (struct buf){0};
+	req->body = (struct buf){0};
+	return ERR_OK;
+}
+
+enum err_code
+ingest_submit(struct ingest *in, struct ingest_request *req, struct err *err)
+{
+	CHECK(req->done != NULL);
+	struct buf converted = {0};
+	enum err_code code = check_open(in, err);
+	if (code != ERR_OK)
+		return code;
+	struct pending *p = xcalloc(1, sizeof(*p));
+	code = prepare(in, req, p, &converted, err);
+	if (code == ERR_OK)
+		code = hand_over(in, req, p, &converted, err);
+	if (code != ERR_OK) {
+		buf_fini(&converted);
+		free(p);
+	}
+	return code;
+}
+
+void
+ingest_stop(struct ingest *in, uint64_t deadline_mono_ns)
+{
+	atomic_store(&in->stopping, true);
+	queue_close(in->queue);
+	atomic_store(&in->queue_closed, true);
+	thread_join(&in->commit_thread);
+	mutex_lock(&in->lock);
+	in->load_stop = true;
+	in->load_deadline_ns = deadline_mono_ns;
+	mutex_unlock(&in->lock);
+	cond_broadcast(&in->progress);
+	thread_join(&in->load_thread);
+}
+
+void
+ingest_free(struct ingest *in)
+{
+	if (!in)
+		return;
+	CHECK(!in->commit_thread.started);
+	CHECK(!in->load_thread.started);
+	CHECK(queue_len(in->queue) == 0);
+	wal_reader_close(in->reader);
+	queue_free(in->queue);
+	cond_fini(&in->progress);
+	mutex_fini(&in->lock);
+	free(in);
+}
+
+uint64_t
+ingest_retry_after_ms(const struct ingest *in, enum err_code code)
+{
+	if (!err_retryable(code))
+		return 0;
+	if (atomic_load(&in->disk_low) || wal_failed(in->wal))
+		return 30000; /* needs somebody to do something */
+	if (code == ERR_BUSY && ingest_lag_bytes(in) <= in->limits->lag_bytes_max)
+		return 200; /* a full queue: one commit empties it */
+	return 2000;
+}
+
+static void
+check_loader(struct ingest *in, struct ingest_check *c, const char *load_text)
+{
+	uint64_t lag = ingest_lag_bytes(in);
+	unsigned long long mib = lag / LIMIT_MIB;
+	if (load_text[0])
+		snprintf(c->text, sizeof(c->text), "%s", load_text);
+	else if (lag > in->limits->lag_bytes_max)
+		snprintf(c->text, sizeof(c->text),
+		    "%llu MiB of the log are waiting to be loaded: requests are refused", mib);
+	else
+		snprintf(c->text, sizeof(c->text), "loaded up to record %llu, %llu KiB are waiting",
+		    (unsigned long long)atomic_load(&in->loaded_seq),
+		    (unsigned long long)(lag / LIMIT_KIB));
+	c->ok = !load_text[0] && lag <= in->limits->lag_bytes_max;
+}
+
+void
+ingest_checks(struct ingest *in, struct ingest_check out[INGEST_CHECKS])
+{
+	struct store_status store = {0};
+	char log_text[INGEST_TEXT_BYTES], load_text[INGEST_TEXT_BYTES],
+	    disk_text[INGEST_TEXT_BYTES];
+	mutex_lock(&in->lock);
+	memcpy(log_text, in->log_text, sizeof(log_text));
+	memcpy(load_text, in->load_text, sizeof(load_text));
+	memcpy(disk_text, in->disk_text, sizeof(disk_text));
+	mutex_unlock(&in->lock);
+
+	out[0] = (struct ingest_check){.name = "wal", .ok = !wal_failed(in->wal) && !log_text[0]};
+	if (out[0].ok)
+		snprintf(out[0].text, sizeof(out[0].text),
+		    "durable up to record %llu, %llu segments",
+		    (unsigned long long)wal_durable_seq(in->wal),
+		    (unsigned long long)wal_segment_count(in->wal));
+	else
+		memcpy(out[0].text, log_text, sizeof(out[0].text));
+
+	out[1] = (struct ingest_check){.name = "loader"};
+	check_loader(in, &out[1], load_text);
+
+	out[2] = (struct ingest_check){
+	    .name = "disk", .ok = !atomic_load(&in->disk_low) && !disk_text[0]};
+	if (disk_text[0])
+		memcpy(out[2].text, disk_text, sizeof(out[2].text));
+	else
+		snprintf(out[2].text, sizeof(out[2].text), "%llu MiB are free, %llu MiB must be",
+		    (unsigned long long)(atomic_load(&in->free_bytes) / LIMIT_MIB),
+		    (unsigned long long)(in->limits->free_bytes_min / LIMIT_MIB));
+
+	store_status(in->store, &store);
+	out[3] = (struct ingest_check){.name = "store", .ok = store.ok};
+	snprintf(out[3].text, sizeof(out[3].text), "%s", store.text);
+}

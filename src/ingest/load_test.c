@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loading: from where it was, each request once, whatever the store does; and what cannot be
+ * loaded at all goes to quarantine alone.
+ */
+#include "ingest/record.h"
+#include "ingest/testing_priv.h"
+#include "sys/file.h"
+
+#include <errno.h>
+
+#include "sys/file_fault.h"
+#include "tests/test.h"
+
+static struct ingest_test t;
+
+static void
+submit_all(uint64_t first, uint64_t last)
+{
+	struct err err;
+	uint64_t before = t.answers[ERR_OK];
+	for (uint64_t k = first; k <= last; k++)
+		assert_int_equal(ingest_test_submit(&t, k, k, "op", &err), ERR_OK);
+	assert_true(ingest_test_wait(&t.answers[ERR_OK], before + last - first + 1));
+}
+
+TEST(ingest, start_goes_on_exactly_where_the_store_is)
+{
+	ingest_test_init(&t, test_tmp_dir());
+	ingest_test_up(&t);
+	submit_all(1, 20);
+	assert_true(ingest_test_wait_loaded(&t, 20));
+	ingest_test_fail_next(&t, UINT64_MAX, ERR_UNAVAILABLE, false);
+	submit_all(21, 40);
+	ingest_test_down(&t, 0); /* at once: 21 to 40 are only in the log */
+	assert_true(ingest_test_seen(&t, 21, 40, 0));
+	for (int i = 0; i < 3; i++) {
+		ingest_test_up(&t);
+		ingest_test_down(&t, 0);
+	}
+	ingest_test_fail_next(&t, 0, ERR_OK, false);
+	ingest_test_up(&t);
+	submit_all(41, 45);
+	ingest_test_down(&t, 20000);
+	assert_true(ingest_test_seen(&t, 1, 45, 1));
+	ingest_test_fini(&t);
+}
+
+TEST(ingest, store_that_fails_for_a_while_gets_everything_once)
+{
+	static const enum err_code codes[] = {ERR_BUSY, ERR_IO, ERR_UNAVAILABLE, ERR_DEADLINE};
+	ingest_test_init(&t, test_tmp_dir());
+	ingest_test_up(&t);
+	uint64_t k = 0;
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		ingest_test_fail_next(&t, 2, codes[i], false);
+		submit_all(k + 1, k + 30);
+		k += 30;
+		assert_true(ingest_test_wait_loaded(&t, k));
+	}
+	ingest_test_down(&t, 20000);
+	assert_true(ingest_test_seen(&t, 1, k, 1));
+	assert_int_equal(stats_get(&t.stats, STATS_LOAD_ERRORS), 8);
+	assert_int_equal(stats_get(&t.stats, STATS_QUARANTINED), 0);
+	ingest_test_fini(&t);
+}
+
+TEST(ingest, store_that_kept_a_batch_and_said_no_does_not_get_it_twice)
+{
+	static const enum err_code codes[] = {ERR_IO, ERR_INTERNAL};
+	ingest_test_init(&t, test_tmp_dir());
+	ingest_test_up(&t);
+	uint64_t k = 0;
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		ingest_test_fail_next(&t, 1, codes[i], true);
+		submit_all(k + 1, k + 30);
+		k += 30;
+		assert_true(ingest_test_wait_loaded(&t, k));
+	}
+	ingest_test_down(&t, 20000);
+	assert_true(ingest_test_seen(&t, 1, k, 1));
+	ingest_test_fini(&t);
+}
+
+static void
+count_file(void *ctx, const char *name)
+{
+	(void)name;
+	(*(size_t *)ctx)++;
+}
+
+static size_t
+quarantined(void)
+{
+	char path[FILE_PATH_BYTES];
+	size_t n = 0;
+	assert_int_equal(file_join(str_from(t.dir), STR("quarantine"), path, NULL), ERR_OK);
+	if (file_exists(path))
+		assert_int_equal(file_list(path, count_file, &n, NULL), ERR_OK);
+	return n;
+}
+
+static void
+assert_quarantined(uint64_t seq, uint64_t span)
+{
+	char name[64], path[FILE_PATH_BYTES];
+	struct buf b = {0}, want = ingest_test_spans(span, span, "poison");
+	struct record rec;
+	snprintf(name, sizeof(name), "quarantine/%016llx.rec", (unsigned long long)seq);
+	assert_int_equal(file_join(str_from(t.dir), str_from(name), path, NULL), ERR_OK);
+	assert_int_equal(file_read_all(path, 1 << 20, &b, NULL), ERR_OK);
+	assert_int_equal(record_read(buf_view(&b), &rec, NULL), ERR_OK);
+	assert_true(str_eq(rec.tenant, STR("acme")));
+	assert_int_equal(rec.signal, SIGNAL_TRACES);
+	assert_true(str_eq(rec.body, buf_view(&want)));
+	buf_fini(&b);
+	buf_fini(&want);
+}
+
+TEST(ingest, requests_that_cannot_be_loaded_go_to_quarantine_alone)
+{
+	struct err err;
+	ingest_test_init(&t, test_tmp_dir());
+	t.load_delay_ms = 200; /* many in one batch */
+	ingest_test_up(&t);
+	for (uint64_t k = 1; k <= 40; k++)
+		assert_int_equal(ingest_test_submit(&t, k, k, k == 11 || k == 12 ? "poison" : "op",
+		                     &err),
+		    ERR_OK);
+	assert_true(ingest_test_wait_loaded(&t, 40));
+	assert_true(ingest_test_seen(&t, 1, 10, 1));
+	assert_true(ingest_test_seen(&t, 11, 12, 0));
+	assert_true(ingest_test_seen(&t, 13, 40, 1));
+	assert_int_equal(quarantined(), 2);
+	assert_quarantined(11, 11);
+	assert_quarantined(12, 12);
+	assert_int_equal(stats_get(&t.stats, STATS_QUARANTINED), 2);
+	ingest_test_down(&t, 10000);
+	ingest_test_fini(&t);
+}
+
+TEST(ingest, quarantined_last_request_moves_the_position_and_is_not_met_again)
+{
+	struct err err;
+	ingest_test_init(&t, test_tmp_dir());
+	ingest_test_up(&t);
+	assert_int_equal(ingest_test_submit(&t, 1, 1, "poison", &err), ERR_OK);
+	assert_true(ingest_test_wait_loaded(&t, 1));
+	uint64_t appends = t.store.appends;
+	ingest_test_down(&t, 10000);
+	ingest_test_up(&t);
+	submit_all(2, 3);
+	ingest_test_down(&t, 10000);
+	assert_true(t.store.appends <= appends + 2);
+	assert_true(ingest_test_seen(&t, 2, 3, 1));
+	assert_int_equal(quarantined(), 1);
+	ingest_test_fini(&t);
+}
+
+TEST(ingest, quarantine_that_cannot_be_written_loses_nothing)
+{
+	struct err err;
+	ingest_test_init(&t, test_tmp_dir());
+	ingest_test_up(&t);
+	file_fault_begin(&(struct file_fault_plan){
+	    .op = FILE_OP_RENAME, .nth = 1, .os_errno = EIO, .stays = true});
+	assert_int_equal(ingest_test_submit(&t, 1, 1, "poison", &err), ERR_OK);
+	uint64_t end = clock_mono_ns() + UINT64_C(20000000000);
+	while (!file_fault_hit() && clock_mono_ns() < end)
+		clock_sleep_ns(1000000);
+	assert_true(file_fault_hit());
+	assert_int_equal(ingest_test_position(&t.store.store), 0);
+	ingest_test_down(&t, 0);
+	file_fault_end();
+	ingest_test_up(&t);
+	assert_true(ingest_test_wait_loaded(&t, 1));
+	assert_int_equal(quarantined(), 1);
+	assert_quarantined(1, 1);
+	ingest_test_down(&t, 10000);
+	ingest_test_fini(&t);
+}
+
+TEST(ingest, store_that_refuses_all_for_ever_keeps_everything_in_the_log)
+{
+	ingest_test_init(&t, test_tmp_dir());
+	ingest_test_fail_next(&t, UINT64_MAX, ERR_INTERNAL, false);
+	ingest_test_up(&t);
+	submit_all(1, 8);
+	uint64_t end = clock_mono_ns() + UINT64_C(20000000000);
+	while (stats_get(&t.stats, STATS_QUARANTINED) == 0 && clock_mono_ns() < end)
+		clock_sleep_ns(1000000);
+	/* One is put aside; that its place cannot be passed shows that it is not to blame. */
+	clock_sleep_ns(300000000);
+	assert_int_equal(quarantined(), 1);
+	assert_int_equal(ingest_test_position(&t.store.store), 0);
+	ingest_test_down(&t, 0);
+	ingest_test_fail_next(&t, 0, ERR_OK, false);
+	ingest_test_up(&t);
+	assert_true(ingest_test_wait_loaded(&t, 8));
+	ingest_test_down(&t, 10000);
+	assert_true(ingest_test_seen(&t, 1, 8, 1));
+	ingest_test_fini(&t);
+}
+
+TEST(ingest, loaded_log_is_trimmed)
+{
+	ingest_test_init(&t, test_tmp_dir());
+	t.segment_bytes = 4096;
+	ingest_test_up(&t);
+	for (uint64_t k = 0; k < 5; k++) {
+		submit_all(k * 100 + 1, k * 100 + 100);
+		assert_true(ingest_test_wait_loaded(&t, k * 100 + 100));
+	}
+	assert_true(wal_durable_bytes(t.wal) > 10 * 4096);
+	ingest_test_down(&t, 10000);
+	ingest_test_up(&t);
+	assert_true(wal_segment_count(t.wal) <= 3);
+	ingest_test_down(&t, 10000);
+	assert_true(ingest_test_seen(&t, 1, 500, 1));
+	ingest_test_fini(&t);
+}
+
+TEST(ingest, reading_errors_of_the_log_are_waited_out)
+{
+	ingest_test_init(&t, test_tmp_dir());
+	ingest_test_up(&t);
+	submit_all(1, 5);
+	file_fault_begin(&(struct file_fault_plan){.op = FILE_OP_READ, .nth = 1, .os_errno = EIO});
+	submit_all(6, 10);
+	assert_true(ingest_test_wait_loaded(&t, 10));
+	assert_true(file_fault_hit());
+	file_fault_end();
+	ingest_test_down(&t, 10000);
+	assert_true(ingest_test_seen(&t, 1, 10, 1));
+	ingest_test_fini(&t);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rest/rest_priv.h"
+
+#include "base/arena.h"
+#include "ops/ops.h"
+#include "sys/process.h"
+#include "wire/json_write.h"
+
+#include <stdlib.h>
+
+/* Paths that are no operation. */
+static const struct {
+	struct str path;
+	void (*handle)(struct rest *r, struct http_request *req);
+} routes[] = {
+    {{"/", 1}, rest_index},
+    {{"/healthz", 8}, rest_healthz},
+    {{"/readyz", 7}, rest_readyz},
+    {{"/metrics", 8}, rest_metrics},
+};
+
+void
+rest_respond(struct http_request *req, int status, const char *content_type, struct buf *body)
+{
+	struct http_answer answer = {.status = status,
+	    .content_type = content_type,
+	    .body = *body,
+	    .headers = {{"Cache-Control", "no-store"}}};
+	*body = (struct buf){0};
+	http_respond(req, &answer);
+}
+
+static void
+write_error(enum err_code code, struct str message, struct buf *out)
+{
+	struct json_writer w;
+	json_writer_init(&w, out);
+	jsonw_object(&w);
+	jsonw_key(&w, "error");
+	jsonw_object(&w);
+	jsonw_key(&w, "code");
+	jsonw_str(&w, str_from(err_name(code)));
+	jsonw_key(&w, "message");
+	jsonw_str(&w, message);
+	jsonw_object_end(&w);
+	jsonw_object_end(&w);
+	buf_char(out, '\n');
+}
+
+void
+rest_respond_error(struct rest *r, struct http_request *req, enum err_code code,
+    const char *message)
+{
+	struct http_answer answer = {.status = err_http_status(code),
+	    .content_type = REST_JSON,
+	    .headers = {{"Cache-Control", "no-store"}}};
+	if (code == ERR_METHOD)
+		answer.headers[1] = (struct http_header){"Allow", "GET, HEAD"};
+	else if (code == ERR_BUSY || code == ERR_UNAVAILABLE)
+		answer.headers[1] = (struct http_header){"Retry-After", "1"};
+	write_error(code, str_from(message), &answer.body);
+	stats_refused(r->opt.stats, code);
+	http_respond(req, &answer);
+}
+
+const char *
+rest_error_body(void *ctx, struct http_request *req, enum err_code code, struct str message,
+    struct buf *out)
+{
+	(void)ctx;
+	(void)req;
+	write_error(code, message, out);
+	return REST_JSON;
+}
+
+static void
+not_found(struct rest *r, struct http_request *req)
+{
+	struct str path = http_request_path(req);
+	struct err err;
+	struct str shown = {path.ptr, path.len < 80 ? path.len : 80};
+	(void)err_set(&err, ERR_NOT_FOUND, "no such path: %.*s%s (GET / lists them)",
+	    STR_ARG(shown), shown.len < path.len ? "..." : "");
+	rest_respond_error(r, req, ERR_NOT_FOUND, err.message);
+}
+
+void
+rest_handle(void *ctx, struct http_request *req)
+{
+	struct rest *r = ctx;
+	struct str path = http_request_path(req);
+	struct op_value path_value;
+	bool has_value;
+	const struct op *op = ops_find_path(path, &path_value, &has_value);
+	size_t i = 0;
+	while (i < ARRAY_LEN(routes) && !str_eq(routes[i].path, path))
+		i++;
+	if (!op && i == ARRAY_LEN(routes)) {
+		not_found(r, req);
+		return;
+	}
+	enum http_method method = http_request_method(req);
+	if (method != HTTP_GET && method != HTTP_HEAD)
+		rest_respond_error(r, req, ERR_METHOD, "only GET and HEAD are served here");
+	else if (op)
+		rest_run(r, req, op, has_value ? &path_value : NULL);
+	else
+		routes[i].handle(r, req);
+}
+
+enum err_code
+rest_start(const struct rest_options *opt, struct rest **out, struct err *err)
+{
+	struct process_usage usage;
+	struct rest *r = xcalloc(1, sizeof(*r));
+	enum err_code code = ERR_OK;
+	*out = NULL;
+	r->opt = *opt;
+	if (r->opt.thread_count == 0)
+		r->opt.thread_count = REST_THREADS_DEFAULT;
+	process_usage(&usage);
+	r->start_unix_ns = usage.start_unix_ns;
+	r->jobs = queue_new(opt->limits->queries_max);
+	r->readers = xcalloc(r->opt.thread_count, sizeof(*r->readers));
+	for (unsigned i = 0; i < r->opt.thread_count && code == ERR_OK; i++)
+		code = thread_start(&r->readers[i], "reader", rest_reader_main, r, err);
+	if (code != ERR_OK) {
+		rest_free(r);
+		return code;
+	}
+	*out = r;
+	return ERR_OK;
+}
+
+void
+rest_stop(struct rest *r)
+{
+	atomic_store(&r->stopping, true);
+	queue_close(r->jobs);
+	for (unsigned i = 0; i < r->opt.thread_count; i++)
+		thread_join(&r->readers[i]);
+}
+
+void
+rest_free(struct rest *r)
+{
+	if (!r)
+		return;
+	rest_stop(r);
+	queue_free(r->jobs);
+	free(r->readers);
+	free(r);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rest/rest.h - the REST face of weir: ops_table over HTTP, and /, /healthz, /readyz, /metrics.
+ * docs/api.md is the contract. No query logic here.
+ *
+ * Plug rest_handle() and rest_error_body() into struct http_server_options, ctx being the struct
+ * rest. An operation is put into a bounded queue and run by one of the reader threads, each with
+ * an arena bounded by limits.result_bytes_max; more than limits.queries_max waiting or running
+ * are answered 429. Its time (limits.query_timeout_ms) runs from its arrival. The other paths
+ * are answered on the server's thread: they work while all readers are busy.
+ *
+ * Order of the end: http_server_stop(), while the readers still answer; then rest_stop(); then
+ * the store may close.
+ */
+#ifndef REST_REST_H
+#define REST_REST_H
+
+#include "http/http.h"
+
+struct rest;
+struct store;
+
+struct rest_check {
+	const char *name; /* "wal" */
+	bool ok;
+	char text[160]; /* for people: what is, or why it is not ok */
+};
+
+enum { REST_CHECKS_MAX = 16, REST_THREADS_DEFAULT = 4 };
+
+struct rest_options {
+	struct store *store; /* borrowed */
+	const struct limits *limits; /* borrowed */
+	struct stats *stats; /* borrowed, NULL allowed */
+	unsigned thread_count; /* readers; 0: REST_THREADS_DEFAULT */
+	/* What /readyz says: fills up to `max` rows, returns how many. Server threads; must not
+	 * block. NULL: no checks, always ready. */
+	size_t (*checks)(void *ctx, struct rest_check *out, size_t max);
+	void *checks_ctx;
+};
+
+MUST_CHECK enum err_code rest_start(const struct rest_options *opt, struct rest **out,
+    struct err *err);
+/* What is still queued is answered 503, what runs is finished. Joins the readers. */
+void rest_stop(struct rest *r);
+void rest_free(struct rest *r); /* NULL allowed; stops it when that is not done */
+
+void rest_handle(void *ctx, struct http_request *req);
+const char *rest_error_body(void *ctx, struct http_request *req, enum err_code code,
+    struct str message, struct buf *out);
+
+#endif

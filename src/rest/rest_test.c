@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rest/rest_priv.h"
+
+#include "base/arena.h"
+#include "base/timefmt.h"
+#include "http/client.h"
+#include "ops/ops.h"
+#include "sys/clock.h"
+#include "sys/queue.h"
+#include "sys/tcp.h"
+#include "sys/thread.h"
+#include "tests/test.h"
+
+#include <jansson.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PATIENCE_NS (UINT64_C(30) * NS_PER_S)
+
+/* ---- a store that says what it is told to say, when it is told to */
+
+struct fake_store {
+	struct store base;
+	enum err_code answer;
+	bool blocks;
+	_Atomic int running;
+	struct queue *tickets; /* a blocked query ends when it gets one */
+	char tenant[LIMIT_TENANT_BYTES + 1]; /* of the last query that did not block */
+	_Atomic uint64_t deadline_ns;
+};
+
+static enum err_code
+fake_query(struct store *s, const struct store_query *q, struct store_result *result,
+    struct err *err)
+{
+	struct fake_store *fake = (struct fake_store *)s;
+	(void)result;
+	fake->deadline_ns = q->deadline_mono_ns;
+	if (!fake->blocks)
+		snprintf(fake->tenant, sizeof(fake->tenant), "%.*s", STR_ARG(q->tenant));
+	atomic_fetch_add(&fake->running, 1);
+	if (fake->blocks)
+		assert_non_null(queue_pop(fake->tickets, clock_mono_ns() + PATIENCE_NS));
+	atomic_fetch_sub(&fake->running, 1);
+	if (fake->answer != ERR_OK)
+		return err_set(err, fake->answer, "the store says \"no\"\n<and> why");
+	return ERR_OK;
+}
+
+static const struct store_ops fake_ops = {.name = "fake", .query = fake_query};
+
+struct fixture {
+	struct http_server *server;
+	struct rest *rest;
+	struct limits limits;
+	struct stats stats;
+	struct fake_store store;
+	bool disk_full;
+};
+
+static size_t
+checks(void *ctx, struct rest_check *out, size_t max)
+{
+	struct fixture *f = ctx;
+	assert_true(max >= 2);
+	out[0] = (struct rest_check){.name = "wal", .ok = true, .text = "3 segments"};
+	out[1] = (struct rest_check){.name = "disk", .ok = !f->disk_full, .text = "\"full\""};
+	return 2;
+}
+
+static struct fixture *
+start(uint64_t queries_max, unsigned threads)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+	struct err err;
+	f->limits = limits_default();
+	f->limits.queries_max = queries_max;
+	f->store.base.ops = &fake_ops;
+	f->store.tickets = queue_new(100);
+	struct rest_options opt = {.store = &f->store.base,
+	    .limits = &f->limits,
+	    .stats = &f->stats,
+	    .thread_count = threads,
+	    .checks = checks,
+	    .checks_ctx = f};
+	assert_int_equal(rest_start(&opt, &f->rest, &err), ERR_OK);
+	struct http_server_options http = {.address = STR("127.0.0.1:0"),
+	    .name = "api",
+	    .limits = &f->limits,
+	    .stats = &f->stats,
+	    .stats_requests = STATS_REQUESTS_API,
+	    .stats_connections = STATS_CONNS_API,
+	    .handle = rest_handle,
+	    .error_body = rest_error_body,
+	    .ctx = f->rest};
+	assert_int_equal(http_server_start(&http, &f->server, &err), ERR_OK);
+	return f;
+}
+
+static void
+finish(struct fixture *f)
+{
+	http_server_free(f->server);
+	rest_free(f->rest);
+	queue_free(f->store.tickets);
+	free(f);
+}
+
+static void
+let_go(struct fixture *f)
+{
+	assert_int_equal(queue_push(f->store.tickets, f), ERR_OK);
+}
+
+/* ---- asking */
+
+static int
+get_as(struct fixture *f, const char *tenant, const char *path, struct buf *body)
+{
+	char url[64];
+	int status;
+	struct err err;
+	struct http_client *c;
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u", http_server_port(f->server));
+	struct http_client_options opt = {.base_url = str_from(url),
+	    .connect_timeout_ms = 30000,
+	    .timeout_ms = 30000,
+	    .body_bytes_max = LIMIT_MIB,
+	    .tenant = str_from(tenant)};
+	assert_int_equal(http_client_open(&opt, &c, &err), ERR_OK);
+	assert_int_equal(http_client_get(c, str_from(path), &status, body, &err), ERR_OK);
+	buf_char(body, '\0');
+	http_client_close(c);
+	return status;
+}
+
+static void
+get(struct fixture *f, const char *path, int status, const char *text)
+{
+	struct buf body = {0};
+	int got = get_as(f, NULL, path, &body);
+	if (got != status || !strstr(body.ptr, text))
+		fail_msg("%s: wanted %d with %s, got %d: %s", path, status, text, got, body.ptr);
+	buf_fini(&body);
+}
+
+/* The error object, its code and the whole message. */
+static void
+get_error(struct fixture *f, const char *path, int status, const char *code, const char *message)
+{
+	struct buf body = {0};
+	const char *got_code, *got_message;
+	assert_int_equal(get_as(f, NULL, path, &body), status);
+	json_t *json = json_loads(body.ptr, 0, NULL);
+	assert_non_null(json);
+	assert_int_equal(json_unpack(json, "{s:{s:s,s:s}}", "error", "code", &got_code, "message",
+	                     &got_message),
+	    0);
+	assert_string_equal(got_code, code);
+	assert_string_equal(got_message, message);
+	json_decref(json);
+	buf_fini(&body);
+}
+
+/* One raw request and all that comes back until the server closes. */
+static struct buf
+raw(struct fixture *f, const char *request)
+{
+	char address[32];
+	struct buf in = {0};
+	struct err err;
+	int fd;
+	size_t n;
+	enum tcp_io io;
+	snprintf(address, sizeof(address), "127.0.0.1:%u", http_server_port(f->server));
+	assert_int_equal(tcp_connect(str_from(address), 30000, &fd, &err), ERR_OK);
+	assert_int_equal(tcp_write(fd, request, strlen(request), &n), TCP_OK);
+	assert_int_equal(n, strlen(request));
+	for (;;) {
+		char *p = buf_reserve(&in, 65536);
+		io = tcp_read(fd, p, 65536, &n);
+		if (io == TCP_OK)
+			in.len += n;
+		else if (io == TCP_WAIT_READ)
+			assert_true(tcp_wait(fd, false, clock_mono_ns() + PATIENCE_NS));
+		else
+			break;
+	}
+	assert_int_equal(io, TCP_END);
+	tcp_close(fd);
+	buf_char(&in, '\0');
+	return in;
+}
+
+#define CLOSE "Host: h\r\nConnection: close\r\n\r\n"
+
+static void
+raw_has(struct fixture *f, const char *request, const char *const *texts)
+{
+	struct buf got = raw(f, request);
+	for (; *texts; texts++)
+		if (!strstr(got.ptr, *texts))
+			fail_msg("no \"%s\" in: %s", *texts, got.ptr);
+	buf_fini(&got);
+}
+
+/* ---- */
+
+TEST(rest, every_operation_of_the_table_is_served_and_listed)
+{
+	struct fixture *f = start(10, 2);
+	struct buf index = {0};
+	assert_int_equal(get_as(f, NULL, "/", &index), 200);
+	for (const struct op *op = ops_table; op->name; op++) {
+		char path[128];
+		assert_non_null(strstr(index.ptr, op->path));
+		snprintf(path, sizeof(path), "%s", op->path);
+		char *brace = strchr(path, '{');
+		if (brace) /* an empty store has no such trace */
+			continue;
+		get(f, path, 200, "\"count\":0");
+		assert_int_equal(f->store.running, 0);
+	}
+	get(f, "/api/v1/traces/0123456789abcdef0123456789abcdef", 404, "not_found");
+	buf_fini(&index);
+	finish(f);
+}
+
+TEST(rest, errors_are_json_with_a_code_and_the_whole_message)
+{
+	struct fixture *f = start(10, 1);
+	get_error(f, "/no%22such%0A", 404, "not_found",
+	    "no such path: /no\"such\n (GET / lists them)");
+	get_error(f, "/api/v1/traces/", 404, "not_found",
+	    "no such path: /api/v1/traces/ (GET / lists them)");
+	f->store.answer = ERR_DEADLINE;
+	get_error(f, "/api/v1/logs", 504, "deadline", "the store says \"no\"\n<and> why");
+	f->store.answer = ERR_UNAVAILABLE;
+	get_error(f, "/api/v1/logs", 503, "unavailable", "the store says \"no\"\n<and> why");
+	assert_int_equal(stats_get(&f->stats, STATS_QUERY_ERRORS), 2);
+	assert_int_equal(f->stats.refused[ERR_DEADLINE], 1);
+	finish(f);
+}
+
+TEST(rest, bad_parameters_are_400_that_name_them)
+{
+	struct fixture *f = start(10, 1);
+	get(f, "/api/v1/traces?bogus=1", 400, "bogus");
+	get(f, "/api/v1/traces?limit=1&limit=2", 400, "limit");
+	get(f, "/api/v1/traces?limit=x", 400, "limit");
+	get(f, "/healthz?x=1", 400, "parameter x: unknown");
+	get(f, "/readyz?format=text&format=json", 400, "parameter format: given more than once");
+	get(f, "/readyz?format=xml", 400, "parameter format");
+	get(f, "/api/v1/traces?service=%FF", 400, "not UTF-8");
+	finish(f);
+}
+
+TEST(rest, other_methods_are_405_with_allow)
+{
+	struct fixture *f = start(10, 1);
+	raw_has(f, "DELETE /api/v1/traces HTTP/1.1\r\n" CLOSE,
+	    (const char *const[]){"HTTP/1.1 405 ", "\r\nAllow: GET, HEAD\r\n",
+	        "\r\nX-Content-Type-Options: nosniff\r\n", "\r\nCache-Control: no-store\r\n",
+	        "\"method_not_allowed\"", NULL});
+	raw_has(f, "POST /healthz HTTP/1.1\r\nContent-Length: 2\r\n" CLOSE "{}",
+	    (const char *const[]){"HTTP/1.1 405 ", NULL});
+	raw_has(f, "FOO /nowhere HTTP/1.1\r\n" CLOSE, (const char *const[]){"HTTP/1.1 404 ", NULL});
+	finish(f);
+}
+
+TEST(rest, head_is_get_without_the_body)
+{
+	struct fixture *f = start(10, 1);
+	struct buf with = raw(f, "GET /api/v1/services HTTP/1.1\r\n" CLOSE);
+	struct buf without = raw(f, "HEAD /api/v1/services HTTP/1.1\r\n" CLOSE);
+	const char *head_end = strstr(with.ptr, "\r\n\r\n");
+	assert_non_null(head_end);
+	assert_int_equal(without.len, (size_t)(head_end - with.ptr) + 4 + 1);
+	buf_fini(&with);
+	buf_fini(&without);
+	finish(f);
+}
+
+TEST(rest, errors_of_the_server_itself_are_json_too)
+{
+	struct fixture *f = start(10, 1);
+	raw_has(f, "GET /%00 HTTP/1.1\r\n" CLOSE,
+	    (const char *const[]){"HTTP/1.1 400 ", "Content-Type: application/json",
+	        "{\"error\":{\"code\":\"invalid\",\"message\":\"the path holds a zero byte\"}}",
+	        NULL});
+	finish(f);
+}
+
+TEST(rest, ready_is_the_sum_of_its_named_checks)
+{
+	struct fixture *f = start(10, 1);
+	get(f, "/healthz", 200, "ok\n");
+	get(f, "/readyz", 200,
+	    "{\"ready\":true,\"checks\":[{\"name\":\"wal\",\"ok\":true,\"text\":\"3 segments\"},");
+	f->disk_full = true;
+	get(f, "/readyz", 503, "{\"name\":\"disk\",\"ok\":false,\"text\":\"\\\"full\\\"\"}");
+	get(f, "/readyz?format=text", 503, "FAIL disk: \"full\"\nnot ready\n");
+	get(f, "/healthz", 200, "ok\n");
+	finish(f);
+}
+
+TEST(rest, metrics_count_requests_and_tell_of_the_process)
+{
+	struct fixture *f = start(10, 1);
+	get(f, "/healthz", 200, "ok");
+	get(f, "/metrics", 200, "\nweir_requests_total{transport=\"api\"} 1\n");
+	get(f, "/metrics", 200, "\nprocess_resident_memory_bytes ");
+	get(f, "/metrics", 200, "\nweir_build_info{version=\"" WEIR_VERSION "\"} 1\n");
+	struct buf body = {0};
+	assert_int_equal(get_as(f, NULL, "/metrics", &body), 200);
+	const char *at = strstr(body.ptr, "\nprocess_start_time_seconds ");
+	assert_non_null(at);
+	double started = strtod(at + strlen("\nprocess_start_time_seconds "), NULL);
+	double now = (double)clock_unix_ns() / 1e9;
+	assert_true(started > now - 3600);
+	assert_true(started < now + 1);
+	buf_fini(&body);
+	finish(f);
+}
+
+TEST(rest, the_tenant_of_the_header_is_asked_for)
+{
+	struct fixture *f = start(10, 1);
+	struct buf body = {0};
+	get(f, "/api/v1/logs", 200, "logs");
+	assert_string_equal(f->store.tenant, "default");
+	assert_int_equal(get_as(f, "team-a", "/api/v1/logs", &body), 200);
+	assert_string_equal(f->store.tenant, "team-a");
+	assert_int_equal(get_as(f, "no/name", "/api/v1/logs", &body), 400);
+	raw_has(f, "GET /api/v1/logs HTTP/1.1\r\nX-Scope-OrgID: a\r\nX-Tenant-ID: b\r\n" CLOSE,
+	    (const char *const[]){"HTTP/1.1 400 ", "different tenants", NULL});
+	buf_fini(&body);
+	finish(f);
+}
+
+/* ---- many queries */
+
+struct asker {
+	struct fixture *fixture;
+	struct thread thread;
+	int status;
+};
+
+static void
+ask(void *ctx)
+{
+	struct asker *a = ctx;
+	struct buf body = {0};
+	a->status = get_as(a->fixture, NULL, "/api/v1/logs", &body);
+	buf_fini(&body);
+}
+
+static void
+start_asker(struct fixture *f, struct asker *a)
+{
+	struct err err;
+	*a = (struct asker){.fixture = f};
+	assert_int_equal(thread_start(&a->thread, "asker", ask, a, &err), ERR_OK);
+}
+
+static void
+wait_running(struct fixture *f, int count)
+{
+	uint64_t deadline = clock_mono_ns() + PATIENCE_NS;
+	while (atomic_load(&f->store.running) != count)
+		assert_true(clock_mono_ns() < deadline);
+}
+
+/* Waiting or running. */
+static void
+wait_queries(struct fixture *f, uint64_t count)
+{
+	uint64_t deadline = clock_mono_ns() + PATIENCE_NS;
+	while (atomic_load(&f->rest->query_count) != count)
+		assert_true(clock_mono_ns() < deadline);
+}
+
+TEST(rest, queries_beyond_the_limit_are_429_and_healthz_still_answers)
+{
+	struct fixture *f = start(1, 1);
+	struct asker a;
+	f->store.blocks = true;
+	start_asker(f, &a);
+	wait_running(f, 1);
+	raw_has(f, "GET /api/v1/logs HTTP/1.1\r\n" CLOSE,
+	    (const char *const[]){"HTTP/1.1 429 ", "\r\nRetry-After: 1\r\n", "\"busy\"", NULL});
+	get(f, "/healthz", 200, "ok");
+	get(f, "/readyz", 200, "true");
+	get(f, "/metrics", 200, "weir_requests_refused_total{code=\"busy\"} 1");
+	let_go(f);
+	thread_join(&a.thread);
+	assert_int_equal(a.status, 200);
+	f->store.blocks = false;
+	get(f, "/api/v1/logs", 200, "logs");
+	finish(f);
+}
+
+TEST(rest, a_query_has_its_time_from_its_arrival)
+{
+	struct fixture *f = start(10, 1);
+	struct asker a, b;
+	f->limits.query_timeout_ms = 300;
+	f->store.blocks = true;
+	uint64_t before = clock_mono_ns();
+	start_asker(f, &a);
+	wait_running(f, 1);
+	assert_true(f->store.deadline_ns >= before + 300 * NS_PER_MS);
+	assert_true(f->store.deadline_ns <= clock_mono_ns() + 300 * NS_PER_MS);
+	/* The second waits for the only reader until its time is over: the store never sees it. */
+	start_asker(f, &b);
+	wait_queries(f, 2);
+	clock_sleep_ns(400 * NS_PER_MS);
+	let_go(f);
+	thread_join(&a.thread);
+	thread_join(&b.thread);
+	assert_int_equal(a.status, 200);
+	assert_int_equal(b.status, 504);
+	finish(f);
+}
+
+TEST(rest, stop_lets_running_queries_finish)
+{
+	struct fixture *f = start(10, 2);
+	struct asker a, b;
+	f->store.blocks = true;
+	start_asker(f, &a);
+	start_asker(f, &b);
+	wait_running(f, 2);
+	let_go(f);
+	let_go(f);
+	http_server_stop(f->server, clock_mono_ns() + PATIENCE_NS);
+	thread_join(&a.thread);
+	thread_join(&b.thread);
+	assert_int_equal(a.status, 200);
+	assert_int_equal(b.status, 200);
+	finish(f);
+}
+
+TEST(rest, a_query_that_outlives_the_server_harms_nobody)
+{
+	struct fixture *f = start(10, 1);
+	struct asker a, b;
+	f->store.blocks = true;
+	start_asker(f, &a);
+	wait_running(f, 1);
+	start_asker(f, &b);
+	wait_queries(f, 2);
+	http_server_stop(f->server, 0);
+	thread_join(&a.thread);
+	thread_join(&b.thread);
+	assert_int_equal(a.status, 503);
+	assert_int_equal(b.status, 503);
+	let_go(f);
+	let_go(f);
+	finish(f);
+}
