@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * app/app.h - builds every object, owns every thread, shuts down in order.
+ *
+ * The only module that knows all others. `weir serve` runs in serve.c; other commands are the
+ * cli's, or demo's and bench's, put together here.
+ */
+#ifndef APP_APP_H
+#define APP_APP_H
+
+/* The whole program: returns its exit code (0 yes, 1 error, 2 usage, 3 not found, 4 partial). */
+int app_main(int argc, char **argv);
+
+/* `weir serve`; argv[0] is "serve". Returns the exit code. */
+int app_serve(int argc, char **argv);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/config.h"
+
+#include "sys/file.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+enum option_type { OPTION_TEXT, OPTION_COUNT, OPTION_BYTES, OPTION_BOOL };
+
+struct option {
+	const char *name;
+	enum option_type type;
+	size_t offset; /* of a struct str or uint64_t in struct config */
+	const char *dflt_text;
+	uint64_t dflt, min, max;
+	const char *operand;
+	const char *help;
+};
+
+#define TEXT(name, field, dflt, operand, help)                                                     \
+	{name, OPTION_TEXT, offsetof(struct config, field), dflt, 0, 0, 0, operand, help}
+#define COUNT(name, field, dflt, min, max, help)                                                   \
+	{name, OPTION_COUNT, offsetof(struct config, field), NULL, dflt, min, max, "N", help}
+#define BYTES(name, field, dflt, min, max, help)                                                   \
+	{name, OPTION_BYTES, offsetof(struct config, field), NULL, dflt, min, max, "BYTES", help}
+#define BOOL(name, field, help)                                                                    \
+	{name, OPTION_BOOL, offsetof(struct config, field), NULL, 0, 0, 1, NULL, help}
+
+enum { OPTIONS_MAX = 64, CONFIG_FILE_BYTES_MAX = 1 << 20 };
+
+static const struct option options[] = {
+    TEXT("data-dir", data_dir, "weir-data", "DIR", "where everything is kept"),
+    TEXT("grpc", grpc, "127.0.0.1:4317", "ADDR:PORT", "OTLP/gRPC"),
+    TEXT("http", http, "127.0.0.1:4318", "ADDR:PORT",
+        "OTLP/HTTP: /v1/traces, /v1/logs, /v1/metrics"),
+    TEXT("api", api, "127.0.0.1:7700", "ADDR:PORT", "REST API, /healthz, /readyz, /metrics"),
+    TEXT("config", file, "", "FILE", "read options from FILE (key = value)"),
+    TEXT("log-level", log_level, "info", "LEVEL", "debug, info, warn, error or off"),
+    TEXT("log-format", log_format, "text", "FORMAT", "text or json"),
+    BOOL("insecure", insecure, "allow listening on other than loopback addresses without keys"),
+    COUNT("loops", loops, 0, 0, 64, "gRPC and HTTP threads each; 0: by the number of processors"),
+    COUNT("readers", readers, 4, 1, 64, "queries that run at once"),
+    COUNT("load-delay-ms", load_delay_ms, 50, 1, 10000,
+        "gather requests this long before they become visible together"),
+    BYTES("duckdb-memory", duck_memory_bytes, LIMIT_GIB, 64 * LIMIT_MIB, 1024 * LIMIT_GIB,
+        "DuckDB's memory limit"),
+    COUNT("duckdb-threads", duck_threads, 0, 0, 256,
+        "DuckDB's threads; 0: by the number of processors"),
+    COUNT("drain-ms", drain_ms, 30000, 0, 3600000, "how long a stop may wait for work in progress"),
+    BOOL("help", help, "print this and exit"),
+#define X(option, field, dflt, min, max, help)                                                     \
+	{option, OPTION_COUNT, offsetof(struct config, limits.field), NULL, dflt, min, max, "N",   \
+	    help},
+    LIMIT_TABLE(X)
+#undef X
+};
+
+_Static_assert(ARRAY_LEN(options) <= OPTIONS_MAX, "a bit per option");
+
+static const struct option *
+find_option(struct str name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (str_eq(name, str_from(options[i].name)))
+			return &options[i];
+	return NULL;
+}
+
+static uint64_t
+option_bit(const struct option *o)
+{
+	return UINT64_C(1) << (o - options);
+}
+
+/* Digits, and for bytes and other counts alike an optional k, m or g. */
+static bool
+parse_count(struct str text, uint64_t *out)
+{
+	unsigned shift = 0;
+	char last = text.len ? text.ptr[text.len - 1] : '\0';
+	if (last == 'k' || last == 'K')
+		shift = 10;
+	else if (last == 'm' || last == 'M')
+		shift = 20;
+	else if (last == 'g' || last == 'G')
+		shift = 30;
+	if (shift)
+		text.len--;
+	return str_to_u64(text, out) && !__builtin_mul_overflow(*out, UINT64_C(1) << shift, out);
+}
+
+static enum err_code
+set_option(struct config *c, const struct option *o, struct str value, struct arena *arena,
+    struct err *err)
+{
+	char *field = (char *)c + o->offset;
+	uint64_t number = 0;
+	switch (o->type) {
+	case OPTION_TEXT: {
+		struct str copy = arena_str(arena, value);
+		if (value.len == 0 || memchr(value.ptr, '\0', value.len))
+			return err_set(err, ERR_INVALID, "must not be empty");
+		memcpy(field, &copy, sizeof(copy));
+		return ERR_OK;
+	}
+	case OPTION_BOOL:
+		number = str_eq(value, STR("true"));
+		if (!number && !str_eq(value, STR("false")))
+			return err_set(err, ERR_INVALID, "expected true or false, not \"%.*s\"",
+			    STR_ARG(value));
+		break;
+	case OPTION_COUNT:
+	case OPTION_BYTES:
+		if (!parse_count(value, &number))
+			return err_set(err, ERR_INVALID, "expected a number, not \"%.*s\"",
+			    STR_ARG(value));
+		if (number < o->min || number > o->max)
+			return err_set(err, ERR_INVALID, "must be from %llu to %llu, not %.*s",
+			    (unsigned long long)o->min, (unsigned long long)o->max, STR_ARG(value));
+		break;
+	}
+	memcpy(field, &number, sizeof(number));
+	return ERR_OK;
+}
+
+static void
+set_defaults(struct config *c)
+{
+	*c = (struct config){0};
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		char *field = (char *)c + options[i].offset;
+		struct str text = str_from(options[i].dflt_text);
+		if (options[i].type == OPTION_TEXT)
+			memcpy(field, &text, sizeof(text));
+		else
+			memcpy(field, &options[i].dflt, sizeof(options[i].dflt));
+	}
+}
+
+/* Flags. `seen` gets the bit of every option given, so that the weaker sources leave it alone. */
+static enum err_code
+parse_flags(int argc, char **argv, struct config *c, struct arena *arena, uint64_t *seen,
+    struct err *err)
+{
+	for (int i = 0; i < argc; i++) {
+		struct str arg =
+		    str_from(str_eq(str_from(argv[i]), STR("-h")) ? "--help" : argv[i]);
+		if (!str_starts(arg, STR("--")) || arg.len == 2)
+			return err_set(err, ERR_INVALID, "unexpected argument \"%s\"", argv[i]);
+		struct str name = str_skip(arg, 2);
+		size_t eq = str_find(name, '=');
+		struct str value = str_skip(name, eq + 1);
+		bool has_value = eq < name.len;
+		name.len = eq;
+		const struct option *o = find_option(name);
+		if (!o)
+			return err_set(err, ERR_INVALID, "unknown option --%.*s", STR_ARG(name));
+		if (*seen & option_bit(o))
+			return err_set(err, ERR_INVALID, "--%s is given twice", o->name);
+		if (!has_value && o->type == OPTION_BOOL)
+			value = STR("true");
+		else if (!has_value && ++i < argc)
+			value = str_from(argv[i]);
+		else if (!has_value)
+			return err_set(err, ERR_INVALID, "--%s needs a value", o->name);
+		if (set_option(c, o, value, arena, err) != ERR_OK)
+			return err_wrap(err, "--%s", o->name);
+		*seen |= option_bit(o);
+	}
+	return ERR_OK;
+}
+
+/* --data-dir is WEIR_DATA_DIR. */
+static void
+env_name(const struct option *o, char out[64])
+{
+	int n = snprintf(out, 64, "WEIR_%s", o->name);
+	CHECK(n > 0 && n < 64);
+	for (char *p = out; *p; p++) {
+		if (*p == '-')
+			*p = '_';
+		else if (*p >= 'a' && *p <= 'z')
+			*p = (char)(*p - 'a' + 'A');
+	}
+}
+
+static enum err_code
+parse_environ(const char *(*environ_get)(const char *name), struct config *c, struct arena *arena,
+    uint64_t *seen, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		char name[64];
+		env_name(&options[i], name);
+		const char *value = environ_get(name);
+		if (!value || (*seen & option_bit(&options[i])) || str_eq(str_from(value), STR("")))
+			continue;
+		if (set_option(c, &options[i], str_from(value), arena, err) != ERR_OK)
+			return err_wrap(err, "%s", name);
+		*seen |= option_bit(&options[i]);
+	}
+	return ERR_OK;
+}
+
+/* A bare value up to a comment, or a quoted one with nothing but a comment behind it. */
+static bool
+file_value(struct str text, struct arena *arena, struct str *out)
+{
+	if (text.len == 0 || text.ptr[0] != '"') {
+		text.len = str_find(text, '#');
+		*out = str_trim(text);
+		return out->len > 0;
+	}
+	char *copy = arena_alloc(arena, text.len);
+	size_t n = 0, i = 1;
+	for (; copy && i < text.len && text.ptr[i] != '"'; i++) {
+		if (text.ptr[i] == '\\' && i + 1 < text.len)
+			i++;
+		copy[n++] = text.ptr[i];
+	}
+	struct str rest = str_trim(str_skip(text, i + 1));
+	*out = str_of(copy, n);
+	return copy && i < text.len && (rest.len == 0 || rest.ptr[0] == '#');
+}
+
+static enum err_code
+parse_line(struct str line, struct config *c, struct arena *arena, uint64_t seen, uint64_t *in_file,
+    struct err *err)
+{
+	struct str value;
+	size_t eq = str_find(line, '=');
+	struct str key = str_trim(str_of(line.ptr, eq));
+	if (eq == line.len || !file_value(str_trim(str_skip(line, eq + 1)), arena, &value))
+		return err_set(err, ERR_INVALID, "expected key = value");
+	const struct option *o = find_option(key);
+	if (!o || o->offset == offsetof(struct config, file) ||
+	    o->offset == offsetof(struct config, help))
+		return err_set(err, ERR_INVALID, "unknown key \"%.*s\"", STR_ARG(key));
+	if (*in_file & option_bit(o))
+		return err_set(err, ERR_INVALID, "\"%s\" is given twice", o->name);
+	*in_file |= option_bit(o);
+	struct config ignored = *c;
+	struct config *to = seen & option_bit(o) ? &ignored : c;
+	if (set_option(to, o, value, arena, err) != ERR_OK)
+		return err_wrap(err, "%s", o->name);
+	return ERR_OK;
+}
+
+static enum err_code
+parse_file(struct config *c, struct arena *arena, uint64_t seen, struct err *err)
+{
+	struct buf text = {.bytes_max = CONFIG_FILE_BYTES_MAX};
+	uint64_t in_file = 0;
+	unsigned number = 0;
+	enum err_code code = file_read_all(c->file.ptr, CONFIG_FILE_BYTES_MAX, &text, err);
+	for (struct str rest = buf_view(&text); code == ERR_OK && rest.len; number++) {
+		size_t end = str_find(rest, '\n');
+		struct str line = str_trim(str_of(rest.ptr, end));
+		rest = str_skip(rest, end + 1);
+		if (line.len == 0 || line.ptr[0] == '#')
+			continue;
+		code = parse_line(line, c, arena, seen, &in_file, err);
+		if (code != ERR_OK)
+			code = err_wrap(err, "%.*s:%u", STR_ARG(c->file), number + 1);
+	}
+	buf_fini(&text);
+	return code;
+}
+
+enum err_code
+config_parse(int argc, char **argv, const char *(*environ_get)(const char *name),
+    struct arena *arena, struct config *out, struct err *err)
+{
+	uint64_t seen = 0;
+	set_defaults(out);
+	enum err_code code = parse_flags(argc, argv, out, arena, &seen, err);
+	if (code != ERR_OK || out->help)
+		return code;
+	code = parse_environ(environ_get, out, arena, &seen, err);
+	if (code != ERR_OK || out->file.len == 0)
+		return code;
+	return parse_file(out, arena, seen, err);
+}
+
+void
+config_print_help(struct buf *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		const struct option *o = &options[i];
+		char left[64];
+		snprintf(left, sizeof(left), "--%s%s%s", o->name, o->operand ? " " : "",
+		    o->operand ? o->operand : "");
+		buf_printf(out, "  %-24s %s", left, o->help);
+		if (o->type == OPTION_TEXT && o->dflt_text[0])
+			buf_printf(out, " [%s]", o->dflt_text);
+		else if (o->type == OPTION_COUNT || o->type == OPTION_BYTES)
+			buf_printf(out, " [%llu]", (unsigned long long)o->dflt);
+		buf_char(out, '\n');
+	}
+}

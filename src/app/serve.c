@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * app/serve.c - `weir serve`: build everything in order, wait for a signal, take it down in order.
+ *
+ * Up: options, data folder and its lock, store, log, ingest, API, then the ports that take data.
+ * Down: the ports that take data (what is in flight is answered), ingest (what is durable is
+ * loaded), API, log, store, lock. Each step knows whether it was reached, so that a failure
+ * half way up goes the same way down.
+ */
+#include "app/app.h"
+#include "app/config.h"
+
+#include "base/timefmt.h"
+#include "duck/duck.h"
+#include "ingest/ingest.h"
+#include "receive/receive.h"
+#include "rest/rest.h"
+#include "sys/clock.h"
+#include "sys/file.h"
+#include "sys/log.h"
+#include "sys/signal.h"
+#include "sys/tcp.h"
+#include "sys/thread.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { EXIT_YES = 0, EXIT_ERROR = 1, EXIT_WRONG_USAGE = 2, LOOPS_MAX_DEFAULT = 4 };
+
+struct serve {
+	struct arena arena;
+	struct config config;
+	struct stats stats;
+	struct budget inflight; /* of bodies, all receivers together */
+	struct file lock;
+	struct store *store;
+	struct wal *wal;
+	struct ingest *ingest;
+	struct receive *receive;
+	struct rest *rest;
+	struct http_server *api;
+	struct http_server *http;
+	struct grpc_server *grpc;
+};
+
+static enum err_code
+check_address(const struct serve *s, const char *flag, struct str address, struct err *err)
+{
+	if (tcp_address_check(address, err) != ERR_OK)
+		return err_wrap(err, "--%s", flag);
+	if (s->config.insecure || tcp_is_loopback(address))
+		return ERR_OK;
+	return err_set(err, ERR_FORBIDDEN,
+	    "--%s %.*s can be reached by other machines and weir has no keys yet: "
+	    "use a loopback address, or say --insecure",
+	    flag, STR_ARG(address));
+}
+
+static enum err_code
+check_config(struct serve *s, struct err *err)
+{
+	const struct config *c = &s->config;
+	enum log_level level = LOG_INFO;
+	enum log_format format = LOG_TEXT;
+	if (!log_level_parse(c->log_level, &level))
+		return err_set(err, ERR_INVALID,
+		    "--log-level: \"%.*s\" is not debug, info, warn, error or off",
+		    STR_ARG(c->log_level));
+	if (!log_format_parse(c->log_format, &format))
+		return err_set(err, ERR_INVALID, "--log-format: \"%.*s\" is not text or json",
+		    STR_ARG(c->log_format));
+	log_setup(level, format);
+	if (check_address(s, "grpc", c->grpc, err) != ERR_OK ||
+	    check_address(s, "http", c->http, err) != ERR_OK)
+		return err->code;
+	return check_address(s, "api", c->api, err);
+}
+
+static enum err_code
+open_data_dir(struct serve *s, struct err *err)
+{
+	char path[FILE_PATH_BYTES];
+	struct str dir = s->config.data_dir;
+	enum err_code code = file_mkdir(dir.ptr, NULL, err);
+	if (code == ERR_OK)
+		code = file_join(dir, STR("LOCK"), path, err);
+	if (code == ERR_OK)
+		code = file_lock(path, &s->lock, err);
+	return code;
+}
+
+static enum err_code
+open_store(struct serve *s, struct err *err)
+{
+	const struct config *c = &s->config;
+	return duck_open(&(struct duck_options){.data_dir = c->data_dir,
+	                     .memory_bytes_max = c->duck_memory_bytes,
+	                     .threads = (unsigned)c->duck_threads,
+	                     .readers_max = (unsigned)c->readers},
+	    &s->store, err);
+}
+
+static enum err_code
+open_wal(struct serve *s, struct err *err)
+{
+	char path[FILE_PATH_BYTES];
+	struct wal_report report = {0};
+	enum err_code code = file_join(s->config.data_dir, STR("wal"), path, err);
+	if (code != ERR_OK)
+		return code;
+	code = wal_open(&(struct wal_options){.dir = str_from(path),
+	                    .segment_bytes_max = s->config.limits.segment_bytes_max,
+	                    .applied_seq = store_position(s->store)},
+	    &s->wal, &report, err);
+	if (code != ERR_OK)
+		return code;
+	log_info("wal", "%llu segments, last record %llu, %llu to load",
+	    (unsigned long long)report.segment_count, (unsigned long long)report.last_seq,
+	    (unsigned long long)report.record_count);
+	if (report.cut_bytes)
+		log_warn("wal", "cut a torn tail of %llu bytes that was never acknowledged",
+		    (unsigned long long)report.cut_bytes);
+	if (report.damaged_below_applied)
+		log_warn("wal",
+		    "%llu damaged places in records that are loaded already: nothing is lost",
+		    (unsigned long long)report.damaged_below_applied);
+	return ERR_OK;
+}
+
+static enum err_code
+start_ingest(struct serve *s, struct err *err)
+{
+	return ingest_start(&(struct ingest_options){.wal = s->wal,
+	                        .store = s->store,
+	                        .limits = &s->config.limits,
+	                        .stats = &s->stats,
+	                        .data_dir = s->config.data_dir,
+	                        .load_delay_ms = s->config.load_delay_ms},
+	    &s->ingest, err);
+}
+
+static size_t
+ready_checks(void *ctx, struct rest_check *out, size_t max)
+{
+	struct serve *s = ctx;
+	struct ingest_check checks[INGEST_CHECKS];
+	ingest_checks(s->ingest, checks);
+	size_t n = max < INGEST_CHECKS ? max : INGEST_CHECKS;
+	for (size_t i = 0; i < n; i++) {
+		out[i].name = checks[i].name;
+		out[i].ok = checks[i].ok;
+		memcpy(out[i].text, checks[i].text, sizeof(out[i].text));
+	}
+	return n;
+}
+
+_Static_assert(sizeof(((struct rest_check *)0)->text) == sizeof(((struct ingest_check *)0)->text),
+    "the text of a check is passed on whole");
+
+static unsigned
+loop_count(const struct serve *s)
+{
+	unsigned cpus = thread_cpu_count();
+	if (s->config.loops)
+		return (unsigned)s->config.loops;
+	return cpus < LOOPS_MAX_DEFAULT ? cpus : LOOPS_MAX_DEFAULT;
+}
+
+static enum err_code
+start_api(struct serve *s, struct err *err)
+{
+	enum err_code code = rest_start(&(struct rest_options){.store = s->store,
+	                                    .limits = &s->config.limits,
+	                                    .stats = &s->stats,
+	                                    .thread_count = (unsigned)s->config.readers,
+	                                    .checks = ready_checks,
+	                                    .checks_ctx = s},
+	    &s->rest, err);
+	if (code != ERR_OK)
+		return code;
+	return http_server_start(&(struct http_server_options){.address = s->config.api,
+	                             .name = "api",
+	                             .limits = &s->config.limits,
+	                             .stats = &s->stats,
+	                             .stats_requests = STATS_REQUESTS_API,
+	                             .stats_connections = STATS_CONNS_API,
+	                             .handle = rest_handle,
+	                             .error_body = rest_error_body,
+	                             .ctx = s->rest},
+	    &s->api, err);
+}
+
+static enum err_code
+start_receivers(struct serve *s, struct err *err)
+{
+	budget_init(&s->inflight, s->config.limits.inflight_bytes_max);
+	s->receive = receive_new(&(struct receive_options){
+	    .ingest = s->ingest, .limits = &s->config.limits, .stats = &s->stats});
+	enum err_code code =
+	    grpc_server_start(&(struct grpc_server_options){.budget = &s->inflight,
+	                          .address = s->config.grpc,
+	                          .loop_count = loop_count(s),
+	                          .limits = &s->config.limits,
+	                          .stats = &s->stats,
+	                          .paths = receive_grpc_paths,
+	                          .handle = receive_grpc,
+	                          .ctx = s->receive,
+	                          .busy_retry_ms = ingest_retry_after_ms(s->ingest, ERR_BUSY)},
+	        &s->grpc, err);
+	if (code != ERR_OK)
+		return code;
+	return http_server_start(&(struct http_server_options){.address = s->config.http,
+	                             .budget = &s->inflight,
+	                             .name = "http",
+	                             .thread_count = loop_count(s),
+	                             .limits = &s->config.limits,
+	                             .stats = &s->stats,
+	                             .stats_requests = STATS_REQUESTS_HTTP,
+	                             .stats_connections = STATS_CONNS_HTTP,
+	                             .handle = receive_http,
+	                             .error_body = receive_http_error,
+	                             .ctx = s->receive},
+	    &s->http, err);
+}
+
+static enum err_code
+bring_up(struct serve *s, struct err *err)
+{
+	static const struct {
+		const char *what;
+		enum err_code (*start)(struct serve *s, struct err *err);
+	} steps[] = {
+	    {"data folder", open_data_dir},
+	    {"store", open_store},
+	    {"log", open_wal},
+	    {"ingest", start_ingest},
+	    {"API", start_api},
+	    {"receivers", start_receivers},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
+		if (steps[i].start(s, err) != ERR_OK)
+			return err_wrap(err, "%s", steps[i].what);
+	return ERR_OK;
+}
+
+/* "127.0.0.1:0" with the port that was bound. */
+static void
+log_listener(const char *what, struct str address, uint16_t port)
+{
+	size_t host = address.len;
+	while (host > 0 && address.ptr[host - 1] != ':')
+		host--;
+	log_info("serve", "listening for %s on %.*s%u", what, (int)host, address.ptr, port);
+}
+
+static void
+take_down(struct serve *s)
+{
+	uint64_t deadline = clock_mono_ns() + s->config.drain_ms * NS_PER_MS;
+	if (s->grpc)
+		grpc_server_stop(s->grpc, deadline);
+	if (s->http)
+		http_server_stop(s->http, deadline);
+	if (s->ingest)
+		ingest_stop(s->ingest, deadline);
+	if (s->api)
+		http_server_stop(s->api, deadline);
+	if (s->rest)
+		rest_stop(s->rest);
+	grpc_server_free(s->grpc);
+	http_server_free(s->http);
+	http_server_free(s->api);
+	rest_free(s->rest);
+	receive_free(s->receive);
+	ingest_free(s->ingest);
+	wal_close(s->wal);
+	store_close(s->store);
+	file_close(&s->lock);
+}
+
+static int
+serve_until_signal(struct serve *s)
+{
+	struct err err = {0};
+	int exit_code = EXIT_YES;
+	if (bring_up(s, &err) == ERR_OK) {
+		log_listener("OTLP/gRPC", s->config.grpc, grpc_server_port(s->grpc));
+		log_listener("OTLP/HTTP", s->config.http, http_server_port(s->http));
+		log_listener("the API", s->config.api, http_server_port(s->api));
+		int number = signal_wait_stop(UINT64_MAX);
+		log_info("serve", "SIG%s: finishing what is in progress", signal_text(number));
+		signal_stop_now();
+	} else {
+		log_error("serve", "cannot start: %s", err.message);
+		exit_code = EXIT_ERROR;
+	}
+	take_down(s);
+	if (exit_code == EXIT_YES)
+		log_info("serve", "stopped");
+	return exit_code;
+}
+
+static void
+print_help(void)
+{
+	struct buf out = {0};
+	buf_str(&out,
+	    STR("usage: weir serve [options]\n\nRuns the server until SIGINT, SIGTERM or SIGHUP.\n\n"));
+	config_print_help(&out);
+	buf_str(&out,
+	    STR("\nEach option is also a variable (--data-dir is WEIR_DATA_DIR) and a line of the\n"
+	        "--config file (data-dir = x). Flags win over variables, variables over the file.\n"
+	        "Numbers may end in k, m or g.\n"));
+	fwrite(out.ptr, 1, out.len, stdout);
+	buf_fini(&out);
+}
+
+static const char *
+get_environ(const char *name)
+{
+	return getenv(name);
+}
+
+int
+app_serve(int argc, char **argv)
+{
+	struct err err = {0};
+	struct serve *s = xcalloc(1, sizeof(*s));
+	int exit_code = EXIT_WRONG_USAGE;
+	enum err_code code =
+	    config_parse(argc - 1, argv + 1, get_environ, &s->arena, &s->config, &err);
+	if (code == ERR_OK && s->config.help) {
+		print_help();
+		exit_code = EXIT_YES;
+	} else if (code == ERR_OK && (code = check_config(s, &err)) == ERR_OK) {
+		signal_block_stop();
+		exit_code = serve_until_signal(s);
+	}
+	if (code != ERR_OK)
+		fprintf(stderr, "weir serve: %s; see `weir serve --help`\n", err.message);
+	arena_fini(&s->arena);
+	free(s);
+	return exit_code;
+}
