@@ -144,7 +144,7 @@ add_folder(int fd, unsigned depth, uint64_t *bytes)
 		return;
 	}
 	for (struct dirent *e = readdir(dir); e; e = readdir(dir))
-		add_entry(dirfd(dir), e->d_name, depth, bytes);
+		add_entry(fd, e->d_name, depth, bytes);
 	(void)closedir(dir);
 }
 

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bench/load.h - clients that send prepared requests over OTLP/gRPC and time the answers.
+ *
+ * A client is one connection, one thread and a ring of encoded bodies (bench/payload.h). Plain
+ * requests are made by patching a body that is not in flight. A gzip request cannot be patched: it
+ * is compressed before, by load_prepare(), and sent once; when a client has sent all it has,
+ * it stops.
+ *
+ * Without a rate a client keeps `inflight` calls in flight (a closed loop), and a call's time begins
+ * when it is handed to the connection. With a rate calls have due times, and a call's time begins when
+ * it was due, so that a server that makes the client wait cannot hide it.
+ *
+ * A refusal that asks for a retry (RetryInfo) is counted, and its client waits as long as it was
+ * told. Everything else but full success ends the run with an error.
+ *
+ * Threading: one owner. load_run() blocks; on_ack is called on the clients' threads.
+ */
+#ifndef BENCH_LOAD_H
+#define BENCH_LOAD_H
+
+#include "base/err.h"
+#include "bench/latency.h"
+#include "bench/payload.h"
+
+enum { LOAD_CLIENTS_MAX = 64, LOAD_INFLIGHT_MAX = 256, LOAD_GZIP_LEVEL = 6 };
+
+struct load;
+
+struct load_options {
+	struct str grpc; /* ADDR:PORT */
+	enum payload_kind payload;
+	uint32_t spans; /* in a request */
+	bool gzip;
+	uint32_t connections;
+	uint32_t inflight; /* calls, on each connection */
+	uint64_t salt; /* see struct payload */
+};
+
+struct load_acked {
+	const struct payload *payload; /* of the client */
+	uint64_t serial;
+	uint64_t acked_mono_ns;
+};
+
+struct load_plan {
+	uint64_t duration_ns; /* 0: no limit; starts of calls, not answers */
+	uint64_t requests_max; /* 0: no limit; of all clients together */
+	double spans_per_s; /* 0: as fast as it goes */
+	void (*on_ack)(void *ctx, const struct load_acked *acked); /* may be NULL */
+	void *ctx;
+};
+
+struct load_result { /* zeroed before the first use */
+	uint64_t requests, spans; /* acknowledged */
+	uint64_t refused_requests;
+	uint64_t body_bytes, wire_bytes; /* of what was acknowledged: protobuf, and as sent */
+	uint64_t start_mono_ns, end_mono_ns; /* first call started, last answer came */
+	uint64_t cpu_ns; /* of this process */
+	bool used_up; /* a client ran out of gzip requests */
+	struct latency latency; /* of what was acknowledged */
+};
+
+/* Connects and encodes the bodies. ERR_UNAVAILABLE. */
+MUST_CHECK enum err_code load_new(const struct load_options *opt, struct load **out,
+    struct err *err);
+void load_free(struct load *l); /* NULL allowed */
+/* Have this many more requests ready, of all clients together, in place of what is left of earlier
+ * ones. Does nothing without gzip. */
+MUST_CHECK enum err_code load_prepare(struct load *l, uint64_t requests, struct err *err);
+/* Replaces *out (its memory is reused). On an error what is in it is incomplete. */
+MUST_CHECK enum err_code load_run(struct load *l, const struct load_plan *plan,
+    struct load_result *out, struct err *err);
+void load_result_fini(struct load_result *r);
+
+#endif

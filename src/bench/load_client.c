@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/load_priv.h"
+
+#include "base/arena.h"
+#include "base/timefmt.h"
+#include "sys/clock.h"
+#include "wire/inflate.h"
+#include "wire/pb.h"
+
+#include <stdlib.h>
+
+enum { CONNECT_MS = 5000, PATIENCE_S = 60, RETRY_DELAY_S_MAX = 30 };
+
+static const char export_path[] = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+
+/* ---- answers */
+
+/* The last field `number` that holds bytes; empty when there is none. */
+static struct str
+bytes_field(struct str message, uint32_t number)
+{
+	struct pb_reader r;
+	struct pb_field f;
+	struct str found = STR_EMPTY;
+	pb_reader_init(&r, message);
+	while (pb_next(&r, &f))
+		if (pb_key(&f) == PB_KEY(number, PB_BYTES))
+			found = f.bytes;
+	return found;
+}
+
+static uint64_t
+varint_field(struct str message, uint32_t number)
+{
+	struct pb_reader r;
+	struct pb_field f;
+	uint64_t found = 0;
+	pb_reader_init(&r, message);
+	while (pb_next(&r, &f))
+		if (pb_key(&f) == PB_KEY(number, PB_VARINT))
+			found = f.value;
+	return found;
+}
+
+/* Status { details = 3: Any { type_url = 1, value = 2: RetryInfo { retry_delay = 1: Duration {
+ * seconds = 1, nanos = 2 } } } }; our server sends one detail. */
+bool
+load_retry_delay(struct str status, uint64_t *ns_out)
+{
+	struct str any = bytes_field(status, 3);
+	if (!str_eq(bytes_field(any, 1), STR("type.googleapis.com/google.rpc.RetryInfo")))
+		return false;
+	struct str delay = bytes_field(bytes_field(any, 2), 1);
+	uint64_t seconds = varint_field(delay, 1), nanos = varint_field(delay, 2);
+	if (seconds > RETRY_DELAY_S_MAX)
+		seconds = RETRY_DELAY_S_MAX;
+	*ns_out = seconds * NS_PER_S + (nanos < NS_PER_S ? nanos : 0);
+	return true;
+}
+
+uint64_t
+load_rejected_spans(struct str response)
+{
+	return varint_field(bytes_field(response, 1), 1);
+}
+
+static void
+count_ack(struct load_client *c, const struct load_call *call, uint64_t now_ns)
+{
+	struct load_result *r = &c->result;
+	r->requests++;
+	r->spans += c->payload.spans;
+	r->body_bytes += call->body_bytes;
+	r->wire_bytes += call->wire_bytes;
+	r->end_mono_ns = now_ns;
+	latency_add(&r->latency, now_ns - call->start_ns);
+	if (c->plan->on_ack)
+		c->plan->on_ack(c->plan->ctx,
+		    &(struct load_acked){&c->payload, call->serial, now_ns});
+}
+
+/* The first failure is kept. */
+static void
+on_failure(struct load_client *c, const struct grpc_reply *reply)
+{
+	if (c->err.code == ERR_OK)
+		err_set(&c->err, ERR_UNAVAILABLE, "the server said: %.*s (grpc-status %d)",
+		    STR_ARG(reply->text), reply->status);
+}
+
+static void
+on_reply(void *ctx, const struct grpc_reply *reply)
+{
+	struct load_call *call = ctx;
+	struct load_client *c = call->client;
+	uint64_t now = clock_mono_ns(), delay_ns;
+	uint64_t rejected = reply->status == 0 ? load_rejected_spans(reply->message) : 0;
+	if (call->body)
+		call->body->busy = false;
+	call->next = c->free_calls;
+	c->free_calls = call;
+	if (reply->status == 0 && rejected == 0) {
+		count_ack(c, call, now);
+	} else if (reply->status == 0) {
+		if (c->err.code == ERR_OK)
+			err_set(&c->err, ERR_INVALID, "the server rejected %llu spans of a request",
+			    (unsigned long long)rejected);
+	} else if (load_retry_delay(reply->details, &delay_ns)) {
+		c->result.refused_requests++;
+		c->wait_until_ns = now + delay_ns;
+	} else {
+		on_failure(c, reply);
+	}
+}
+
+/* ---- calls */
+
+/* Answers may come until there are at most `inflight_max` calls left without one. */
+static enum err_code
+wait_for_answers(struct load_client *c, size_t inflight_max)
+{
+	struct err err = {0};
+	enum err_code code =
+	    grpc_client_run(c->conn, inflight_max, clock_mono_ns() + PATIENCE_S * NS_PER_S, &err);
+	if (code != ERR_OK && c->err.code == ERR_OK)
+		c->err = err;
+	return c->err.code;
+}
+
+/* Answers may come; returns at until_ns. */
+static enum err_code
+pass_time(struct load_client *c, uint64_t until_ns)
+{
+	for (uint64_t now = clock_mono_ns(); now < until_ns && c->err.code == ERR_OK;
+	    now = clock_mono_ns()) {
+		struct err err = {0};
+		if (grpc_client_inflight(c->conn) == 0) {
+			clock_sleep_ns(until_ns - now);
+			continue;
+		}
+		enum err_code code = grpc_client_run(c->conn, 0, until_ns, &err);
+		if (code != ERR_OK && code != ERR_DEADLINE && c->err.code == ERR_OK)
+			c->err = err;
+	}
+	return c->err.code;
+}
+
+/* The next request and its length; empty when a gzip client has no more. May wait for a body. */
+static struct str
+next_message(struct load_client *c, struct load_call *call)
+{
+	if (c->opt->gzip) {
+		if (c->item_next == c->item_count)
+			return STR_EMPTY;
+		const struct load_gzip *item = &c->items[c->item_next++];
+		call->serial = item->serial;
+		call->body_bytes = item->body_bytes;
+		return str_of(c->zipped.ptr + item->off, item->len);
+	}
+	struct load_body *body = &c->ring[c->next_serial % c->ring_count];
+	while (body->busy)
+		if (wait_for_answers(c, grpc_client_inflight(c->conn) - 1) != ERR_OK)
+			return STR_EMPTY;
+	call->serial = c->next_serial++;
+	call->body = body;
+	body->busy = true;
+	payload_patch(&c->payload, &body->payload, call->serial, clock_unix_ns());
+	call->body_bytes = body->payload.bytes.len;
+	return buf_view(&body->payload.bytes);
+}
+
+/* False when there is nothing (more) to send. */
+static bool
+start_call(struct load_client *c, uint64_t due_ns)
+{
+	struct load_call *call = c->free_calls;
+	CHECK(call != NULL);
+	c->free_calls = call->next;
+	*call = (struct load_call){.client = c};
+	struct str message = next_message(c, call);
+	call->wire_bytes = message.len;
+	call->start_ns = due_ns ? due_ns : clock_mono_ns();
+	if (message.len > 0 &&
+	    grpc_client_call(c->conn, export_path, message, c->opt->gzip, NULL, on_reply, call,
+	        &c->err) == ERR_OK) {
+		c->started++;
+		return true;
+	}
+	if (call->body)
+		call->body->busy = false;
+	call->next = c->free_calls;
+	c->free_calls = call;
+	c->result.used_up = c->err.code == ERR_OK;
+	return false;
+}
+
+/* Until the next call may start: there is a free one, the server wants calls, and it is due. */
+static enum err_code
+wait_for_turn(struct load_client *c, uint64_t due_ns)
+{
+	if (c->err.code == ERR_OK && !c->free_calls)
+		(void)wait_for_answers(c, c->opt->inflight - 1);
+	if (c->err.code == ERR_OK && clock_mono_ns() < c->wait_until_ns)
+		(void)pass_time(c, c->wait_until_ns);
+	if (c->err.code == ERR_OK && due_ns)
+		(void)pass_time(c, due_ns);
+	CHECK(c->err.code != ERR_OK || c->free_calls);
+	return c->err.code;
+}
+
+void
+load_client_run(void *ctx)
+{
+	struct load_client *c = ctx;
+	/* Clients take turns within an interval. */
+	uint64_t first_due = c->begin_ns + c->interval_ns * c->payload.client / c->opt->connections;
+	while (!atomic_load(c->stop) && c->started < c->requests_max) {
+		uint64_t due = c->interval_ns ? first_due + c->started * c->interval_ns : 0;
+		if (due >= c->end_ns)
+			break;
+		if (wait_for_turn(c, due) != ERR_OK || clock_mono_ns() >= c->end_ns)
+			break;
+		if (!start_call(c, due))
+			break;
+		/* A paced call leaves at once; others go with what fills the window. */
+		if (due && grpc_client_run(c->conn, SIZE_MAX, 0, &c->err) == ERR_UNAVAILABLE)
+			break;
+	}
+	if (c->err.code == ERR_OK)
+		(void)wait_for_answers(c, 0);
+	if (c->err.code != ERR_OK)
+		atomic_store(c->stop, true);
+}
+
+/* ---- before the clock runs */
+
+void
+load_client_prepare(void *ctx)
+{
+	struct load_client *c = ctx;
+	struct buf zipped = {0};
+	buf_reset(&c->zipped);
+	c->item_count = c->item_next = 0;
+	for (uint64_t i = 0; i < c->requests_max && c->err.code == ERR_OK; i++) {
+		struct load_body *body = &c->ring[c->next_serial % c->ring_count];
+		CHECK(!body->busy);
+		payload_patch(&c->payload, &body->payload, c->next_serial, clock_unix_ns());
+		if (inflate_gzip(buf_view(&body->payload.bytes), LOAD_GZIP_LEVEL, &zipped,
+		        &c->err) != ERR_OK)
+			break;
+		if (c->item_count == c->item_cap) {
+			c->item_cap = c->item_cap ? 2 * c->item_cap : 256;
+			c->items = xrealloc(c->items, c->item_cap * sizeof(*c->items));
+		}
+		c->items[c->item_count++] = (struct load_gzip){
+		    c->zipped.len, zipped.len, body->payload.bytes.len, c->next_serial++};
+		buf_str(&c->zipped, buf_view(&zipped));
+	}
+	CHECK(!c->zipped.failed);
+	buf_fini(&zipped);
+}
+
+enum err_code
+load_client_open(struct load_client *c, struct err *err)
+{
+	enum err_code code = grpc_client_open(c->opt->grpc, CONNECT_MS, &c->conn, err);
+	if (code != ERR_OK)
+		return code;
+	c->calls = xcalloc(c->opt->inflight, sizeof(*c->calls));
+	for (uint32_t i = 0; i < c->opt->inflight; i++) {
+		c->calls[i].next = c->free_calls;
+		c->free_calls = &c->calls[i];
+	}
+	c->ring_count = payload_ring(c->payload.kind, c->payload.spans);
+	c->ring = xcalloc(c->ring_count, sizeof(*c->ring));
+	for (uint64_t i = 0; i < c->ring_count; i++)
+		payload_encode(&c->payload, i, &c->ring[i].payload);
+	return ERR_OK;
+}
+
+void
+load_client_close(struct load_client *c)
+{
+	static const struct load_plan none;
+	/* Calls in flight, if any, are answered now. */
+	c->plan = &none;
+	grpc_client_close(c->conn);
+	for (uint64_t i = 0; c->ring && i < c->ring_count; i++)
+		payload_body_fini(&c->ring[i].payload);
+	free(c->ring);
+	free(c->calls);
+	free(c->items);
+	buf_fini(&c->zipped);
+	load_result_fini(&c->result);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bench/options.h - the command line of `weir bench`. One table of options drives parser and help.
+ */
+#ifndef BENCH_OPTIONS_H
+#define BENCH_OPTIONS_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "bench/payload.h"
+
+struct bench_options { /* strings are argv's */
+	struct str grpc; /* ADDR:PORT */
+	struct str api; /* "http://HOST:PORT"; empty: none */
+	struct str name; /* of the case, for reports */
+	enum payload_kind payload;
+	uint64_t spans;
+	uint64_t connections;
+	uint64_t inflight;
+	uint64_t duration_ns; /* 0: until `requests` are sent */
+	uint64_t requests; /* 0: until the time is over */
+	uint64_t warmup_ns;
+	double rate; /* spans a second; 0: as many as go */
+	uint64_t pool_bytes; /* gzip requests that may be prepared */
+	uint64_t server_pid; /* 0: not known */
+	const char *data_dir; /* NULL: not known */
+	uint64_t drain_ns;
+	uint64_t settle_ns;
+	uint64_t poll_ns;
+	uint64_t samples; /* requests that --visible follows, about */
+	uint64_t seed;
+	bool gzip;
+	bool visible;
+	bool json;
+	bool help;
+};
+
+/* ERR_INVALID names the option. */
+MUST_CHECK enum err_code bench_options_parse(int argc, char **argv, struct bench_options *out,
+    struct err *err);
+void bench_options_help(struct buf *out);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bench/payload.h - what the bench sends: requests made before the clock runs.
+ *
+ * Two kinds, both one client's ExportTraceServiceRequest over and over:
+ *   sdk     what a Node service with the usual instrumentations sends: 12 resource attributes; spans
+ *           with 12 or 13 attributes of all scalar types, 30 % with an event (4 % of all an exception
+ *           with a stack trace), 5 % with a link; traces of 5 spans, in four scopes.
+ *   jaeger  what Jaeger's tracegen sends with `-services 10 -spans 9`: traces of 10 spans, a
+ *           root with 2 attributes and 9 children with 11 each, out of 97 keys and 1,000 values.
+ *
+ * Spans are numbered: span number g belongs to trace number g / spans per trace, whatever requests
+ * the two are in, so a trace may go over several requests. Request number `serial` holds the span numbers
+ * from serial * spans on. The ids follow from the numbers through a bijection, so no two spans of a
+ * process share one. Numbers of different clients do not overlap.
+ *
+ * A body is encoded once. Its ids and times have a fixed width, and where they stand is kept, so that
+ * payload_patch() makes a new request of it by overwriting them: as fast as copying. What depends on
+ * the position of a span in its trace (a root has no parent) is in the encoded bytes: serial
+ * numbers that are equal modulo payload_ring() fit the same body, others do not.
+ *
+ * Threading: no shared state; one owner per body.
+ */
+#ifndef BENCH_PAYLOAD_H
+#define BENCH_PAYLOAD_H
+
+#include "base/buf.h"
+
+enum payload_kind { PAYLOAD_SDK, PAYLOAD_JAEGER, PAYLOAD_KINDS };
+
+enum { PAYLOAD_SPANS_MAX = 20000, PAYLOAD_CLIENTS_MAX = 1024 };
+
+const char *payload_name(enum payload_kind kind);
+bool payload_parse(struct str name, enum payload_kind *out);
+uint64_t payload_trace_spans(enum payload_kind kind); /* spans of one trace */
+
+/* What all requests of a client have in common. */
+struct payload {
+	enum payload_kind kind;
+	uint32_t client; /* its number */
+	uint32_t spans; /* in a request */
+	uint64_t salt; /* another one, other ids */
+};
+
+/* Serials that far apart fit one body; a ring of so many different bodies (at least 16 and 8,192
+ * spans of them, so that values repeat late) holds every request there is. */
+uint64_t payload_ring(enum payload_kind kind, uint32_t spans);
+
+struct payload_place { /* of an id or time in a body */
+	uint32_t off;
+	uint32_t what;
+	int64_t value; /* number relative to the first one's of the request, or nanoseconds */
+};
+
+struct payload_body {
+	struct buf bytes;
+	struct payload_place *places;
+	size_t place_count;
+	size_t place_cap;
+};
+
+/* Encode the body for serials equal to `serial` modulo payload_ring(). The ids and times in it are
+ * not to be sent: patch first. Replaces what was in *out (zeroed: nothing). */
+void payload_encode(const struct payload *p, uint64_t serial, struct payload_body *out);
+/* Make it request number `serial`, whose last span ended at now_ns. */
+void payload_patch(const struct payload *p, struct payload_body *b, uint64_t serial,
+    uint64_t now_ns);
+void payload_body_fini(struct payload_body *b);
+
+/* The ids that spans have; trace and span numbers as above. */
+struct payload_trace_id {
+	uint64_t hi, lo;
+};
+struct payload_trace_id payload_trace_id(const struct payload *p, uint64_t trace);
+uint64_t payload_span_id(const struct payload *p, uint64_t span);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bench/report.h - the figures of a run, and how they are printed.
+ *
+ * One table says each figure's key, unit and meaning. A figure is either known, or has a reason why
+ * not; there is no third.
+ */
+#ifndef BENCH_REPORT_H
+#define BENCH_REPORT_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "bench/latency.h"
+#include "sys/measure.h"
+
+/* X(id, JSON key, what it is, decimals) */
+#define FIGURE_TABLE(X)                                                                            \
+	X(SPANS, "spans", "spans acknowledged", 0)                                                 \
+	X(REQUESTS, "requests", "requests acknowledged", 0)                                        \
+	X(REFUSED, "refused_requests", "requests refused (told to come back)", 0)                  \
+	X(SECONDS, "seconds", "seconds, first request to last answer", 2)                          \
+	X(ACKED_RATE, "acked_spans_per_s", "spans/s acknowledged, durable", 0)                     \
+	X(LOADED_RATE, "loaded_spans_per_s", "spans/s loaded, until the last is visible", 0)       \
+	X(DRAIN_S, "drain_s", "seconds of loading after the last answer", 2)                       \
+	X(ACK_P50, "ack_p50_ms", "ack p50, ms", 2)                                                 \
+	X(ACK_P99, "ack_p99_ms", "ack p99, ms", 2)                                                 \
+	X(ACK_MAX, "ack_max_ms", "ack max, ms", 2)                                                 \
+	X(CPU, "cpu_us_per_span", "server CPU, all in, us/span", 2)                                \
+	X(CORES, "cores_while_loaded", "processors the server used meanwhile", 2)                  \
+	X(OWN_CPU, "generator_cpu_us_per_span", "CPU of this generator, us/span", 2)               \
+	X(RSS_IDLE, "rss_before_mib", "server RSS before anything was sent, MiB", 1)               \
+	X(RSS_LOAD, "rss_loaded_mib", "server RSS at the last answer, MiB", 1)                     \
+	X(RSS_END, "rss_end_mib", "server RSS when idle again, MiB", 1)                            \
+	X(RSS_PEAK, "rss_peak_mib", "server RSS at its peak, MiB", 1)                              \
+	X(BODY_BYTES, "body_bytes_per_span", "protobuf bytes/span", 1)                             \
+	X(WIRE_BYTES, "wire_bytes_per_span", "bytes/span on the wire", 1)                          \
+	X(WAL_BYTES, "wal_bytes_per_span", "bytes/span written to the log", 1)                     \
+	X(STORE_BYTES, "store_growth_bytes_per_span",                                              \
+	    "bytes/span the store's files grew by (some before, some after a checkpoint)", 1)      \
+	X(COMMIT_SPANS, "spans_per_commit", "spans per fdatasync of the log", 1)                   \
+	X(VISIBLE_P50, "visible_p50_ms", "ack to visible p50, ms", 1)                              \
+	X(VISIBLE_P99, "visible_p99_ms", "ack to visible p99, ms", 1)                              \
+	X(VISIBLE_MAX, "visible_max_ms", "ack to visible max, ms", 1)                              \
+	X(VISIBLE_COUNT, "visible_samples", "requests followed until visible", 0)                  \
+	X(POLL_P50, "poll_gap_p50_ms", "time between two looks p50, ms", 1)                        \
+	X(POLL_MAX, "poll_gap_max_ms", "time between two looks max, ms", 1)                        \
+	X(TOTAL_SPANS, "total_spans", "spans acknowledged with those of the warm-up", 0)
+
+enum figure_id {
+#define X(id, key, label, decimals) FIGURE_##id,
+	FIGURE_TABLE(X)
+#undef X
+	    FIGURE_COUNT
+};
+
+struct figure {
+	bool known;
+	double value;
+	char why[ERR_MESSAGE_BYTES]; /* not known */
+};
+
+enum { REPORT_THREADS_MAX = 32, REPORT_CONDITIONS_MAX = 24, REPORT_TEXT_BYTES = 160 };
+
+/* CPU time by name of thread: "grpc-0" and "grpc-1" are one. */
+struct report_thread {
+	char name[MEASURE_NAME_BYTES];
+	double cpu_us_per_span;
+};
+
+struct report_condition {
+	const char *key;
+	char text[REPORT_TEXT_BYTES];
+};
+
+struct report { /* zeroed: everything unknown, without a reason */
+	struct figure figures[FIGURE_COUNT];
+	struct report_thread threads[REPORT_THREADS_MAX];
+	size_t thread_count;
+	struct report_condition conditions[REPORT_CONDITIONS_MAX];
+	size_t condition_count;
+};
+
+void report_set(struct report *r, enum figure_id id, double value);
+void report_unknown(struct report *r, enum figure_id id, const char *why);
+/* A quantile in ms; unknown, because of `why`, when there are no times. */
+void report_set_quantile(struct report *r, enum figure_id id, struct latency *l, double share,
+    const char *why);
+void report_condition(struct report *r, const char *key, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* What each thread of `after` took since `before`, by name, most first; and "ended" for what the
+ * process took that no thread of the two has. Names beyond REPORT_THREADS_MAX go to "others". */
+void report_threads(struct report *r, const struct measure_thread *before, size_t before_count,
+    const struct measure_thread *after, size_t after_count, uint64_t process_cpu_ns, double spans);
+
+void report_print_text(const struct report *r, struct buf *out);
+/* One line. */
+void report_print_json(const struct report *r, struct buf *out);
+
+#endif
