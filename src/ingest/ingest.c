@@ -3,8 +3,10 @@
 
 #include "base/arena.h"
 #include "ingest/ingest_priv.h"
+#include "tenant/tenant.h"
 #include "sys/clock.h"
 #include "sys/log.h"
+#include "tenant/tenant.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,21 +17,6 @@ enum {
 	LOAD_DELAY_MS_DEFAULT = 50,
 	LOAD_RETRY_MS_DEFAULT = 100
 };
-
-bool
-ingest_tenant_valid(struct str tenant)
-{
-	if (tenant.len == 0 || tenant.len > LIMIT_TENANT_BYTES)
-		return false;
-	for (size_t i = 0; i < tenant.len; i++) {
-		char c = tenant.ptr[i];
-		bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		    (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-		if (!good)
-			return false;
-	}
-	return !str_eq(tenant, STR(".")) && !str_eq(tenant, STR(".."));
-}
 
 void
 ingest_set_text(struct ingest *in, char text[INGEST_TEXT_BYTES], const char *why)
@@ -149,8 +136,9 @@ prepare(struct ingest *in, const struct ingest_request *req, struct pending *p,
 {
 	enum err_code code = ERR_OK;
 	struct str body = buf_view(&req->body);
-	struct record rec = {.signal = req->signal, .received_ns = req->received_ns};
-	if (!ingest_tenant_valid(req->tenant))
+	struct record rec = {
+	    .signal = req->signal, .received_ns = req->received_ns, .limits = *in->limits};
+	if (!tenant_name_valid(req->tenant))
 		return err_set(err, ERR_INVALID,
 		    "the tenant must be 1 to %d characters of A-Z a-z 0-9 . _ -",
 		    LIMIT_TENANT_BYTES);

@@ -75,7 +75,4 @@ struct ingest_check {
 enum { INGEST_CHECKS = 4 };
 void ingest_checks(struct ingest *in, struct ingest_check out[INGEST_CHECKS]);
 
-/* A tenant name: 1 to LIMIT_TENANT_BYTES of [A-Za-z0-9._-], not "." or "..". */
-bool ingest_tenant_valid(struct str tenant);
-
 #endif

@@ -281,21 +281,6 @@ TEST(ingest, stopping_answers_and_loads_everything_that_was_taken)
 	ingest_test_fini(&t);
 }
 
-TEST(ingest, tenant_names_are_safe_as_file_names)
-{
-	static const char *const good[] = {"a", "default", "A-1_x.y", "..a", "..."};
-	static const char *const bad[] = {"", ".", "..", "a/b", "a b", "\xc3\xa9", "a\n", "a:b"};
-	char longest[LIMIT_TENANT_BYTES + 1];
-	memset(longest, 'a', sizeof(longest));
-	for (size_t i = 0; i < ARRAY_LEN(good); i++)
-		assert_true(ingest_tenant_valid(str_from(good[i])));
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		assert_false(ingest_tenant_valid(str_from(bad[i])));
-	assert_true(ingest_tenant_valid(str_of(longest, LIMIT_TENANT_BYTES)));
-	assert_false(ingest_tenant_valid(str_of(longest, LIMIT_TENANT_BYTES + 1)));
-	assert_false(ingest_tenant_valid(STR("a\0b")));
-}
-
 enum { CLIENTS = 6, EACH = 150 };
 
 static void

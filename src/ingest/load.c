@@ -53,6 +53,7 @@ struct loader {
 	unsigned attempts; /* of items[done] alone */
 	uint64_t failures; /* in a row */
 	uint64_t backoff_ms;
+	uint64_t bytes_max; /* of the batch, when it holds several requests */
 	bool trim_failed; /* and said so */
 };
 
@@ -222,7 +223,12 @@ decode_item(struct loader *l, const struct item *item, struct err *err)
 		return code;
 	struct otlp_origin origin = {
 	    .tenant = rec.tenant, .seq = item->seq, .received_ns = rec.received_ns};
-	return otlp_decode(rec.signal, rec.body, l->in->limits, &origin, &l->batch, err);
+	/* A request that was taken under larger limits than today's still fits, alone. */
+	if (batch_row_count(&l->batch) == 0) {
+		uint64_t need = OTLP_DECODE_BYTES_MAX(rec.body.len, rec.item_count);
+		l->batch.arena.bytes_max = (size_t)(need > l->bytes_max ? need : l->bytes_max);
+	}
+	return otlp_decode(rec.signal, rec.body, &rec.limits, &origin, &l->batch, err);
 }
 
 /* Decode up to l->take requests. A bad one ends the batch before it, or, as the first, fails. */
@@ -395,9 +401,9 @@ ingest_load_main(void *ctx)
 	struct loader l = {.in = ctx};
 	const struct limits *lim = l.in->limits;
 	/* More than any one request can become; what does not fit beside others waits its turn. */
-	uint64_t most = 16 * lim->body_bytes_max + 4096 * lim->items_max;
+	l.bytes_max = 16 * lim->body_bytes_max + 4096 * lim->items_max;
 	arena_init(&l.payloads, 0, PAYLOAD_KEEP_BYTES);
-	batch_init(&l.batch, (size_t)most);
+	batch_init(&l.batch, (size_t)l.bytes_max);
 	do
 		gather(&l);
 	while (l.count > 0 && load_items(&l));
