@@ -173,7 +173,8 @@ stop_server(struct seen *s)
 }
 
 static struct load *
-connect_load(struct seen *s, enum payload_kind kind, uint32_t spans, bool gzip)
+connect_load_inflight(struct seen *s, enum payload_kind kind, uint32_t spans, bool gzip,
+    uint32_t inflight)
 {
 	struct load *l = NULL;
 	struct err err = {0};
@@ -182,11 +183,17 @@ connect_load(struct seen *s, enum payload_kind kind, uint32_t spans, bool gzip)
 	    .spans = spans,
 	    .gzip = gzip,
 	    .connections = 3,
-	    .inflight = 4,
+	    .inflight = inflight,
 	    .salt = 77};
 	if (load_new(&opt, &l, &err) != ERR_OK)
 		fail_msg("%s", err.message);
 	return l;
+}
+
+static struct load *
+connect_load(struct seen *s, enum payload_kind kind, uint32_t spans, bool gzip)
+{
+	return connect_load_inflight(s, kind, spans, gzip, 4);
 }
 
 TEST(bench_load, every_request_arrives_whole_and_no_span_twice)
@@ -209,6 +216,24 @@ TEST(bench_load, every_request_arrives_whole_and_no_span_twice)
 	}
 	assert_false(s->broken);
 	assert_int_equal(s->gzip_requests, 0);
+	load_free(l);
+	stop_server(s);
+	load_result_fini(&r);
+}
+
+TEST(bench_load, a_body_that_is_in_flight_is_not_patched)
+{
+	struct seen *s = start_server(600);
+	/* Rings of 16 bodies. */
+	struct load *l = connect_load_inflight(s, PAYLOAD_SDK, 600, false, 40);
+	struct load_result r = {0};
+	struct load_plan plan = {.requests_max = 150};
+	struct err err = {0};
+	assert_int_equal(payload_ring(PAYLOAD_SDK, 600), 16);
+	assert_int_equal(load_run(l, &plan, &r, &err), ERR_OK);
+	assert_int_equal(r.requests, 150);
+	assert_int_equal(s->spans.count, 150 * 600);
+	assert_false(s->broken);
 	load_free(l);
 	stop_server(s);
 	load_result_fini(&r);

@@ -212,6 +212,9 @@ check_tree(enum payload_kind kind, uint32_t per_request)
 			assert_int_equal(spans[*parent].trace_lo, s->trace_lo);
 		}
 		uint64_t *linked = s->links ? map_get(&by_id, s->link_span) : NULL;
+		/* The first trace has none before it. */
+		if (s->links && s->trace_lo != payload_trace_id(&p, 0).lo)
+			assert_non_null(linked);
 		if (linked) {
 			assert_int_equal(spans[*linked].trace_lo, s->link_lo);
 			assert_int_not_equal(s->link_lo, s->trace_lo);

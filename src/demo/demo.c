@@ -172,6 +172,7 @@ static int
 parse_args(struct demo *d, int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
+		CHECK(argv[i] != NULL);
 		struct str name = str_from(argv[i]);
 		size_t eq = str_find(name, '=');
 		struct str value = str_skip(name, eq + 1);

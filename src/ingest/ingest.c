@@ -3,7 +3,6 @@
 
 #include "base/arena.h"
 #include "ingest/ingest_priv.h"
-#include "tenant/tenant.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "tenant/tenant.h"

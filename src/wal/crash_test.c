@@ -66,7 +66,8 @@ fail_every(enum file_op op, int os_errno, size_t short_bytes, bool stays)
 {
 	bool hit = true;
 	for (uint64_t nth = 1; hit; nth++) {
-		const char *dir = test_tmp_dir();
+		char dir_bytes[64];
+		const char *dir = wal_test_fast_dir(dir_bytes);
 		file_fault_begin(&(struct file_fault_plan){.op = op,
 		    .nth = nth,
 		    .os_errno = os_errno,
@@ -82,6 +83,7 @@ fail_every(enum file_op op, int os_errno, size_t short_bytes, bool stays)
 		assert_true(there <= acked + 4);
 		wal_close(w);
 		assert_int_equal(run_workload(dir, true), LAST);
+		wal_test_fast_dir_end(dir);
 		nth += nth / 8; /* dense where openings and rotations are new */
 	}
 }

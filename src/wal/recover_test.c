@@ -7,7 +7,6 @@
 #include "wal/testing_priv.h"
 #include "wal/wal_priv.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <unistd.h>
 
@@ -41,20 +40,6 @@ open_and_count(const char *dir, struct wal_report *report)
 	return n;
 }
 
-static void
-remove_segments(const char *dir)
-{
-	DIR *d = opendir(dir);
-	const struct dirent *e;
-	char path[4096];
-	while ((e = readdir(d)) != NULL) {
-		wal_test_path(dir, e->d_name, path);
-		if (e->d_name[0] != '.')
-			assert_int_equal(unlink(path), 0);
-	}
-	closedir(d);
-}
-
 /* 5 requests in commits of 2, 1 and 2. ends[k] is where request k ends. Without the mark of closing
  * when `crashed`. Returns the segment's bytes. */
 static struct buf
@@ -77,7 +62,7 @@ small_log(const char *dir, bool crashed, uint64_t ends[6])
 	wal_close(w);
 	if (!crashed)
 		b = wal_test_load(dir, SEGMENT_1);
-	remove_segments(dir);
+	wal_test_empty_dir(dir);
 	return b;
 }
 
@@ -92,7 +77,8 @@ records_before(const uint64_t ends[6], uint64_t off)
 
 TEST(wal, log_truncated_at_every_byte_gives_the_records_before_the_cut)
 {
-	const char *dir = test_tmp_dir();
+	char dir_bytes[64];
+	const char *dir = wal_test_fast_dir(dir_bytes);
 	uint64_t ends[6];
 	struct wal_report report;
 	struct buf b = small_log(dir, false, ends);
@@ -108,7 +94,7 @@ TEST(wal, log_truncated_at_every_byte_gives_the_records_before_the_cut)
 		wal_test_commit(w);
 		assert_int_equal(wal_test_read_all(w, 0, 1), n + 9);
 		wal_close(w);
-		remove_segments(dir);
+		wal_test_empty_dir(dir);
 	}
 	for (size_t len = 0; len < WAL_SEGMENT_HEAD_BYTES; len++) {
 		struct wal *w;
@@ -119,6 +105,7 @@ TEST(wal, log_truncated_at_every_byte_gives_the_records_before_the_cut)
 		assert_non_null(strstr(err.message, SEGMENT_1));
 	}
 	buf_fini(&b);
+	wal_test_fast_dir_end(dir);
 }
 
 /* `vouched` requests have a later record that says they were durable: a flip in them, or in the head
@@ -157,25 +144,30 @@ flip_every_bit(struct buf *b, const uint64_t ends[6], uint64_t vouched, const ch
 
 TEST(wal, flipped_bit_in_a_vouched_record_is_refused)
 {
-	const char *dir = test_tmp_dir();
+	char dir_bytes[64];
+	const char *dir = wal_test_fast_dir(dir_bytes);
 	uint64_t ends[6];
 	struct buf b = small_log(dir, false, ends);
 	flip_every_bit(&b, ends, 5, dir);
 	buf_fini(&b);
+	wal_test_fast_dir_end(dir);
 }
 
 TEST(wal, flipped_bit_in_the_last_commit_shortens_the_log_or_is_refused)
 {
-	const char *dir = test_tmp_dir();
+	char dir_bytes[64];
+	const char *dir = wal_test_fast_dir(dir_bytes);
 	uint64_t ends[6];
 	struct buf b = small_log(dir, true, ends);
 	flip_every_bit(&b, ends, 3, dir);
 	buf_fini(&b);
+	wal_test_fast_dir_end(dir);
 }
 
 TEST(wal, damage_at_or_below_applied_is_reported_and_passed_over)
 {
-	const char *dir = test_tmp_dir();
+	char dir_bytes[64];
+	const char *dir = wal_test_fast_dir(dir_bytes);
 	uint64_t ends[6];
 	struct wal *w;
 	struct wal_report report;
@@ -204,6 +196,7 @@ TEST(wal, damage_at_or_below_applied_is_reported_and_passed_over)
 		}
 	}
 	buf_fini(&b);
+	wal_test_fast_dir_end(dir);
 }
 
 TEST(wal, log_that_ends_before_the_store_goes_on_behind_it)
@@ -225,7 +218,7 @@ TEST(wal, log_that_ends_before_the_store_goes_on_behind_it)
 	w = wal_test_open(dir, SMALL, 9, &report);
 	assert_int_equal(wal_test_read_all(w, 9, 10), 12);
 	wal_close(w);
-	remove_segments(dir);
+	wal_test_empty_dir(dir);
 	w = wal_test_open(dir, SMALL, 7, &report); /* the folder was emptied by hand */
 	assert_int_equal(wal_test_append(w, 8, 8), 8);
 	wal_test_commit(w);

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/bits.h"
 #include "base/buf.h"
+#include "sys/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,6 +135,40 @@ wal_test_save(const char *dir, const char *name, struct str bytes)
 	CHECK(f != NULL);
 	CHECK(bytes.len == 0 || fwrite(bytes.ptr, 1, bytes.len, f) == bytes.len);
 	CHECK(fclose(f) == 0);
+}
+
+static inline void
+wal_test_remove(void *ctx, const char *name)
+{
+	char path[4096];
+	wal_test_path(ctx, name, path);
+	CHECK(remove(path) == 0);
+}
+
+static inline void
+wal_test_empty_dir(const char *dir)
+{
+	char copy[4096];
+	snprintf(copy, sizeof(copy), "%s", dir);
+	CHECK(file_list(dir, wal_test_remove, copy, NULL) == ERR_OK);
+}
+
+/* A folder in memory for tests that open a log thousands of times and do not need a disk: there an
+ * fdatasync costs milliseconds. End it with wal_test_fast_dir_end(). */
+static inline const char *
+wal_test_fast_dir(char out[64])
+{
+	const char *parent = file_exists("/dev/shm") ? "/dev/shm" : "/tmp";
+	snprintf(out, 64, "%s/weir-wal-test-XXXXXX", parent);
+	CHECK(mkdtemp(out) != NULL);
+	return out;
+}
+
+static inline void
+wal_test_fast_dir_end(const char *dir)
+{
+	wal_test_empty_dir(dir);
+	CHECK(remove(dir) == 0);
 }
 
 #endif
