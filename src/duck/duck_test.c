@@ -380,8 +380,9 @@ TEST(duck, damaged_log_of_the_database_is_named_with_its_place)
 	assert_non_null(f);
 	assert_int_equal(fseek(f, 0, SEEK_END), 0);
 	long size = ftell(f);
-	assert_true(size > 1000);
-	assert_int_equal(fseek(f, size / 2, SEEK_SET), 0);
+	/* In the first append, which was committed: the last may be torn, and is then dropped. */
+	assert_true(size > 16384);
+	assert_int_equal(fseek(f, 4096, SEEK_SET), 0);
 	for (int i = 0; i < 64; i++)
 		fputc('?', f);
 	fclose(f);
