@@ -145,26 +145,41 @@ take_offset(struct str *s, int64_t *seconds_out)
 	return true;
 }
 
+/* "16:00", "16:00:05", "16:00:05.25", and behind it an offset or nothing. */
+static bool
+take_time_of_day(struct str *s, int64_t *seconds_out, uint64_t *fraction_ns_out)
+{
+	unsigned hour, minute, second = 0;
+	int64_t offset_s = 0;
+	if (!take_digits(s, 2, &hour) || !take_char(s, ':') || !take_digits(s, 2, &minute))
+		return false;
+	if (take_char(s, ':') &&
+	    (!take_digits(s, 2, &second) || !take_fraction(s, fraction_ns_out)))
+		return false;
+	if (s->len > 0 && !take_offset(s, &offset_s))
+		return false;
+	*seconds_out = (int64_t)hour * 3600 + (int64_t)minute * 60 + second - offset_s;
+	return hour <= 23 && minute <= 59 && second <= 60;
+}
+
 static bool
 parse_rfc3339(struct str s, uint64_t *unix_ns_out)
 {
-	unsigned year, month, day, hour, minute, second;
+	unsigned year, month, day;
 	uint64_t fraction_ns = 0;
-	int64_t offset_s = 0;
+	int64_t in_day_s = 0;
 	if (!take_digits(&s, 4, &year) || !take_char(&s, '-') || !take_digits(&s, 2, &month) ||
 	    !take_char(&s, '-') || !take_digits(&s, 2, &day))
 		return false;
-	if (!take_char(&s, 'T') && !take_char(&s, 't') && !take_char(&s, ' '))
+	if (s.len > 0) {
+		if (!take_char(&s, 'T') && !take_char(&s, 't') && !take_char(&s, ' '))
+			return false;
+		if (!take_time_of_day(&s, &in_day_s, &fraction_ns) || s.len)
+			return false;
+	}
+	if (!date_ok(year, month, day))
 		return false;
-	if (!take_digits(&s, 2, &hour) || !take_char(&s, ':') || !take_digits(&s, 2, &minute) ||
-	    !take_char(&s, ':') || !take_digits(&s, 2, &second))
-		return false;
-	if (!take_fraction(&s, &fraction_ns) || !take_offset(&s, &offset_s) || s.len)
-		return false;
-	if (!date_ok(year, month, day) || hour > 23 || minute > 59 || second > 60)
-		return false;
-	int64_t seconds = days_from_civil(year, month, day) * 86400 + (int64_t)hour * 3600 +
-	    (int64_t)minute * 60 + second - offset_s;
+	int64_t seconds = days_from_civil(year, month, day) * 86400 + in_day_s;
 	uint64_t ns;
 	if (seconds < 0 || __builtin_mul_overflow((uint64_t)seconds, NS_PER_S, &ns) ||
 	    __builtin_add_overflow(ns, fraction_ns, &ns))
@@ -204,6 +219,49 @@ unit_ns(struct str unit, uint64_t *out)
 	return false;
 }
 
+static size_t
+digit_count(struct str s)
+{
+	size_t n = 0;
+	while (n < s.len && s.ptr[n] >= '0' && s.ptr[n] <= '9')
+		n++;
+	return n;
+}
+
+/* The `digits` behind a decimal point, of one `unit`. */
+static uint64_t
+fraction_of(struct str digits, uint64_t unit)
+{
+	uint64_t part = 0;
+	/* From the last digit on; 18 of them are more than any unit has. */
+	for (size_t i = digits.len < 18 ? digits.len : 18; i-- > 0;)
+		part = ((uint64_t)(digits.ptr[i] - '0') * unit + part) / 10;
+	return part;
+}
+
+/* "1.5h" off the head of s. */
+static bool
+take_span(struct str *s, uint64_t *ns_out)
+{
+	uint64_t count, unit;
+	struct str whole = {s->ptr, digit_count(*s)}, fraction = STR_EMPTY;
+	*s = str_skip(*s, whole.len);
+	if (take_char(s, '.')) {
+		fraction = (struct str){s->ptr, digit_count(*s)};
+		*s = str_skip(*s, fraction.len);
+		if (fraction.len == 0)
+			return false;
+	}
+	size_t end = 0;
+	while (end < s->len && (s->ptr[end] < '0' || s->ptr[end] > '9'))
+		end++;
+	struct str name = {s->ptr, end};
+	*s = str_skip(*s, end);
+	return str_to_u64(whole, &count) && unit_ns(name, &unit) &&
+	    !__builtin_mul_overflow(count, unit, ns_out) &&
+	    !__builtin_add_overflow(*ns_out, fraction_of(fraction, unit), ns_out);
+}
+
 bool
 time_parse_span(struct str s, uint64_t *ns_out)
 {
@@ -211,18 +269,9 @@ time_parse_span(struct str s, uint64_t *ns_out)
 	if (s.len == 0)
 		return false;
 	while (s.len) {
-		size_t digits = 0, end;
-		uint64_t count, unit, part;
-		while (digits < s.len && s.ptr[digits] >= '0' && s.ptr[digits] <= '9')
-			digits++;
-		for (end = digits; end < s.len && (s.ptr[end] < '0' || s.ptr[end] > '9');)
-			end++;
-		if (!str_to_u64((struct str){s.ptr, digits}, &count) ||
-		    !unit_ns((struct str){s.ptr + digits, end - digits}, &unit) ||
-		    __builtin_mul_overflow(count, unit, &part) ||
-		    __builtin_add_overflow(total, part, &total))
+		uint64_t part;
+		if (!take_span(&s, &part) || __builtin_add_overflow(total, part, &total))
 			return false;
-		s = str_skip(s, end);
 	}
 	*ns_out = total;
 	return total > 0;

@@ -32,7 +32,7 @@ TEST(cli, flags_become_parameters_of_the_request)
 	expect_path(&w, "traces --roots=false", "/api/v1/traces?roots=false");
 	expect_path(&w, "traces --attribute a=1 --attribute b=x&y",
 	    "/api/v1/traces?attribute=a%3D1&attribute=b%3Dx%26y");
-	expect_path(&w, "traces --min-duration-ms -1", "/api/v1/traces?min_duration_ms=-1");
+	expect_path(&w, "traces --min-duration-ms 1.5s", "/api/v1/traces?min_duration_ms=1.5s");
 	expect_path(&w, "--output json traces --last 5m", "/api/v1/traces?last=5m");
 	expect_path(&w, "-ojson traces --last 5m", "/api/v1/traces?last=5m");
 	expect_path(&w, "trace 5b8aa5a2d2c872e8321cf37308d69df2 --limit 3",
@@ -78,7 +78,7 @@ TEST(cli, usage_errors_say_what_is_wrong_and_ask_nothing)
 	    {"traces --service", "--service needs a value: TEXT"},
 	    {"traces -n", "--limit needs a value: N"},
 	    {"traces -n ten", "--limit: not an integer: \"ten\""},
-	    {"traces --min-duration-ms abc", "--min-duration-ms: not a number: \"abc\""},
+	    {"traces --min-duration-ms abc", "--min-duration-ms: neither a number"},
 	    {"traces --status bad", "--status: must be one of ok, error, unset: \"bad\""},
 	    {"traces --attribute x", "--attribute: not key=value: \"x\""},
 	    {"traces -s a -s b", "--service: given twice"},

@@ -125,17 +125,20 @@ string_is(struct str raw, struct str want)
 	return want.len == 0;
 }
 
-/* A string is its content; {"$double":"NaN"} is NaN; all else is its typed JSON. */
+/* A string is its content; {"$double":"NaN"} is NaN, {"$bytes":"AQID"} is AQID; all else is its typed
+ * JSON. */
 static bool
 value_is(struct str text, struct str want)
 {
-	struct str special = STR("{\"$double\":\"");
+	static const struct str wrappers[] = {
+	    STR_INIT("{\"$double\":\""), STR_INIT("{\"$bytes\":\"")};
 	if (text.ptr[0] == '"')
 		return string_is(str_of(text.ptr + 1, text.len - 2), want);
-	if (str_eq(text, want))
-		return true;
-	return str_starts(text, special) && text.len == special.len + want.len + 2 &&
-	    str_starts(str_skip(text, special.len), want);
+	for (size_t i = 0; i < ARRAY_LEN(wrappers); i++)
+		if (str_starts(text, wrappers[i]))
+			return text.len == wrappers[i].len + want.len + 2 &&
+			    str_starts(str_skip(text, wrappers[i].len), want);
+	return str_eq(text, want);
 }
 
 enum duck_attr_match

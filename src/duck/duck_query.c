@@ -263,7 +263,8 @@ answer_rows(struct question *ask, struct err *err)
 	return code;
 }
 
-/* Each signal gives rows (service, spans, traces, errors, duration, logs, points, first, last).
+/* Each signal gives rows (service, spans, traces, errors, ended, duration, logs, points, first,
+ * last); only spans of duration >= 0 have ended.
  * Spans are first counted per trace: so the traces of a service are counted exactly, over days. */
 static void
 put_signal(struct question *ask, enum table_id id, const struct days *days)
@@ -274,14 +275,19 @@ put_signal(struct question *ask, enum table_id id, const struct days *days)
 	    [TABLE_POINTS] = "service, time_ns",
 	};
 	static const char *const head[] = {
-	    [TABLE_SPANS] = "SELECT service, sum(n), count(*), sum(e), sum(d), 0, 0, min(f), max(l)"
-	                    " FROM (SELECT service, count(*) AS n, count(*) FILTER (WHERE"
-	                    " status_code = 2) AS e, sum(duration_ns) AS d, min(start_ns) AS f,"
-	                    " max(start_ns) AS l FROM (",
-	    [TABLE_LOGS] = "SELECT service, 0, 0, 0, 0, count(*), 0, min(event_ns), max(event_ns)"
-	                   " FROM (",
-	    [TABLE_POINTS] = "SELECT service, 0, 0, 0, 0, 0, count(*), min(time_ns), max(time_ns)"
-	                     " FROM (",
+	    [TABLE_SPANS] =
+	        "SELECT service, sum(n), count(*), sum(e), sum(g), sum(d), 0, 0, min(f),"
+	        " max(l) FROM (SELECT service, count(*) AS n,"
+	        " count(*) FILTER (WHERE status_code = 2) AS e,"
+	        " count(*) FILTER (WHERE duration_ns >= 0) AS g,"
+	        " sum(greatest(duration_ns, 0)) AS d, min(start_ns) AS f,"
+	        " max(start_ns) AS l FROM (",
+	    [TABLE_LOGS] =
+	        "SELECT service, 0, 0, 0, 0, 0, count(*), 0, min(event_ns), max(event_ns)"
+	        " FROM (",
+	    [TABLE_POINTS] =
+	        "SELECT service, 0, 0, 0, 0, 0, 0, count(*), min(time_ns), max(time_ns)"
+	        " FROM (",
 	};
 	struct buf *text = &ask->sql.text;
 	buf_str(text, str_from(head[id]));
@@ -304,8 +310,8 @@ static bool
 put_services(struct question *ask, const struct days days[SIGNALS])
 {
 	static const char head[] =
-	    "SELECT service, sum(n)::UBIGINT, sum(t)::UBIGINT, sum(e)::UBIGINT, sum(d)::DOUBLE,"
-	    " sum(o)::UBIGINT, sum(p)::UBIGINT, min(f), max(l) FROM (";
+	    "SELECT service, sum(n)::UBIGINT, sum(t)::UBIGINT, sum(e)::UBIGINT, sum(g)::UBIGINT,"
+	    " sum(d)::DOUBLE, sum(o)::UBIGINT, sum(p)::UBIGINT, min(f), max(l) FROM (";
 	struct buf *text = &ask->sql.text;
 	bool any = false;
 	duck_sql_reset(&ask->sql);
@@ -319,8 +325,8 @@ put_services(struct question *ask, const struct days days[SIGNALS])
 		any = true;
 	}
 	buf_printf(text,
-	    ") AS x(service, n, t, e, d, o, p, f, l) GROUP BY service"
-	    " ORDER BY sum(n) + sum(o) + sum(p) DESC, service LIMIT %zu",
+	    ") AS x(service, n, t, e, g, d, o, p, f, l) GROUP BY service"
+	    " ORDER BY sum(n) DESC, sum(o) + sum(p) DESC, service LIMIT %zu",
 	    ask->q->row_max + 1);
 	return any;
 }

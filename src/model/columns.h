@@ -165,7 +165,8 @@ enum point_type {
 	X(SERVICE_SPANS, "span_count", COL_U64, COL_REQUIRED)                                      \
 	X(SERVICE_TRACES, "trace_count", COL_U64, COL_REQUIRED)                                    \
 	X(SERVICE_ERRORS, "error_count", COL_U64, COL_REQUIRED)                                    \
-	X(SERVICE_DURATION_SUM_NS, "duration_sum_ns", COL_F64, COL_REQUIRED)                       \
+	X(SERVICE_ENDED, "ended_count", COL_U64, COL_REQUIRED) /* spans of duration >= 0 */        \
+	X(SERVICE_DURATION_SUM_NS, "duration_sum_ns", COL_F64, COL_REQUIRED) /* of those */        \
 	X(SERVICE_LOGS, "log_count", COL_U64, COL_REQUIRED)                                        \
 	X(SERVICE_POINTS, "point_count", COL_U64, COL_REQUIRED)                                    \
 	X(SERVICE_FIRST_NS, "first_ns", COL_U64, COL_REQUIRED)                                     \

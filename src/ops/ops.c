@@ -14,9 +14,10 @@
 	    .type = OP_ATTR,                                                                       \
 	    .repeat = true,                                                                        \
 	    .help = "has this attribute, or else its resource has"}
-#define PARAM_FROM PARAM("from", OP_TIME, "not before this time (RFC 3339, or unix time)")
+#define PARAM_FROM                                                                                 \
+	PARAM("from", OP_TIME, "not before this time (2026-11-20T16:00, 2026-11-20, unix time)")
 #define PARAM_TO PARAM("to", OP_TIME, "before this time")
-#define PARAM_LAST PARAM("last", OP_SPAN, "not older than this (90s, 15m, 2h, 7d)")
+#define PARAM_LAST PARAM("last", OP_SPAN, "not older than this (90s, 15m, 1.5h, 7d)")
 #define PARAM_LIMIT PARAM("limit", OP_INT, "at most so many (100)")
 #define PARAM_LIMIT_MAX PARAM("limit", OP_INT, "at most so many (as many as the server gives)")
 #define PARAM_CURSOR PARAM("cursor", OP_CURSOR, "the page behind: next_cursor of the one before")
@@ -28,8 +29,8 @@ static const struct op_param traces_params[] = {
     PARAM("operation", OP_TEXT, "the span's name contains this"),
     PARAM_ENUM("status", "ok|error|unset", "has this status"),
     PARAM_ENUM("kind", KINDS, "is of this kind"),
-    PARAM("min_duration_ms", OP_NUMBER, "took at least so many milliseconds"),
-    PARAM("max_duration_ms", OP_NUMBER, "took at most so many milliseconds"),
+    PARAM("min_duration_ms", OP_DURATION_MS, "took at least so long (100, 100ms, 1.5s)"),
+    PARAM("max_duration_ms", OP_DURATION_MS, "took at most so long"),
     PARAM_ATTRIBUTE,
     PARAM("trace_id", OP_TRACE_ID, "of this trace"),
     PARAM("roots", OP_BOOL, "only spans without a parent"),
@@ -92,7 +93,7 @@ const struct op ops_table[] = {
     {"logs", "/api/v1/logs", "list log records, newest first", "logs", logs_params, ops_logs},
     {"metrics", "/api/v1/metrics", "list metric points, newest first", "metrics", metrics_params,
         ops_metrics},
-    {"services", "/api/v1/services", "list services, the busiest first", "services",
+    {"services", "/api/v1/services", "list services, the most spans first", "services",
         services_params, ops_services},
     {.name = NULL},
 };

@@ -20,13 +20,13 @@
 enum op_param_type {
 	OP_TEXT,
 	OP_INT, /* int64 */
-	OP_NUMBER, /* double */
+	OP_DURATION_MS, /* milliseconds as a decimal number, or a length of time with its units */
 	OP_TIME, /* RFC 3339 or unix time, time_parse() */
 	OP_SPAN, /* a length of time, time_parse_span() */
 	OP_TRACE_ID, /* 32 hex */
 	OP_SPAN_ID, /* 16 hex */
 	OP_ATTR, /* key=value */
-	OP_ENUM, /* one of `choices` */
+	OP_ENUM, /* one of `choices`, in any case; "err" and "warning" mean error and warn */
 	OP_CURSOR,
 	OP_BOOL, /* true false 1 0, or empty: true */
 };

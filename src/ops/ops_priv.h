@@ -16,7 +16,7 @@ struct ops_parsed { /* which members are set depends on the type */
 	struct str text; /* TEXT, CURSOR: as it came; ATTR: the value */
 	struct str key; /* ATTR */
 	int64_t i64; /* INT; BOOL: 0 or 1; ENUM: index into choices */
-	double f64; /* NUMBER */
+	double f64; /* DURATION_MS */
 	uint64_t hi, lo; /* TRACE_ID; lo alone: SPAN_ID, TIME and SPAN in ns */
 };
 

@@ -56,13 +56,25 @@ parse_attr(struct str value, struct ops_parsed *out, struct err *err)
 	return ERR_OK;
 }
 
+/* What else people write for a choice. */
+static struct str
+without_alias(struct str value)
+{
+	static const struct str aliases[][2] = {
+	    {STR_INIT("err"), STR_INIT("error")}, {STR_INIT("warning"), STR_INIT("warn")}};
+	for (size_t i = 0; i < ARRAY_LEN(aliases); i++)
+		if (str_eq_nocase(value, aliases[i][0]))
+			return aliases[i][1];
+	return value;
+}
+
 static enum err_code
 parse_enum(const struct op_param *p, struct str value, struct ops_parsed *out, struct err *err)
 {
-	struct str rest = str_from(p->choices);
+	struct str rest = str_from(p->choices), word = without_alias(value);
 	for (int64_t i = 0; rest.len > 0; i++) {
 		size_t bar = str_find(rest, '|');
-		if (str_eq(value, (struct str){rest.ptr, bar})) {
+		if (str_eq_nocase(word, (struct str){rest.ptr, bar})) {
 			out->i64 = i;
 			return ERR_OK;
 		}
@@ -89,10 +101,16 @@ parse_bool(struct str value, struct ops_parsed *out, struct err *err)
 	return ERR_OK;
 }
 
-static bool
-parse_number(struct str value, double *out)
+static enum err_code
+parse_duration_ms(struct str value, struct ops_parsed *out, struct err *err)
 {
-	return str_to_f64(value, out) && isfinite(*out);
+	if (str_to_f64(value, &out->f64) && isfinite(out->f64))
+		return out->f64 >= 0 ? ERR_OK : refuse(value, err, "must not be negative");
+	if (!time_parse_span(value, &out->lo))
+		return refuse(value, err,
+		    "neither a number of milliseconds nor a length of time (like 100ms, 1.5s)");
+	out->f64 = (double)out->lo / (double)NS_PER_MS;
+	return ERR_OK;
 }
 
 enum err_code
@@ -106,16 +124,16 @@ ops_parse(const struct op_param *p, struct str value, struct ops_parsed *out, st
 	case OP_CURSOR: return value.len > 0 ? ERR_OK : err_set(err, ERR_INVALID, "is empty");
 	case OP_INT:
 		return str_to_i64(value, &out->i64) ? ERR_OK : refuse(value, err, "not an integer");
-	case OP_NUMBER:
-		return parse_number(value, &out->f64) ? ERR_OK : refuse(value, err, "not a number");
+	case OP_DURATION_MS: return parse_duration_ms(value, out, err);
 	case OP_TIME:
 		return time_parse(value, &out->lo)
 		    ? ERR_OK
-		    : refuse(value, err, "not a time (RFC 3339, or unix seconds to nanoseconds)");
+		    : refuse(value, err,
+		          "not a time (2026-11-20T16:00:00Z, 2026-11-20, unix time)");
 	case OP_SPAN:
 		return time_parse_span(value, &out->lo)
 		    ? ERR_OK
-		    : refuse(value, err, "not a length of time (like 90s, 15m, 2h)");
+		    : refuse(value, err, "not a length of time (like 90s, 15m, 1.5h)");
 	case OP_TRACE_ID: return parse_trace_id(value, out, err);
 	case OP_SPAN_ID: return parse_span_id(value, out, err);
 	case OP_ATTR: return parse_attr(value, out, err);

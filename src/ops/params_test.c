@@ -25,15 +25,18 @@ TEST(ops, a_malformed_parameter_is_named_with_what_is_expected)
 	static const struct {
 		const char *op, *params, *text;
 	} rows[] = {
-	    {"traces", "min_duration_ms=abc", "parameter min_duration_ms: not a number: \"abc\""},
-	    {"traces", "min_duration_ms=nan", "parameter min_duration_ms: not a number"},
+	    {"traces", "min_duration_ms=abc",
+	        "parameter min_duration_ms: neither a number of milliseconds nor"},
+	    {"traces", "min_duration_ms=nan", "parameter min_duration_ms: neither a number"},
+	    {"traces", "min_duration_ms=-1", "min_duration_ms: must not be negative: \"-1\""},
+	    {"traces", "min_duration_ms=-0.5s", "parameter min_duration_ms: neither a number"},
 	    {"traces", "min_duration_ms=1e300", "parameter min_duration_ms: out of range"},
-	    {"traces", "max_duration_ms=", "parameter max_duration_ms: not a number: \"\""},
-	    {"traces", "max_duration_ms=inf", "parameter max_duration_ms: not a number"},
+	    {"traces", "max_duration_ms=", "parameter max_duration_ms: neither a number"},
+	    {"traces", "max_duration_ms=inf", "parameter max_duration_ms: neither a number"},
 	    {"traces", "status=bad", "parameter status: must be one of ok, error, unset: \"bad\""},
 	    {"traces", "status=", "parameter status: must be one of"},
 	    {"traces", "status=ok|error", "parameter status: must be one of"},
-	    {"traces", "kind=Server", "parameter kind: must be one of unspecified, internal"},
+	    {"traces", "kind=serv", "parameter kind: must be one of unspecified, internal"},
 	    {"traces", "attribute=novalue", "parameter attribute: not key=value: \"novalue\""},
 	    {"traces", "attribute==v", "parameter attribute: not key=value"},
 	    {"traces", "trace_id=12",
@@ -57,7 +60,7 @@ TEST(ops, a_malformed_parameter_is_named_with_what_is_expected)
 	    {"traces", "operation=\xff", "parameter operation: not UTF-8"},
 	    {"trace", "trace_id=xyz", "parameter trace_id: a trace id is 32 hex digits"},
 	    {"trace", "limit=5", "parameter trace_id: missing"},
-	    {"logs", "severity=ERROR", "parameter severity: must be one of trace, debug"},
+	    {"logs", "severity=errors", "parameter severity: must be one of trace, debug"},
 	    {"logs", "min_severity=17", "parameter min_severity: must be one of"},
 	    {"logs", "body_contains=", "parameter body_contains: is empty"},
 	    {"logs", "event_name=", "parameter event_name: is empty"},
@@ -132,14 +135,14 @@ TEST(ops, span_parameters_reach_the_query)
 	assert_false(f.asked.has_status || f.asked.has_kind || f.asked.has_trace_id);
 	ask(&f, "traces",
 	    "service=abc&operation=defg&status=error&kind=client&min_duration_ms=2.01&"
-	    "max_duration_ms=-1.5&attribute=key=a=b&trace_id=0123456789ABCDEF00000000000000fF&roots=&"
+	    "max_duration_ms=1.5s&attribute=key=a=b&trace_id=0123456789ABCDEF00000000000000fF&roots=&"
 	    "from=1970-01-01T00:00:01Z&to=2&limit=10000");
 	assert_int_equal(f.asked.service.len, 3);
 	assert_int_equal(f.asked.operation.len, 4);
 	assert_true(f.asked.has_status && f.asked.status_code == 2);
 	assert_true(f.asked.has_kind && f.asked.span_kind == 3);
 	assert_true(f.asked.has_duration_min && f.asked.duration_min_ns == 2010000);
-	assert_true(f.asked.has_duration_max && f.asked.duration_max_ns == -1500000);
+	assert_true(f.asked.has_duration_max && f.asked.duration_max_ns == 1500000000);
 	assert_int_equal(f.asked.attrs[0].key.len, 3);
 	assert_int_equal(f.asked.attrs[0].value.len, 3);
 	assert_true(f.asked.has_trace_id && f.asked.trace_hi == 0x0123456789abcdef);
@@ -149,6 +152,14 @@ TEST(ops, span_parameters_reach_the_query)
 	ask(&f, "traces", "status=unset&kind=unspecified&roots=false&limit=1");
 	assert_true(f.asked.has_status && f.asked.status_code == 0);
 	assert_true(f.asked.has_kind && f.asked.span_kind == 0 && !f.asked.roots_only);
+	ask(&f, "traces", "status=ERROR&kind=Server&min_duration_ms=250us");
+	assert_true(f.asked.status_code == 2 && f.asked.span_kind == 2);
+	assert_true(f.asked.duration_min_ns == 250000);
+	ask(&f, "traces", "from=2026-11-20&to=2026-11-20T16:00");
+	assert_true(f.asked.from_ns == 20777 * NS_PER_DAY);
+	assert_true(f.asked.to_ns == 20777 * NS_PER_DAY + 16 * 3600 * NS_PER_S);
+	ask(&f, "traces", "last=1.5h");
+	assert_true(f.asked.from_ns == f.now_ns - 5400 * NS_PER_S);
 	ask(&f, "traces", "last=15m");
 	assert_true(f.asked.from_ns == f.now_ns - 900 * NS_PER_S && f.asked.to_ns == UINT64_MAX);
 	ask(&f, "traces", "last=9000w");
@@ -194,6 +205,9 @@ TEST(ops, severities_are_buckets_of_four_numbers)
 	    {"severity=warn", 13, 16, false},
 	    {"severity=error", 17, 20, false},
 	    {"severity=fatal", 21, 24, false},
+	    {"severity=Warning", 13, 16, false},
+	    {"severity=ERR", 17, 20, false},
+	    {"severity=ERROR", 17, 20, false},
 	    {"severity=unspecified", 0, 0, true},
 	    {"min_severity=trace", 1, 24, false},
 	    {"min_severity=warn", 13, 24, false},

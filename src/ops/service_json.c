@@ -7,6 +7,7 @@ ops_service_write(struct json_writer *w, const struct store_result *r, size_t ro
 {
 	const struct table *t = &r->rows;
 	uint64_t spans = table_u64(t, row, SERVICE_SPANS);
+	uint64_t ended = table_u64(t, row, SERVICE_ENDED);
 	uint64_t errors = table_u64(t, row, SERVICE_ERRORS);
 	jsonw_object(w);
 	ops_write_text(w, "name", table_str(t, row, SERVICE_NAME));
@@ -15,9 +16,9 @@ ops_service_write(struct json_writer *w, const struct store_result *r, size_t ro
 	ops_write_u64(w, "error_count", errors);
 	jsonw_key(w, "error_rate");
 	jsonw_f64(w, spans > 0 ? (double)errors / (double)spans : 0.0);
-	if (spans > 0) {
+	if (ended > 0) {
 		ops_write_duration_ms(w, "avg_duration_ms",
-		    table_f64(t, row, SERVICE_DURATION_SUM_NS) / (double)spans);
+		    table_f64(t, row, SERVICE_DURATION_SUM_NS) / (double)ended);
 	} else {
 		jsonw_key(w, "avg_duration_ms");
 		jsonw_null(w);

@@ -489,6 +489,7 @@ TEST(ops, services_have_rates_and_averages)
 	table_set_u64(&f.rows, row, SERVICE_SPANS, 10);
 	table_set_u64(&f.rows, row, SERVICE_TRACES, 4);
 	table_set_u64(&f.rows, row, SERVICE_ERRORS, 1);
+	table_set_u64(&f.rows, row, SERVICE_ENDED, 8); /* two spans are still open */
 	table_set_f64(&f.rows, row, SERVICE_DURATION_SUM_NS, 32e6);
 	table_set_u64(&f.rows, row, SERVICE_LAST_NS, 1);
 	row = fake_row(&f);
@@ -501,7 +502,7 @@ TEST(ops, services_have_rates_and_averages)
 	"\""
 	expect_answer(&f, "services", "",
 	    "{\"services\":[{\"name\":\"checkout\",\"span_count\":10,\"trace_count\":4,"
-	    "\"error_count\":1,\"error_rate\":0.1,\"avg_duration_ms\":3.2,\"log_count\":0,"
+	    "\"error_count\":1,\"error_rate\":0.1,\"avg_duration_ms\":4.0,\"log_count\":0,"
 	    "\"point_count\":0," TIMES(
 	        "1") "},{\"name\":\"quiet\",\"span_count\":0,"
 	             "\"trace_count\":0,\"error_count\":0,\"error_rate\":0.0,\"avg_duration_ms\":null,"

@@ -75,6 +75,7 @@ static const struct {
     {"none", "null"},
     {"missing", "x"},
     {"bytes", "{\"$bytes\":\"AAEC\"}"},
+    {"bytes", "AAEC"},
     {"list", "[\"code\",200]"},
     {"\xC3\xA9", "accent"},
 };

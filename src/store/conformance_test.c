@@ -285,7 +285,7 @@ store_conformance_attribute_filters_are_exact(struct store *s)
 	    "{\"code\":\"200\",\"k\":\"v\\\"\"}",
 	    "{\"n\":{\"code\":200,\"host\":\"n\"},\"l\":[{\"code\":200}],\"d\":2.5e-7}",
 	    "{\"$$code\":200,\"a.b\":\"1\",\"x\":\"code\\\":200\",\"$$\":1}",
-	    NULL,
+	    "{\"y\":{\"$bytes\":\"AQID\"},\"i\":3,\"f\":3.0}",
 	    "{\"host\":\"own\",\"code\":null,\"s\":\"\\u0000\\t\\ud83d\\ude00\"}",
 	};
 	static const struct {
@@ -314,6 +314,12 @@ store_conformance_attribute_filters_are_exact(struct store *s)
 	    {"l", {"[{\"code\":200}]", 14}, 0x04},
 	    {"cod", {"200", 3}, 0x00},
 	    {"", {"", 0}, 0x00},
+	    {"y", {"AQID", 4}, 0x10},
+	    {"y", {"{\"$bytes\":\"AQID\"}", 17}, 0x00},
+	    {"i", {"3", 1}, 0x10},
+	    {"i", {"3.0", 3}, 0x00},
+	    {"f", {"3.0", 3}, 0x10},
+	    {"f", {"3", 1}, 0x00},
 	};
 	struct batch b;
 	bool added;
@@ -515,7 +521,11 @@ store_conformance_services_are_counted_exactly(struct store *s)
 			table_set_u32(t, row, SPAN_ORD, i);
 			table_set_u64(t, row, SPAN_TRACE_LO, i % 5); /* the same five on each day */
 			table_set_u64(t, row, SPAN_START_NS, NOW - day * NS_PER_DAY + i);
-			table_set_i64(t, row, SPAN_DURATION_NS, i);
+			/* One has no end, one ends before it starts. */
+			table_set_i64(t, row, SPAN_DURATION_NS,
+			    i == 6       ? -(int64_t)NOW
+			        : i == 7 ? -1
+			                 : (int64_t)i);
 			table_set_i32(t, row, SPAN_STATUS_CODE, i == 3 ? 2 : 1);
 			table_set_str(t, row, SPAN_SERVICE, i < 8 ? STR("big") : STR("a"));
 		}
@@ -524,17 +534,32 @@ store_conformance_services_are_counted_exactly(struct store *s)
 		table_set_str(t, row, LOG_TENANT, STR("acme"));
 		table_set_u64(t, row, LOG_EVENT_NS, NOW + NS_PER_S);
 		table_set_str(t, row, LOG_SERVICE, STR("big"));
+		for (uint32_t i = 0; i < 20; i++) {
+			t = &b.tables[TABLE_POINTS];
+			row = table_add_row(t);
+			table_set_str(t, row, POINT_TENANT, STR("acme"));
+			table_set_u32(t, row, POINT_ORD, i);
+			table_set_u64(t, row, POINT_TIME_NS, NOW + i);
+			table_set_str(t, row, POINT_SERVICE, i < 19 ? STR("busy") : STR("Z"));
+		}
 		store_conformance_put(s, &b);
 	}
 	struct store_query q = store_conformance_question(STORE_SERVICES, "acme");
 	struct store_result r;
 	store_conformance_ask(s, &q, &arena, &r);
-	assert_int_equal(r.rows.row_count, 2);
+	/* The most spans first, then the most of the rest. */
+	assert_int_equal(r.rows.row_count, 4);
 	assert_true(str_eq(table_str(&r.rows, 0, SERVICE_NAME), STR("big")));
+	assert_true(str_eq(table_str(&r.rows, 1, SERVICE_NAME), STR("a")));
+	assert_true(str_eq(table_str(&r.rows, 2, SERVICE_NAME), STR("busy")));
+	assert_true(str_eq(table_str(&r.rows, 3, SERVICE_NAME), STR("Z")));
+	assert_int_equal(table_u64(&r.rows, 2, SERVICE_POINTS), 57);
+	assert_int_equal(table_u64(&r.rows, 2, SERVICE_ENDED), 0);
 	assert_int_equal(table_u64(&r.rows, 0, SERVICE_SPANS), 24);
 	assert_int_equal(table_u64(&r.rows, 0, SERVICE_TRACES), 5);
 	assert_int_equal(table_u64(&r.rows, 0, SERVICE_ERRORS), 3);
-	assert_int_equal((int)table_f64(&r.rows, 0, SERVICE_DURATION_SUM_NS), 3 * 28);
+	assert_int_equal(table_u64(&r.rows, 0, SERVICE_ENDED), 3 * 6);
+	assert_int_equal((int)table_f64(&r.rows, 0, SERVICE_DURATION_SUM_NS), 3 * 15);
 	assert_int_equal(table_u64(&r.rows, 0, SERVICE_LOGS), 3);
 	assert_int_equal(table_u64(&r.rows, 0, SERVICE_POINTS), 0);
 	assert_true(table_u64(&r.rows, 0, SERVICE_FIRST_NS) == NOW - 2 * NS_PER_DAY);

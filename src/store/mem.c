@@ -230,11 +230,11 @@ static void
 put_value(struct str text, struct buf *out)
 {
 	size_t at = 0;
-	struct str special = STR("{\"$double\":");
+	struct str special = STR("{\"$double\":"), bytes = STR("{\"$bytes\":");
 	if (text.len > 0 && text.ptr[0] == '"') {
 		read_string(text, &at, out);
-	} else if (str_starts(text, special)) {
-		text = str_skip(text, special.len);
+	} else if (str_starts(text, special) || str_starts(text, bytes)) {
+		text = str_skip(text, str_find(text, ':') + 1);
 		read_string(text, &at, out);
 	} else {
 		buf_str(out, text);
@@ -488,7 +488,7 @@ __extension__ typedef __int128 int128;
 
 struct service {
 	struct str name;
-	uint64_t spans, traces, errors, logs, points, first_ns, last_ns;
+	uint64_t spans, traces, errors, ended, logs, points, first_ns, last_ns;
 	int128 duration_ns;
 };
 
@@ -545,16 +545,22 @@ count_row(struct services *all, enum table_id id, const struct table *t, size_t 
 		return;
 	s->spans++;
 	s->errors += table_i32(t, row, SPAN_STATUS_CODE) == 2;
-	s->duration_ns += table_i64(t, row, SPAN_DURATION_NS);
+	int64_t duration_ns = table_i64(t, row, SPAN_DURATION_NS);
+	if (duration_ns >= 0) {
+		s->ended++;
+		s->duration_ns += duration_ns;
+	}
 	s->traces += first_of_trace(all, (size_t)(s - all->items), table_u64(t, row, SPAN_TRACE_HI),
 	    table_u64(t, row, SPAN_TRACE_LO));
 }
 
 static int
-busiest_first(const void *a, const void *b)
+most_spans_first(const void *a, const void *b)
 {
 	const struct service *x = a, *y = b;
-	uint64_t nx = x->spans + x->logs + x->points, ny = y->spans + y->logs + y->points;
+	uint64_t nx = x->logs + x->points, ny = y->logs + y->points;
+	if (x->spans != y->spans)
+		return x->spans > y->spans ? -1 : 1;
 	if (nx != ny)
 		return nx > ny ? -1 : 1;
 	return str_cmp(x->name, y->name);
@@ -569,6 +575,7 @@ put_service(struct table *out, const struct service *s)
 	table_set_u64(out, row, SERVICE_SPANS, s->spans);
 	table_set_u64(out, row, SERVICE_TRACES, s->traces);
 	table_set_u64(out, row, SERVICE_ERRORS, s->errors);
+	table_set_u64(out, row, SERVICE_ENDED, s->ended);
 	table_set_f64(out, row, SERVICE_DURATION_SUM_NS, (double)s->duration_ns);
 	table_set_u64(out, row, SERVICE_LOGS, s->logs);
 	table_set_u64(out, row, SERVICE_POINTS, s->points);
@@ -588,7 +595,7 @@ answer_services(struct mem *m, const struct store_query *q, struct store_result 
 				if (match_common(q, &n->tables[id], row))
 					count_row(&all, (enum table_id)id, &n->tables[id], row);
 	if (all.count > 0)
-		qsort(all.items, all.count, sizeof(*all.items), busiest_first);
+		qsort(all.items, all.count, sizeof(*all.items), most_spans_first);
 	r->more = all.count > q->row_max;
 	for (size_t i = 0; i < all.count && i < q->row_max && fits; i++)
 		fits = put_service(&r->rows, &all.items[i]);
