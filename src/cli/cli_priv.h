@@ -140,5 +140,10 @@ struct str cli_item_str(const json_t *item, const char *key);
 uint64_t cli_item_u64(const json_t *item, const char *key); /* a number or a decimal string */
 double cli_item_f64(const json_t *item, const char *key);
 bool cli_item_is(const json_t *item, const char *key, const char *text);
+/* Text as it is, anything else as JSON. Not cleaned. */
+void cli_value_text(struct buf *b, const json_t *value);
+/* Of a span: "1.25ms", "-3s", or "not ended" when it came without an end. */
+void cli_item_duration(struct buf *b, const json_t *span);
+bool cli_item_has_no_end(const json_t *span);
 
 #endif

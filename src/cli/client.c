@@ -141,6 +141,16 @@ put_more(struct buf *out, size_t count, bool has_pages, const struct cli_style *
 	buf_fini(&line);
 }
 
+static bool
+is_given(const void *ctx, const char *param)
+{
+	const struct cli_request *req = ctx;
+	for (size_t i = 0; i < req->value_count; i++)
+		if (str_eq(req->values[i].name, str_from(param)))
+			return true;
+	return false;
+}
+
 static void
 draw_list(struct buf *out, const struct cli_request *req, const json_t *answer,
     const struct cli_style *style)
@@ -154,7 +164,7 @@ draw_list(struct buf *out, const struct cli_request *req, const json_t *answer,
 	if (count == 0)
 		buf_printf(out, "no %s\n", view->noun);
 	else
-		table_draw(out, view, items, style);
+		table_draw(out, view, items, style, is_given, req);
 	if (more)
 		put_more(out, count, cli_has_pages(req->op), style);
 }

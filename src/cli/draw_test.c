@@ -194,6 +194,62 @@ TEST(cli, a_nul_in_a_key_does_not_hide_the_answer)
 	world_fini(&w);
 }
 
+TEST(cli, what_tells_rows_apart_is_there_at_every_width)
+{
+	static const struct {
+		unsigned width_min;
+		const char *line, *golden, *text;
+	} rows[] = {
+	    {34, "traces", "cli/traces.json", "5b8aa5a2d2c872e8321cf37308d69df2"},
+	    {34, "traces", "cli/traces.json", "2025-10-16 15:12:11"},
+	    {34, "logs", "cli/logs.json", "5b8aa5a2d2c872e8321cf37308d69df2"},
+	    {40, "metrics", "cli/metrics.json", "http.route=/cart"},
+	    {52, "metrics", "cli/metrics.json", "http.server.duration"},
+	    {52, "metrics", "cli/metrics.json", "9223372036854775807"},
+	    {52, "metrics", "cli/metrics.json", " n 100 avg 12.35 max 99.5"},
+	};
+	struct world w;
+	world_init(&w);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		load(&w, rows[i].golden);
+		for (unsigned width = rows[i].width_min; width < 140; width++) {
+			on_terminal(&w, width);
+			world_expect(&w, rows[i].line, 0, "");
+			if (!strstr(w.out, rows[i].text))
+				fail_msg("%s at %u: no %s", rows[i].line, width, rows[i].text);
+		}
+	}
+	world_fini(&w);
+}
+
+TEST(cli, a_column_that_an_option_made_the_same_is_not_shown)
+{
+	struct world w;
+	world_init(&w);
+	load(&w, "cli/metrics.json");
+	on_terminal(&w, 200);
+	world_expect(&w, "metrics", 0, "");
+	assert_non_null(strstr(w.out, " NAME "));
+	assert_non_null(strstr(w.out, " SERVICE "));
+	world_expect(&w, "metrics --name http.server.duration -s shop", 0, "");
+	assert_null(strstr(w.out, "NAME"));
+	assert_null(strstr(w.out, "SERVICE"));
+	assert_non_null(strstr(w.out, " TYPE "));
+	world_fini(&w);
+}
+
+TEST(cli, the_type_of_a_metric_is_shown_as_its_filter_takes_it)
+{
+	struct world w;
+	world_init(&w);
+	w.answers[0] = "{\"metrics\":[{\"name\":\"a\",\"metric_type\":\"exponential_histogram\"}]}";
+	on_terminal(&w, 100);
+	world_expect(&w, "metrics --metric-type EXPONENTIAL_histogram", 0, "");
+	world_expect(&w, "metrics", 0, "");
+	assert_non_null(strstr(w.out, " exponential_histogram"));
+	world_fini(&w);
+}
+
 /* ---- a large trace */
 
 static void

@@ -4,6 +4,7 @@
 #include "cli/cli_priv.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 
 /* jansson refuses a NUL in a key, and telemetry may have one: it becomes U+2400, the picture of it,
  * which takes as many bytes as an escape. */
@@ -59,4 +60,32 @@ bool
 cli_item_is(const json_t *item, const char *key, const char *text)
 {
 	return str_eq(cli_item_str(item, key), str_from(text));
+}
+
+void
+cli_value_text(struct buf *b, const json_t *value)
+{
+	if (json_is_string(value)) {
+		buf_append(b, json_string_value(value), json_string_length(value));
+		return;
+	}
+	char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
+	if (text)
+		buf_str(b, str_from(text));
+	free(text);
+}
+
+bool
+cli_item_has_no_end(const json_t *span)
+{
+	return cli_item_is(span, "end_time_unix_nano", "0");
+}
+
+void
+cli_item_duration(struct buf *b, const json_t *span)
+{
+	if (cli_item_has_no_end(span))
+		buf_str(b, STR("not ended"));
+	else
+		text_duration(b, cli_item_f64(span, "duration_ms") * 1e6);
 }

@@ -1,24 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Rows in columns that fit the terminal. Each column is as wide as its widest cell. When that is
- * too wide all together, columns that may be cut shrink, down to their minimum; when even the
- * minima do not fit, whole columns go, the least important first; the last one left is cut.
+ * too wide all together, columns that may be cut shrink, down to what they want at least; when even
+ * that does not fit, whole columns go, the least important first. Only when the essential ones alone
+ * do not fit, they are cut further, and go too; the last one left is cut. What went and belongs
+ * below its row is written there, indented, as many cells on a line as fit.
  */
 #include "cli/table.h"
 
 #include "base/arena.h"
 
 #include <jansson.h>
+#include <limits.h>
 #include <stdlib.h>
 
-enum { COLUMNS_MAX = 16, GAP = 2 };
+enum { COLUMNS_MAX = 16, GAP = 2, INDENT = 2 };
 
 struct layout {
 	const struct table_column *columns;
 	size_t count;
 	size_t natural[COLUMNS_MAX]; /* widest cell or title */
 	size_t width[COLUMNS_MAX];
+	bool wanted[COLUMNS_MAX]; /* it says something */
 	bool shown[COLUMNS_MAX];
+	bool old;
 };
 
 void
@@ -39,11 +44,29 @@ table_cell(struct table_text *t, struct str raw, enum text_color color)
 
 /* ---- widths */
 
+/* 0 means none. */
 static size_t
-least_width(const struct layout *l, size_t col)
+at_most(size_t width, unsigned max)
 {
-	unsigned min = l->columns[col].width_min;
-	return min > 0 && min < l->natural[col] ? min : l->natural[col];
+	return max > 0 && max < width ? max : width;
+}
+
+static size_t
+width_wanted(const struct layout *l, size_t col)
+{
+	return at_most(l->natural[col], l->columns[col].want);
+}
+
+static size_t
+width_least(const struct layout *l, size_t col)
+{
+	return at_most(width_wanted(l, col), l->columns[col].width_min);
+}
+
+static size_t
+width_now(const struct layout *l, size_t col)
+{
+	return l->width[col];
 }
 
 static size_t
@@ -56,28 +79,60 @@ total_of(const struct layout *l, size_t (*width_of)(const struct layout *l, size
 	return total;
 }
 
-static size_t
-width_now(const struct layout *l, size_t col)
+static unsigned
+keep_of(const struct layout *l, size_t col)
 {
-	return l->width[col];
+	const struct table_column *c = &l->columns[col];
+	return l->old && c->keep_old > 0 ? c->keep_old : c->keep;
 }
 
-/* False when only one column is left. */
-static bool
-drop_one(struct layout *l)
+/* The one with the lowest (or highest) keep among those shown (or not, but could be). */
+static size_t
+find_column(const struct layout *l, bool shown, const bool *tried)
 {
-	size_t worst = SIZE_MAX, left = 0;
+	size_t best = SIZE_MAX;
 	for (size_t i = 0; i < l->count; i++) {
-		if (!l->shown[i])
+		if (l->shown[i] != shown || !l->wanted[i] || (tried && tried[i]))
 			continue;
-		left++;
-		if (worst == SIZE_MAX || l->columns[i].keep < l->columns[worst].keep)
-			worst = i;
+		if (best == SIZE_MAX ||
+		    (shown ? keep_of(l, i) < keep_of(l, best) : keep_of(l, i) > keep_of(l, best)))
+			best = i;
 	}
-	if (left <= 1)
-		return false;
-	l->shown[worst] = false;
-	return true;
+	return best;
+}
+
+static size_t
+shown_count(const struct layout *l)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < l->count; i++)
+		n += l->shown[i];
+	return n;
+}
+
+/* Drop columns of less than `keep` until the rest fits or there is none, or one is left. */
+static void
+drop_below(struct layout *l, unsigned keep, size_t width,
+    size_t (*width_of)(const struct layout *l, size_t col))
+{
+	while (total_of(l, width_of) > width && shown_count(l) > 1) {
+		size_t worst = find_column(l, true, NULL);
+		if (keep_of(l, worst) >= keep)
+			return;
+		l->shown[worst] = false;
+	}
+}
+
+/* A wide column that went may have left room for narrow ones that went before it. */
+static void
+take_back(struct layout *l, size_t width, size_t (*width_of)(const struct layout *l, size_t col))
+{
+	bool tried[COLUMNS_MAX] = {false};
+	for (size_t col; (col = find_column(l, false, tried)) != SIZE_MAX;) {
+		tried[col] = true;
+		l->shown[col] = true;
+		l->shown[col] = total_of(l, width_of) <= width;
+	}
 }
 
 /* Hand out the columns that are left over, one each in turn, to those that want more. */
@@ -100,10 +155,15 @@ grow(struct layout *l, size_t room)
 static void
 fit(struct layout *l, size_t width)
 {
-	while (total_of(l, least_width) > width && drop_one(l))
-		;
+	size_t (*width_of)(const struct layout *l, size_t col) = width_wanted;
+	drop_below(l, TABLE_KEEP_ESSENTIAL, width, width_of);
+	if (total_of(l, width_of) > width) {
+		width_of = width_least;
+		drop_below(l, UINT_MAX, width, width_of);
+	}
+	take_back(l, width, width_of);
 	for (size_t i = 0; i < l->count; i++)
-		l->width[i] = least_width(l, i);
+		l->width[i] = width_of(l, i);
 	size_t total = total_of(l, width_now);
 	if (total <= width) {
 		grow(l, width - total);
@@ -113,21 +173,39 @@ fit(struct layout *l, size_t width)
 		l->width[i] = l->shown[i] ? width : 0;
 }
 
+/* Columns that have text, but not those that is_set() knows to be the same everywhere. */
 static void
-lay_out(struct layout *l, const struct table_view *view, const struct table_text *t, size_t width)
+choose(struct layout *l, const struct table_text *t, bool (*is_set)(const void *, const char *),
+    const void *ctx)
 {
-	*l = (struct layout){.columns = view->columns};
+	for (size_t i = 0; i < t->cell_count; i++) {
+		size_t col = i % l->count;
+		l->wanted[col] = l->wanted[col] || t->cells[i].width > 0;
+		if (t->cells[i].width > l->natural[col])
+			l->natural[col] = t->cells[i].width;
+	}
+	for (size_t i = 0; i < l->count; i++)
+		if (is_set && l->columns[i].param && is_set(ctx, l->columns[i].param))
+			l->wanted[i] = false;
+	size_t any = 0;
+	for (size_t i = 0; i < l->count; i++)
+		any += l->wanted[i];
+	l->wanted[0] = l->wanted[0] || any == 0;
+	memcpy(l->shown, l->wanted, sizeof l->shown);
+}
+
+static void
+lay_out(struct layout *l, const struct table_view *view, const struct table_text *t,
+    bool (*is_set)(const void *, const char *), const void *ctx)
+{
+	size_t width = t->style->width;
+	*l = (struct layout){.columns = view->columns, .old = t->old};
 	while (view->columns[l->count].title)
 		l->count++;
 	CHECK(l->count <= COLUMNS_MAX);
-	for (size_t i = 0; i < l->count; i++) {
-		l->shown[i] = true;
+	for (size_t i = 0; i < l->count; i++)
 		l->natural[i] = strlen(view->columns[i].title);
-	}
-	for (size_t i = 0; i < t->cell_count; i++) {
-		size_t *natural = &l->natural[i % l->count];
-		*natural = t->cells[i].width > *natural ? t->cells[i].width : *natural;
-	}
+	choose(l, t, is_set, ctx);
 	if (width > 0)
 		fit(l, width);
 	else
@@ -191,9 +269,44 @@ put_row(struct buf *out, const struct layout *l, const struct table_text *t, siz
 	end_line(out);
 }
 
+static bool
+is_below(const struct layout *l, size_t col)
+{
+	enum table_below below = l->columns[col].below;
+	return l->wanted[col] && !l->shown[col] &&
+	    (below == BELOW_ALWAYS || (below == BELOW_IF_OLD && l->old));
+}
+
+/* What must not be cut and is wider than the whole terminal is left out. */
+static void
+put_below(struct buf *out, const struct layout *l, const struct table_text *t, size_t row)
+{
+	size_t width = t->style->width, at = 0;
+	for (size_t i = 0; i < l->count; i++) {
+		const struct table_cell *cell = &t->cells[row * l->count + i];
+		struct str text = {t->text.ptr + cell->off, cell->len};
+		bool fits = INDENT + cell->width <= width;
+		if (!is_below(l, i) || cell->width == 0 || (!fits && l->columns[i].want == 0) ||
+		    width <= INDENT)
+			continue;
+		if (at > 0 && at + GAP + cell->width > width) {
+			end_line(out);
+			at = 0;
+		}
+		size_t indent = at > 0 ? GAP : INDENT;
+		text_spaces(out, indent);
+		text_color_on(out, t->style, cell->color);
+		at += indent + text_fit(out, text, width - at - indent, t->style->utf8);
+		text_color_off(out, t->style, cell->color);
+	}
+	if (at > 0)
+		end_line(out);
+}
+
 void
 table_draw(struct buf *out, const struct table_view *view, const json_t *items,
-    const struct cli_style *style)
+    const struct cli_style *style, bool (*is_set)(const void *ctx, const char *param),
+    const void *ctx)
 {
 	struct table_text t = {.style = style};
 	size_t rows = json_array_size(items);
@@ -201,11 +314,13 @@ table_draw(struct buf *out, const struct table_view *view, const json_t *items,
 		for (const struct table_column *c = view->columns; c->title; c++)
 			c->cell(&t, json_array_get(items, row));
 	struct layout l;
-	lay_out(&l, view, &t, style->width);
+	lay_out(&l, view, &t, is_set, ctx);
 	CHECK(t.cell_count == rows * l.count); /* each column's function makes one cell */
 	put_titles(out, &l, style);
-	for (size_t row = 0; row < rows; row++)
+	for (size_t row = 0; row < rows; row++) {
 		put_row(out, &l, &t, row);
+		put_below(out, &l, &t, row);
+	}
 	buf_fini(&t.text);
 	free(t.cells);
 }

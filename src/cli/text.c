@@ -216,5 +216,5 @@ text_time(struct buf *out, uint64_t unix_ns, uint64_t now_ns)
 	else if (memcmp(t, now, 4) == 0)
 		buf_printf(out, "%.5s %.8s", t + 5, t + 11);
 	else
-		buf_printf(out, "%.10s %.5s", t, t + 11);
+		buf_printf(out, "%.10s %.8s", t, t + 11);
 }

@@ -50,7 +50,7 @@ void text_duration(struct buf *out, double ns);
 /* Length of the longest head of s that is at most len and does not end inside a character. */
 size_t text_head(struct str s, size_t len);
 /* UTC, as short as the distance to now allows: "15:12:11.042" on the same day, else
- * "11-20 15:12:11", in another year "2025-11-20 15:12". */
+ * "11-20 15:12:11", in another year "2025-11-20 15:12:11". */
 void text_time(struct buf *out, uint64_t unix_ns, uint64_t now_ns);
 
 #endif

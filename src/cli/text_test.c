@@ -146,9 +146,9 @@ TEST(cli, times_are_as_short_as_their_distance_allows)
 {
 	expect_time(UINT64_C(1795187530123456789), "15:12:10.123");
 	expect_time(UINT64_C(1795187530123456789) - NS_PER_DAY, "11-19 15:12:10");
-	expect_time(UINT64_C(1795187530123456789) - 365 * NS_PER_DAY, "2025-11-20 15:12");
-	expect_time(0, "1970-01-01 00:00");
-	expect_time(UINT64_MAX, "2554-07-21 23:34");
+	expect_time(UINT64_C(1795187530123456789) - 365 * NS_PER_DAY, "2025-11-20 15:12:10");
+	expect_time(0, "1970-01-01 00:00:00");
+	expect_time(UINT64_MAX, "2554-07-21 23:34:33");
 }
 
 TEST(cli, a_typing_error_finds_the_nearest_name)

@@ -2,8 +2,10 @@
 /* What the tables show: for each kind of item its columns, and how a cell is made. */
 #include "cli/cli_priv.h"
 
+#include "base/timefmt.h"
+
 #include <jansson.h>
-#include <stdlib.h>
+#include <math.h>
 
 /* Longer cells are never seen whole; a log body can be a megabyte. */
 enum { CELL_BYTES_MAX = 4096 };
@@ -37,8 +39,10 @@ static void
 time_cell(struct table_text *t, const json_t *item, const char *key)
 {
 	struct buf b = {0};
-	text_time(&b, cli_item_u64(item, key), t->style->now_unix_ns);
+	uint64_t time_ns = cli_item_u64(item, key);
+	text_time(&b, time_ns, t->style->now_unix_ns);
 	buf_cell(t, &b, COLOR_NONE);
+	t->old = t->old || time_ns + NS_PER_DAY < t->style->now_unix_ns;
 }
 
 static void
@@ -104,7 +108,7 @@ static void
 span_duration(struct table_text *t, const json_t *item)
 {
 	struct buf b = {0};
-	text_duration(&b, cli_item_f64(item, "duration_ms") * 1e6);
+	cli_item_duration(&b, item);
 	buf_cell(t, &b, COLOR_NONE);
 }
 
@@ -119,14 +123,18 @@ span_status(struct table_text *t, const json_t *item)
 }
 
 static const struct table_column span_columns[] = {
-    {"AGE", 30, 0, true, span_age},
-    {"TIME (UTC)", 20, 0, false, span_time},
-    {"SERVICE", 60, 8, false, service_cell},
-    {"OPERATION", 80, 12, false, span_operation},
-    {"KIND", 10, 0, false, span_kind},
-    {"DURATION", 70, 0, true, span_duration},
-    {"STATUS", 15, 0, false, span_status},
-    {"TRACE", 40, 0, false, trace_id_cell},
+    {.title = "AGE", .keep = 30, .keep_old = 12, .right = true, .cell = span_age},
+    {.title = "TIME (UTC)", .keep = 20, .keep_old = 45, .below = BELOW_IF_OLD, .cell = span_time},
+    {.title = "SERVICE", .keep = 60, .want = 8, .param = "service", .cell = service_cell},
+    {.title = "OPERATION", .keep = 80, .want = 16, .width_min = 12, .cell = span_operation},
+    {.title = "KIND", .keep = 10, .param = "kind", .cell = span_kind},
+    {.title = "DURATION", .keep = 70, .right = true, .cell = span_duration},
+    {.title = "STATUS", .keep = 15, .param = "status", .cell = span_status},
+    {.title = "TRACE",
+        .keep = 40,
+        .below = BELOW_ALWAYS,
+        .param = "trace_id",
+        .cell = trace_id_cell},
     {.title = NULL},
 };
 
@@ -160,20 +168,6 @@ log_severity(struct table_text *t, const json_t *item)
 		text_cell(t, item, "severity", color);
 }
 
-/* Text as it is, anything else as JSON. */
-static void
-value_text(struct buf *b, const json_t *value)
-{
-	if (json_is_string(value)) {
-		buf_append(b, json_string_value(value), json_string_length(value));
-		return;
-	}
-	char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
-	if (text)
-		buf_str(b, str_from(text));
-	free(text);
-}
-
 static void
 log_body(struct table_text *t, const json_t *item)
 {
@@ -182,18 +176,22 @@ log_body(struct table_text *t, const json_t *item)
 	if (json_is_null(body))
 		buf_str(&b, cli_item_str(item, "event_name"));
 	else
-		value_text(&b, body);
+		cli_value_text(&b, body);
 	b.len = text_head(buf_view(&b), CELL_BYTES_MAX);
 	buf_cell(t, &b, COLOR_NONE);
 }
 
 static const struct table_column log_columns[] = {
-    {"AGE", 30, 0, true, log_age},
-    {"TIME (UTC)", 20, 0, false, log_time},
-    {"SEVERITY", 50, 0, false, log_severity},
-    {"SERVICE", 40, 8, false, service_cell},
-    {"BODY", 80, 32, false, log_body},
-    {"TRACE", 10, 0, false, trace_id_cell},
+    {.title = "AGE", .keep = 30, .keep_old = 12, .right = true, .cell = log_age},
+    {.title = "TIME (UTC)", .keep = 20, .keep_old = 45, .below = BELOW_IF_OLD, .cell = log_time},
+    {.title = "SEV", .keep = 50, .param = "severity", .cell = log_severity},
+    {.title = "SERVICE", .keep = 47, .want = 8, .param = "service", .cell = service_cell},
+    {.title = "BODY", .keep = 80, .want = 32, .width_min = 20, .cell = log_body},
+    {.title = "TRACE",
+        .keep = 40,
+        .below = BELOW_ALWAYS,
+        .param = "trace_id",
+        .cell = trace_id_cell},
     {.title = NULL},
 };
 
@@ -214,21 +212,26 @@ point_time(struct table_text *t, const json_t *item)
 static void
 point_type(struct table_text *t, const json_t *item)
 {
-	if (cli_item_is(item, "metric_type", "exponential_histogram"))
-		table_cell(t, STR("exp_histogram"), COLOR_DIM);
-	else
-		text_cell(t, item, "metric_type", COLOR_DIM);
+	text_cell(t, item, "metric_type", COLOR_DIM);
+}
+
+/* Four digits, or all before the point. */
+static void
+real_text(struct buf *b, double v)
+{
+	bool whole = fabs(v) >= 1000 && fabs(v) < 1e15;
+	buf_printf(b, whole ? "%.0f" : "%.4g", v);
 }
 
 static void
 number_text(struct buf *b, const json_t *value)
 {
 	if (json_is_real(value))
-		buf_printf(b, "%.6g", json_real_value(value));
+		real_text(b, json_real_value(value));
 	else if (json_is_null(value) || !value)
 		buf_char(b, '-');
 	else
-		value_text(b, value);
+		cli_value_text(b, value);
 }
 
 static void
@@ -254,10 +257,14 @@ point_value(struct table_text *t, const json_t *item)
 		return;
 	}
 	buf_printf(&b, "n %llu", (unsigned long long)count);
-	if (json_is_number(sum) && count > 0)
-		buf_printf(&b, " avg %.6g", json_number_value(sum) / (double)count);
-	if (json_is_number(json_object_get(item, "max")))
-		buf_printf(&b, " max %.6g", cli_item_f64(item, "max"));
+	if (json_is_number(sum) && count > 0) {
+		buf_str(&b, STR(" avg "));
+		real_text(&b, json_number_value(sum) / (double)count);
+	}
+	if (json_is_number(json_object_get(item, "max"))) {
+		buf_str(&b, STR(" max "));
+		real_text(&b, cli_item_f64(item, "max"));
+	}
 	quantiles_text(&b, json_object_get(item, "quantile_values"));
 	buf_cell(t, &b, COLOR_NONE);
 }
@@ -279,21 +286,25 @@ point_attributes(struct table_text *t, const json_t *item)
 		if (b.len > CELL_BYTES_MAX)
 			break;
 		buf_printf(&b, "%s%s=", b.len > 0 ? " " : "", key);
-		value_text(&b, value);
+		cli_value_text(&b, value);
 	}
 	b.len = text_head(buf_view(&b), CELL_BYTES_MAX);
 	buf_cell(t, &b, COLOR_NONE);
 }
 
 static const struct table_column point_columns[] = {
-    {"AGE", 30, 0, true, point_age},
-    {"TIME (UTC)", 20, 0, false, point_time},
-    {"SERVICE", 50, 8, false, service_cell},
-    {"NAME", 80, 12, false, name_cell},
-    {"TYPE", 15, 0, false, point_type},
-    {"VALUE", 70, 10, true, point_value},
-    {"UNIT", 25, 4, false, point_unit},
-    {"ATTRIBUTES", 10, 16, false, point_attributes},
+    {.title = "AGE", .keep = 30, .keep_old = 12, .right = true, .cell = point_age},
+    {.title = "TIME (UTC)", .keep = 20, .keep_old = 45, .below = BELOW_IF_OLD, .cell = point_time},
+    {.title = "SERVICE", .keep = 40, .want = 8, .param = "service", .cell = service_cell},
+    {.title = "NAME", .keep = 80, .want = 40, .width_min = 12, .param = "name", .cell = name_cell},
+    {.title = "TYPE", .keep = 15, .param = "metric_type", .cell = point_type},
+    {.title = "VALUE", .keep = 75, .want = 32, .width_min = 10, .right = true, .cell = point_value},
+    {.title = "UNIT", .keep = 25, .want = 8, .cell = point_unit},
+    {.title = "ATTRIBUTES",
+        .keep = 55,
+        .want = 40,
+        .below = BELOW_ALWAYS,
+        .cell = point_attributes},
     {.title = NULL},
 };
 
@@ -359,14 +370,14 @@ service_last(struct table_text *t, const json_t *item)
 }
 
 static const struct table_column service_columns[] = {
-    {"SERVICE", 90, 12, false, service_name},
-    {"SPANS", 80, 0, true, service_spans},
-    {"TRACES", 20, 0, true, service_traces},
-    {"ERRORS", 70, 0, true, service_errors},
-    {"AVG", 60, 0, true, service_avg},
-    {"LOGS", 40, 0, true, service_logs},
-    {"POINTS", 30, 0, true, service_points},
-    {"LAST SEEN", 50, 0, true, service_last},
+    {.title = "SERVICE", .keep = 90, .want = 24, .width_min = 12, .cell = service_name},
+    {.title = "SPANS", .keep = 80, .right = true, .cell = service_spans},
+    {.title = "TRACES", .keep = 20, .right = true, .cell = service_traces},
+    {.title = "ERRORS", .keep = 70, .right = true, .cell = service_errors},
+    {.title = "AVG", .keep = 60, .right = true, .cell = service_avg},
+    {.title = "LOGS", .keep = 40, .right = true, .cell = service_logs},
+    {.title = "POINTS", .keep = 30, .right = true, .cell = service_points},
+    {.title = "LAST SEEN", .keep = 50, .right = true, .cell = service_last},
     {.title = NULL},
 };
 
