@@ -64,6 +64,7 @@ const columns = [
 	['RSS after', 'rss_end_mib', 0],
 	['RSS peak MiB', 'rss_peak_mib', 0],
 	['refused', 'refused_requests', 0],
+	['generator us/span', 'generator_cpu_us_per_span', 2],
 ];
 
 const loads = cases.filter((run) => !run.name.endsWith('-visible'));
@@ -75,6 +76,7 @@ page.push(
 	'# weir bench',
 	'',
 	`- ${any.date ?? '?'}, ${any.machine ?? '?'}, ${any.disk ?? '?'}`,
+	`- load average before it began: ${process.env.BENCH_LOAD_BEFORE ?? '?'} (what else ran here took its share of the processors)`,
 	`- the generator runs ${any.generator ?? '?'}`,
 	`- ${any.durability ?? '?'}; a fresh server and an empty data folder for each case`,
 	...cases.map((run) => `- ${run.name}: ${['payload', 'encoding', 'connections', 'load'].map((key) => run.conditions[key]).filter(Boolean).join('; ')}`),

@@ -34,6 +34,14 @@ say() {
 	echo "bench: $*" >&2
 }
 
+# Before the trap: what is there belongs to the one that runs.
+mkdir -p build
+exec 8>build/bench.lock
+flock -n 8 || {
+	say "another one is running in this checkout"
+	exit 1
+}
+
 alive() {
 	[ -n "$1" ] && kill -0 "$1" 2>/dev/null
 }
@@ -61,10 +69,11 @@ address_of() {
 
 start_serve() {
 	rm -rf "$data"
+	: >"$out/serve.log" # not the last server's: the new one is a moment behind
 	# shellcheck disable=SC2086 # a list of options
 	setpriv --pdeathsig KILL "$weir" serve --data-dir "$data" --grpc 127.0.0.1:0 --http 127.0.0.1:0 \
 		--api 127.0.0.1:0 --log-format text --log-level info ${BENCH_SERVE:-} \
-		</dev/null >"$out/serve.log" 2>&1 &
+		</dev/null >>"$out/serve.log" 2>&1 &
 	serve=$!
 	SECONDS=0
 	while [ -z "$(address_of 'the API')" ]; do
@@ -132,6 +141,7 @@ inflight_of() {
 	tools/build.sh release weir
 	weir=build/weir
 }
+load_before=$(cut -d' ' -f1 /proc/loadavg)
 rm -rf "$out"
 mkdir -p "$out"
 names=
@@ -154,5 +164,5 @@ for payload in $payloads; do
 	}
 done
 # shellcheck disable=SC2086 # a list of names
-node tools/bench-page.mjs "$out" $names
+BENCH_LOAD_BEFORE=$load_before node tools/bench-page.mjs "$out" $names
 [ -z "$failed" ]

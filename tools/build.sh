@@ -34,6 +34,10 @@ run() {
 	}
 }
 
+# CMake does not forget where it was first used: a checkout that was moved or copied starts anew.
+cache=build/$preset/CMakeCache.txt
+[ ! -f "$cache" ] || grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" "$cache" || rm -rf "build/$preset"
+
 run cmake --preset "$preset"
 set -- ${1+--target "$@"}
 if [ -t 1 ]; then

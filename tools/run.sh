@@ -98,7 +98,7 @@ serve_ended() {
 	local code=0
 	wait "$serve" || code=$?
 	serve=
-	say "run: weir serve ended with code $code" >&2
+	say "run: weir serve ended with code $code; WEIR_GRPC, WEIR_HTTP and WEIR_API choose other ports" >&2
 	stop "$((code > 0 ? code : 1))"
 }
 
@@ -120,6 +120,15 @@ alive "$serve" || serve_ended
 
 WEIR_GRPC=$(reachable "$WEIR_GRPC") start demo
 demo=$!
+# One that failed, to show as a tree; the demo plays the last ten minutes first.
+trace=
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+	trace=$(build/weir traces --url "$api" --roots --status error --limit 1 -o json 2>/dev/null |
+		sed -n 's/.*"trace_id": *"\([0-9a-f]\{32\}\)".*/\1/p' | head -n 1) || :
+	[ -z "$trace" ] || break
+	sleep 0.2
+done
+
 at=
 [ "$api" = http://127.0.0.1:7700 ] || at=" --url $api"
 
@@ -132,8 +141,8 @@ cat <<END
   and a demo shop is sending to it. Try, in another terminal:
 
     build/weir services$at
-    build/weir traces$at
-    build/weir logs$at
+    build/weir traces --roots --status error$at
+    build/weir trace ${trace:-ID, one of that list,}$at
 
   Ctrl-C ends both.
 

@@ -18,6 +18,7 @@
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/log.h"
+#include "sys/process.h"
 #include "sys/signal.h"
 #include "sys/tcp.h"
 #include "sys/thread.h"
@@ -191,24 +192,26 @@ start_api(struct serve *s, struct err *err)
 }
 
 static enum err_code
-start_receivers(struct serve *s, struct err *err)
+start_grpc(struct serve *s, struct err *err)
 {
 	budget_init(&s->inflight, s->config.limits.inflight_bytes_max);
 	s->receive = receive_new(&(struct receive_options){
 	    .ingest = s->ingest, .limits = &s->config.limits, .stats = &s->stats});
-	enum err_code code =
-	    grpc_server_start(&(struct grpc_server_options){.budget = &s->inflight,
-	                          .address = s->config.grpc,
-	                          .loop_count = loop_count(s),
-	                          .limits = &s->config.limits,
-	                          .stats = &s->stats,
-	                          .paths = receive_grpc_paths,
-	                          .handle = receive_grpc,
-	                          .ctx = s->receive,
-	                          .busy_retry_ms = ingest_retry_after_ms(s->ingest, ERR_BUSY)},
-	        &s->grpc, err);
-	if (code != ERR_OK)
-		return code;
+	return grpc_server_start(&(struct grpc_server_options){.budget = &s->inflight,
+	                             .address = s->config.grpc,
+	                             .loop_count = loop_count(s),
+	                             .limits = &s->config.limits,
+	                             .stats = &s->stats,
+	                             .paths = receive_grpc_paths,
+	                             .handle = receive_grpc,
+	                             .ctx = s->receive,
+	                             .busy_retry_ms = ingest_retry_after_ms(s->ingest, ERR_BUSY)},
+	    &s->grpc, err);
+}
+
+static enum err_code
+start_http(struct serve *s, struct err *err)
+{
 	return http_server_start(&(struct http_server_options){.address = s->config.http,
 	                             .budget = &s->inflight,
 	                             .name = "http",
@@ -234,8 +237,9 @@ bring_up(struct serve *s, struct err *err)
 	    {"store", open_store},
 	    {"log", open_wal},
 	    {"ingest", start_ingest},
-	    {"API", start_api},
-	    {"receivers", start_receivers},
+	    {"API (--api)", start_api},
+	    {"OTLP/gRPC (--grpc)", start_grpc},
+	    {"OTLP/HTTP (--http)", start_http},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
 		if (steps[i].start(s, err) != ERR_OK)
@@ -287,6 +291,8 @@ serve_until_signal(struct serve *s)
 		log_listener("OTLP/gRPC", s->config.grpc, grpc_server_port(s->grpc));
 		log_listener("OTLP/HTTP", s->config.http, http_server_port(s->http));
 		log_listener("the API", s->config.api, http_server_port(s->api));
+		log_info("serve", "weir %s is ready; its data is in %.*s", WEIR_VERSION,
+		    STR_ARG(s->config.data_dir));
 		int number = signal_wait_stop(UINT64_MAX);
 		log_info("serve", "SIG%s: finishing what is in progress", signal_text(number));
 		signal_stop_now();
@@ -334,6 +340,7 @@ app_serve(int argc, char **argv)
 		exit_code = EXIT_YES;
 	} else if (code == ERR_OK && (code = check_config(s, &err)) == ERR_OK) {
 		signal_block_stop();
+		process_keep_private();
 		exit_code = serve_until_signal(s);
 	}
 	if (code != ERR_OK)

@@ -47,10 +47,12 @@ TEST(base, stats_print_one_head_per_family)
 	stats_set(&s, STATS_LAG_BYTES, -1);
 	stats_refused(&s, ERR_TOO_LARGE);
 	stats_add(NULL, STATS_SPANS_ACKED, 1);
+	stats_add(&s, STATS_QUERY_NS, 1500000000);
 	stats_print(&s, &out);
 	buf_char(&out, '\0');
 	assert_non_null(strstr(out.ptr, "\nweir_items_acked_total{signal=\"traces\"} 7\n"));
 	assert_non_null(strstr(out.ptr, "\nweir_lag_bytes -1\n"));
+	assert_non_null(strstr(out.ptr, "\nweir_query_seconds_total 1.500000000\n"));
 	assert_non_null(strstr(out.ptr, "weir_requests_refused_total{code=\"too_large\"} 1\n"));
 	const char *head = strstr(out.ptr, "# TYPE weir_items_acked_total counter\n");
 	assert_non_null(head);

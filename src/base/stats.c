@@ -24,7 +24,7 @@ static void
 print_head(struct buf *out, const char *family, const char *help, enum stats_kind kind)
 {
 	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", family, help, family,
-	    kind == STATS_COUNTER ? "counter" : "gauge");
+	    kind == STATS_GAUGE ? "gauge" : "counter");
 }
 
 void
@@ -38,7 +38,11 @@ stats_print(const struct stats *s, struct buf *out)
 		family = stats_rows[i].family;
 		buf_printf(out, stats_rows[i].labels[0] ? "%s{%s} " : "%s%s ", family,
 		    stats_rows[i].labels);
-		buf_i64(out, stats_get(s, (enum stats_id)i));
+		int64_t value = stats_get(s, (enum stats_id)i);
+		if (stats_rows[i].kind == STATS_SECONDS)
+			buf_printf(out, "%.9f", (double)value / 1e9);
+		else
+			buf_i64(out, value);
 		buf_char(out, '\n');
 	}
 	print_head(out, "weir_requests_refused_total",

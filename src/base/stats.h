@@ -14,12 +14,13 @@
 
 #include <stdatomic.h>
 
-enum stats_kind { STATS_COUNTER, STATS_GAUGE };
+/* STATS_SECONDS: a counter of nanoseconds that is printed in seconds. */
+enum stats_kind { STATS_COUNTER, STATS_GAUGE, STATS_SECONDS };
 
 /* X(name, kind, metric family, labels, help): rows of one family stand together. */
 #define STATS_TABLE(X)                                                                             \
 	X(REQUESTS_GRPC, COUNTER, "weir_requests_total", "transport=\"grpc\"",                     \
-	    "Ingest requests answered, whatever the answer.")                                      \
+	    "Requests answered, whatever the answer.")                                             \
 	X(REQUESTS_HTTP, COUNTER, "weir_requests_total", "transport=\"http\"", "")                 \
 	X(REQUESTS_API, COUNTER, "weir_requests_total", "transport=\"api\"", "")                   \
 	X(REQUESTS_ACKED, COUNTER, "weir_requests_acked_total", "",                                \
@@ -46,7 +47,7 @@ enum stats_kind { STATS_COUNTER, STATS_GAUGE };
 	X(WAL_RECORDS, COUNTER, "weir_wal_records_total", "", "Records appended to the log.")      \
 	X(WAL_BYTES, COUNTER, "weir_wal_bytes_total", "", "Bytes appended to the log.")            \
 	X(WAL_COMMITS, COUNTER, "weir_wal_commits_total", "", "fdatasync calls of the log.")       \
-	X(WAL_COMMIT_NS, COUNTER, "weir_wal_commit_nanoseconds_total", "",                         \
+	X(WAL_COMMIT_NS, SECONDS, "weir_wal_commit_seconds_total", "",                             \
 	    "Time spent in write and fdatasync of the log.")                                       \
 	X(WAL_SEGMENTS, GAUGE, "weir_wal_segments", "", "Log segments on disk.")                   \
 	X(WAL_DURABLE_SEQ, GAUGE, "weir_wal_durable_seq", "", "Last durable record.")              \
@@ -54,14 +55,14 @@ enum stats_kind { STATS_COUNTER, STATS_GAUGE };
 	X(LAG_BYTES, GAUGE, "weir_lag_bytes", "", "Log bytes not yet loaded.")                     \
 	X(LOAD_BATCHES, COUNTER, "weir_load_batches_total", "", "Batches loaded into the store.")  \
 	X(LOAD_ROWS, COUNTER, "weir_load_rows_total", "", "Rows loaded into the store.")           \
-	X(LOAD_NS, COUNTER, "weir_load_nanoseconds_total", "", "Time spent loading.")              \
+	X(LOAD_NS, SECONDS, "weir_load_seconds_total", "", "Time spent loading.")                  \
 	X(LOAD_ERRORS, COUNTER, "weir_load_errors_total", "",                                      \
 	    "Batches that could not be loaded and are tried again.")                               \
 	X(QUARANTINED, COUNTER, "weir_quarantined_requests_total", "",                             \
 	    "Acknowledged requests that cannot be loaded, kept as files in quarantine/.")          \
 	X(QUERIES, COUNTER, "weir_queries_total", "", "Queries answered.")                         \
 	X(QUERY_ERRORS, COUNTER, "weir_query_errors_total", "", "Queries that failed.")            \
-	X(QUERY_NS, COUNTER, "weir_query_nanoseconds_total", "", "Time spent in queries.")
+	X(QUERY_NS, SECONDS, "weir_query_seconds_total", "", "Time spent in queries.")
 
 enum stats_id {
 #define X(name, kind, family, labels, help) STATS_##name,

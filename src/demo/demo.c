@@ -140,31 +140,55 @@ parse_span_or_zero(struct str text, uint64_t *out)
 }
 
 static bool
-parse_option(struct demo *d, struct str name, struct str value)
+set_grpc(struct demo *d, struct str value)
 {
-	if (str_eq(name, STR("--grpc"))) {
-		d->grpc = value;
-		return value.len > 0;
-	}
-	if (str_eq(name, STR("--rate")))
-		return str_to_f64(value, &d->rate) && d->rate >= 0.1 && d->rate <= 1000;
-	if (str_eq(name, STR("--duration")))
-		return time_parse_span(value, &d->duration_ns);
-	if (str_eq(name, STR("--history")))
-		return parse_span_or_zero(value, &d->history_ns) &&
-		    d->history_ns <= 30 * NS_PER_DAY;
-	return str_to_u64(value, &d->seed);
+	d->grpc = value;
+	return value.len > 0;
 }
 
 static bool
-known_option(struct str name)
+set_rate(struct demo *d, struct str value)
 {
-	static const char *const names[] = {
-	    "--grpc", "--rate", "--duration", "--history", "--seed"};
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (str_eq(name, str_from(names[i])))
-			return true;
-	return false;
+	return str_to_f64(value, &d->rate) && d->rate >= 0.1 && d->rate <= 1000;
+}
+
+static bool
+set_duration(struct demo *d, struct str value)
+{
+	return time_parse_span(value, &d->duration_ns);
+}
+
+static bool
+set_history(struct demo *d, struct str value)
+{
+	return parse_span_or_zero(value, &d->history_ns) && d->history_ns <= 30 * NS_PER_DAY;
+}
+
+static bool
+set_seed(struct demo *d, struct str value)
+{
+	return str_to_u64(value, &d->seed);
+}
+
+static const struct {
+	const char *name;
+	bool (*set)(struct demo *d, struct str value);
+	const char *expects;
+} options[] = {
+    {"--grpc", set_grpc, "ADDR:PORT"},
+    {"--rate", set_rate, "a number from 0.1 to 1000"},
+    {"--duration", set_duration, "a length of time such as 30s or 5m"},
+    {"--history", set_history, "a length of time such as 10m, at most 30d, or 0"},
+    {"--seed", set_seed, "a whole number"},
+};
+
+static size_t
+find_option(struct str name)
+{
+	size_t i = 0;
+	while (i < ARRAY_LEN(options) && !str_eq(name, str_from(options[i].name)))
+		i++;
+	return i;
 }
 
 /* -1: go on. */
@@ -186,17 +210,17 @@ parse_args(struct demo *d, int argc, char **argv)
 			d->quiet = true;
 			continue;
 		}
-		if (!known_option(name)) {
+		size_t which = find_option(name);
+		if (which == ARRAY_LEN(options)) {
 			fprintf(stderr, "weir demo: unknown option %s; see `weir demo --help`\n",
 			    argv[i]);
 			return EXIT_USAGE;
 		}
 		if (!has_value && i + 1 < argc)
 			value = str_from(argv[++i]);
-		if (!parse_option(d, name, value)) {
-			fprintf(stderr,
-			    "weir demo: %.*s: \"%.*s\" will not do; see `weir demo --help`\n",
-			    STR_ARG(name), STR_ARG(value));
+		if (!options[which].set(d, value)) {
+			fprintf(stderr, "weir demo: %.*s: expected %s, not \"%.*s\"\n",
+			    STR_ARG(name), options[which].expects, STR_ARG(value));
 			return EXIT_USAGE;
 		}
 	}
@@ -218,7 +242,8 @@ play(struct demo *d)
 		code = play_on(d, &err);
 	grpc_client_close(d->client);
 	if (code != ERR_OK)
-		fprintf(stderr, "weir demo: %s\n", err.message);
+		fprintf(stderr, "weir demo: %s%s\n", err.message,
+		    d->sent_stories > 1 ? "" : "; is an OTLP/gRPC server listening there?");
 	if (!d->quiet)
 		printf("weir demo: played %llu visitors: %llu spans, %llu logs\n",
 		    (unsigned long long)d->sent_stories, (unsigned long long)d->sent_spans,

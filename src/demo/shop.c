@@ -206,10 +206,12 @@ tell_stock(struct teller *t, struct shop_span *from, uint64_t at, bool *ok_out)
 	if (slow)
 		log_at(t, s, end, 13, "WARN", STR("slow query: stock has no index on product"));
 	*ok_out = !chance(shop, 2);
-	if (!*ok_out)
+	if (!*ok_out) {
+		end += NS_PER_S;
 		fail(t, s, end, "TimeoutError",
 		    arena_printf(&t->story->arena, "warehouse did not answer for %s within 1s",
 		        product));
+	}
 	return end_call(t, s, end + about_ns(shop, 300));
 }
 

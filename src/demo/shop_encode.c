@@ -144,7 +144,10 @@ encode_payment(struct otlp_encoder *e, const struct shop *shop, uint64_t now_ns)
 	exp.count = shop->exp_count;
 	exp.has_sum = true;
 	exp.sum = shop->exp_sum;
-	exp.positive = (struct otlp_buckets){0, {shop->exp_buckets, ARRAY_LEN(shop->exp_buckets)}};
+	size_t buckets = ARRAY_LEN(shop->exp_buckets);
+	while (buckets > 1 && shop->exp_buckets[buckets - 1] == 0)
+		buckets--;
+	exp.positive = (struct otlp_buckets){0, {shop->exp_buckets, buckets}};
 	otlp_encode_point(e, &exp);
 	metric(e, "shop.revenue", "Money taken.", "EUR", POINT_SUM_TYPE, true);
 	sum.has_double = true;
@@ -153,6 +156,7 @@ encode_payment(struct otlp_encoder *e, const struct shop *shop, uint64_t now_ns)
 	metric(e, "shop.payment.summary", "Amounts paid, as an old client tells it.", "EUR",
 	    POINT_SUMMARY, false);
 	summary.count = shop->exp_count;
+	summary.has_sum = true;
 	summary.sum = shop->exp_sum;
 	summary.quantiles = (struct f64s){quantiles, ARRAY_LEN(quantiles)};
 	summary.values = (struct f64s){values, ARRAY_LEN(values)};

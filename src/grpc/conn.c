@@ -30,13 +30,15 @@ enum { OUT_KEEP_BYTES = 4096, CREDIT_PER_FRAME = 1000 };
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 enum { PREFACE_BYTES = sizeof(preface) - 1 };
 
-static const char http1_reply[] =
-    "HTTP/1.1 400 Bad Request\r\n"
-    "connection: close\r\n"
-    "content-type: text/plain\r\n"
-    "content-length: 75\r\n"
-    "\r\n"
-    "this port speaks gRPC over HTTP/2; HTTP/1.1 and OTLP/HTTP have another one\n";
+#define HTTP1_TEXT                                                                                 \
+	"this port speaks gRPC; http/protobuf and http/json have another one, 4318 by default\n"
+#define HTTP1_TEXT_BYTES "85"
+static const char http1_reply[] = "HTTP/1.1 400 Bad Request\r\n"
+                                  "connection: close\r\n"
+                                  "content-type: text/plain\r\n"
+                                  "content-length: " HTTP1_TEXT_BYTES "\r\n"
+                                  "\r\n" HTTP1_TEXT;
+_Static_assert(sizeof(HTTP1_TEXT) - 1 == 85, "HTTP1_TEXT_BYTES says how long the text is");
 
 /* ---- clear-text transport */
 

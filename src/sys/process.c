@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Fields of /proc/self/stat, numbered from 1 as in proc(5); 2 is the name in parentheses. */
@@ -88,4 +89,10 @@ process_usage(struct process_usage *out)
 	};
 	if (getrlimit(RLIMIT_NOFILE, &fds) == 0 && fds.rlim_cur != RLIM_INFINITY)
 		out->max_fds = fds.rlim_cur;
+}
+
+void
+process_keep_private(void)
+{
+	umask(S_IRWXG | S_IRWXO);
 }

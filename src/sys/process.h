@@ -20,4 +20,8 @@ struct process_usage {
 
 void process_usage(struct process_usage *out);
 
+/* From now on nobody but this user can read what this process creates, libraries of ours included.
+ * Before other threads start. */
+void process_keep_private(void);
+
 #endif
