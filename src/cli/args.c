@@ -104,11 +104,16 @@ set_url(struct cli_request *req, struct str value, struct err *err)
 	while (value.len > 0 && value.ptr[value.len - 1] == '/')
 		value.len--;
 	bool http = str_starts(value, STR("http://")) || str_starts(value, STR("https://"));
-	if (!http || str_find(value, '?') < value.len || str_find(value, '#') < value.len)
+	bool bare = memmem(value.ptr, value.len, "://", 3) == NULL && value.len > 0;
+	int n =
+	    bare ? snprintf(req->url_text, sizeof req->url_text, "http://%.*s", STR_ARG(value)) : 0;
+	bool fits = n >= 0 && (size_t)n < sizeof req->url_text;
+	if ((!http && !bare) || !fits || str_find(value, '?') < value.len ||
+	    str_find(value, '#') < value.len)
 		return err_set(err, ERR_INVALID,
-		    "must be like http://HOST:PORT or https://HOST: \"%.*s\"",
+		    "must be like HOST:PORT, http://HOST:PORT or https://HOST: \"%.*s\"",
 		    value.len < 80 ? (int)value.len : 80, value.ptr);
-	req->server.url = value;
+	req->server.url = bare ? str_of(req->url_text, (size_t)n) : value;
 	return ERR_OK;
 }
 
@@ -124,6 +129,14 @@ set_header(struct str *out, struct str value, struct err *err)
 }
 
 static enum err_code
+set_span(struct cli_request *req, struct str value, struct err *err)
+{
+	static const struct op_param span_id = {.name = "span", .type = OP_SPAN_ID};
+	req->span = value;
+	return ops_check_value(&span_id, value, err);
+}
+
+static enum err_code
 set_global(struct cli_request *req, enum cli_global global, struct str value, struct err *err)
 {
 	switch (global) {
@@ -133,6 +146,9 @@ set_global(struct cli_request *req, enum cli_global global, struct str value, st
 	case GLOBAL_URL: return set_url(req, value, err);
 	case GLOBAL_TENANT: return set_header(&req->server.tenant, value, err);
 	case GLOBAL_TOKEN: return set_header(&req->server.token, value, err);
+	case GLOBAL_SPAN: return set_span(req, value, err);
+	case GLOBAL_VERBOSE: req->verbose = true; return ERR_OK;
+	case GLOBAL_LOGS: req->logs = true; return ERR_OK;
 	case GLOBAL_ALL: req->all = true; return ERR_OK;
 	case GLOBAL_HELP: req->help = true; return ERR_OK;
 	case GLOBAL_NONE: break;
@@ -290,6 +306,14 @@ check_whole(const struct cli_request *req, struct err *err)
 	if (param && !has_value(req, param))
 		return err_set(err, ERR_INVALID, "%s needs a %s: %s", req->op->name, param->name,
 		    param->help);
+	bool tree = req->verbose || req->logs;
+	if (tree && req->span.len > 0)
+		return err_set(err, ERR_INVALID,
+		    "--span shows all of a span: leave out -v and --logs");
+	if (tree && req->format != FORMAT_AUTO && req->format != FORMAT_TABLE)
+		return err_set(err, ERR_INVALID,
+		    "-v and --logs are for the tree: leave out -o (JSON has all attributes; "
+		    "logs --trace-id has the log records)");
 	if (req->all && req->format != FORMAT_AUTO && req->format != FORMAT_NDJSON)
 		return err_set(err, ERR_INVALID, "--all writes ndjson only: leave out -o");
 	return ERR_OK;

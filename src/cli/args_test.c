@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#define TRACE "trace 5b8aa5a2d2c872e8321cf37308d69df2"
 #define NONE "{\"spans\":[],\"count\":0}"
 
 static void
@@ -58,6 +59,13 @@ TEST(cli, the_server_comes_from_flags_before_the_environment)
 	assert_string_equal(w.url, "https://weir.example");
 	assert_string_equal(w.tenant, "acme");
 	assert_string_equal(w.token, "s3cret");
+	world_expect(&w, "traces --url 127.0.0.1:7700", 0, "");
+	assert_string_equal(w.url, "http://127.0.0.1:7700");
+	world_expect(&w, "traces --url [::1]:7700/", 0, "");
+	assert_string_equal(w.url, "http://[::1]:7700");
+	world_env(&w, "WEIR_URL", "weir.example:80");
+	world_expect(&w, "traces", 0, "");
+	assert_string_equal(w.url, "http://weir.example:80");
 	world_expect(&w, "--url http://a:1 traces --tenant t --token=k --timeout 1500ms", 0, "");
 	assert_string_equal(w.url, "http://a:1");
 	assert_string_equal(w.tenant, "t");
@@ -86,8 +94,16 @@ TEST(cli, usage_errors_say_what_is_wrong_and_ask_nothing)
 	    {"traces -o xml", "--output: must be json, table or ndjson: \"xml\""},
 	    {"traces --color blue", "--color: must be auto, always or never: \"blue\""},
 	    {"traces --timeout soon", "--timeout: not a length of time"},
-	    {"traces --url ftp://x", "--url: must be like http://HOST:PORT"},
-	    {"traces --url http://x/?a=b", "--url: must be like http://HOST:PORT"},
+	    {"traces --url ftp://x", "--url: must be like HOST:PORT, http://HOST:PORT"},
+	    {"traces --url http://x/?a=b", "--url: must be like HOST:PORT"},
+	    {"traces --url x?a=b", "--url: must be like HOST:PORT"},
+	    {"traces --statsu error", "no option --statsu; did you mean --status?"},
+	    {"traces --verbose", "traces has no option --verbose"},
+	    {"traces --min-duration-ms -1", "--min-duration-ms: must not be negative"},
+	    {TRACE " --span 12", "--span: a span id is 16 hex digits"},
+	    {TRACE " --span 00000000000000a1 -v", "leave out -v and --logs"},
+	    {TRACE " -v -o json", "-v and --logs are for the tree"},
+	    {TRACE " --logs -o ndjson", "-v and --logs are for the tree"},
 	    {"traces --all=1", "--all takes no value"},
 	    {"traces --all -o table", "--all writes ndjson only"},
 	    {"services --all", "services has no option --all"},
@@ -138,7 +154,12 @@ TEST(cli, exit_codes_follow_the_answer_and_its_text_reaches_the_user)
 	w.status = 400;
 	w.answers[0] =
 	    "{\"error\":{\"code\":\"invalid\",\"message\":\"parameter limit: must be\"}}";
-	world_expect(&w, "traces -n 0", CLI_USAGE, "weir: parameter limit: must be\n");
+	world_expect(&w, "traces -n 0", CLI_USAGE, "weir: --limit: must be\n");
+	w.answers[0] = "{\"error\":{\"code\":\"invalid\",\"message\":\"parameter "
+	               "min_duration_ms: out of range\"}}";
+	world_expect(&w, "traces", CLI_USAGE, "weir: --min-duration-ms: out of range\n");
+	w.answers[0] = "{\"error\":{\"code\":\"invalid\",\"message\":\"parameter x: y\"}}";
+	world_expect(&w, "traces", CLI_USAGE, "weir: parameter x: y\n");
 	w.status = 503;
 	w.answers[0] =
 	    "{\"error\":{\"code\":\"unavailable\",\"message\":\"\x1b[2Jgone\\nfor now\"}}";
@@ -279,6 +300,35 @@ TEST(cli, output_that_cannot_be_written_is_an_error)
 	world_fini(&w);
 }
 
+/* ---- hints */
+
+TEST(cli, an_unknown_service_is_answered_with_those_there_are)
+{
+	struct world w;
+	world_init(&w);
+	w.answers[0] = NONE;
+	w.answers[1] = "{\"services\":[{\"name\":\"checkout\"},{\"name\":\"\\u001b[2Jx\"}]}";
+	world_expect(&w, "traces -s chekout -o table", 0, "");
+	assert_string_equal(w.out,
+	    "no spans\nno service is called \"chekout\"; did you mean checkout?\n"
+	    "services: checkout, \\x1b[2Jx\n");
+	assert_string_equal(w.path, "/api/v1/services");
+	w.asked = 0;
+	world_expect(&w, "traces -s checkout -o table", 0, "");
+	assert_string_equal(w.out, "no spans\n");
+	w.asked = 0;
+	world_expect(&w, "traces -s chekout", 0, ""); /* JSON: for programs */
+	assert_int_equal(w.asked, 1);
+	w.asked = 0;
+	world_expect(&w, "traces -o table", 0, "");
+	assert_int_equal(w.asked, 1);
+	w.asked = 0;
+	w.answers[1] = "<html>";
+	world_expect(&w, "traces -s chekout -o table", 0, "");
+	assert_string_equal(w.out, "no spans\n");
+	world_fini(&w);
+}
+
 /* ---- help */
 
 TEST(cli, help_fits_one_screen_and_lists_every_command)
@@ -346,5 +396,10 @@ TEST(cli, extra_commands_get_their_arguments_and_their_own_help)
 	world_expect(&w, "--help serve", 42, "");
 	world_expect(&w, "--version", 0, "");
 	assert_string_equal(w.out, "weir 1.2.3\n");
+	world_expect(&w, "version", 0, "");
+	assert_string_equal(w.out, "weir 1.2.3\n");
+	world_expect(&w, "help --help", 0, "");
+	assert_non_null(strstr(w.out, "weir --version"));
+	world_expect(&w, "help version", 0, "");
 	world_fini(&w);
 }

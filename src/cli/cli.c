@@ -55,11 +55,17 @@ env_of_process(const char *name)
 
 /* ---- commands */
 
+static bool
+is_one_of(const char *arg, const char *a, const char *b)
+{
+	return strcmp(arg, a) == 0 || strcmp(arg, b) == 0;
+}
+
 static int
 unknown_command(const struct cli_io *io, struct str name, const struct cli_command *extra)
 {
-	const char *names[COMMANDS_MAX] = {"help"};
-	size_t n = 1;
+	const char *names[COMMANDS_MAX] = {"help", "version"};
+	size_t n = 2;
 	for (const struct op *op = ops_table; op->name && n < COMMANDS_MAX - 1; op++)
 		names[n++] = op->name;
 	for (; extra && extra->name && n < COMMANDS_MAX - 1; extra++)
@@ -96,7 +102,8 @@ run_help(const struct cli_io *io, char *name, const struct cli_command *extra)
 		return command->run(2, argv);
 	}
 	const struct op *op = ops_find_name(str_from(name));
-	if (!op && strcmp(name, "help") != 0)
+	bool is_own = is_one_of(name, "help", "version") || is_one_of(name, "--help", "-h");
+	if (!op && !is_own)
 		return unknown_command(io, str_from(name), extra);
 	if (op)
 		cli_help_command(io->out, op);
@@ -149,10 +156,11 @@ run_command(const struct cli_io *io, int at, int argc, char **argv, const struct
 	return op ? run_client(io, op, at, argc, argv) : unknown_command(io, name, extra);
 }
 
-static bool
-is_one_of(const char *arg, const char *a, const char *b)
+static int
+print_version(const struct cli_io *io, const char *version)
 {
-	return strcmp(arg, a) == 0 || strcmp(arg, b) == 0;
+	fprintf(io->out, "weir %s\n", version);
+	return CLI_OK;
 }
 
 int
@@ -163,11 +171,11 @@ cli_main(const struct cli_io *io, int argc, char **argv, const struct cli_comman
 	for (int i = 1; i < at; i++) {
 		if (is_one_of(argv[i], "--help", "-h"))
 			return run_help(io, at < argc ? argv[at] : NULL, extra);
-		if (is_one_of(argv[i], "--version", "-V")) {
-			fprintf(io->out, "weir %s\n", version);
-			return CLI_OK;
-		}
+		if (is_one_of(argv[i], "--version", "-V"))
+			return print_version(io, version);
 	}
+	if (at < argc && strcmp(argv[at], "version") == 0)
+		return print_version(io, version);
 	if (at < argc)
 		return run_command(io, at, argc, argv, extra);
 	if (argc > 1) {

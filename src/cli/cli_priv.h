@@ -3,8 +3,8 @@
  * cli/cli_priv.h - what the files of cli/ share.
  *
  * The path of a client command: args.c turns the command line into a struct cli_request by the
- * flags of flags.c (which come from ops_table), client.c fetches, and by the output format json.c,
- * table.c with views.c, or tree.c with tree_draw.c write the answer. All see the outer world
+ * flags of flags.c (which come from ops_table), client.c (of a trace: trace.c) fetches, and by the output
+ * format json.c, table.c with views.c, or tree.c with tree_draw.c write the answer. All see the outer world
  * through struct cli_io only, so that tests choose it.
  */
 #ifndef CLI_CLI_PRIV_H
@@ -52,6 +52,9 @@ int cli_fail(const struct cli_io *io, int exit_code, const struct err *err);
 
 enum cli_global {
 	GLOBAL_NONE, /* the flag of a parameter */
+	GLOBAL_SPAN, /* these three belong to the command that shows a trace */
+	GLOBAL_VERBOSE,
+	GLOBAL_LOGS,
 	GLOBAL_OUTPUT,
 	GLOBAL_ALL,
 	GLOBAL_URL,
@@ -81,7 +84,7 @@ bool cli_has_pages(const struct op *op);
 
 /* ---- the command line (args.c) */
 
-enum { CLI_VALUES_MAX = 64 };
+enum { CLI_VALUES_MAX = 64, CLI_URL_BYTES_MAX = 300 };
 
 struct cli_request {
 	const struct op *op;
@@ -91,10 +94,14 @@ struct cli_request {
 	enum cli_format format;
 	enum cli_when color;
 	bool all, help;
+	/* of a trace: only this span (empty: all of them), with attributes, with log records */
+	struct str span;
+	bool verbose, logs;
+	char url_text[CLI_URL_BYTES_MAX]; /* of server.url when its scheme was left out */
 };
 
-/* argv holds what stands around the command's name. Values stay where they are in argv and the
- * environment. ERR_INVALID: a usage error. */
+/* argv holds what stands around the command's name. Values stay where they are in argv, the
+ * environment and *out, which must not be moved. ERR_INVALID: a usage error. */
 MUST_CHECK enum err_code cli_parse(const struct cli_io *io, const struct op *op, int argc,
     char **argv, struct cli_request *out, struct err *err);
 /* Place of the command's name in argv, jumping over global flags; argc when there is none. */
@@ -107,15 +114,38 @@ void cli_help_command(FILE *out, const struct op *op);
 
 /* ---- asking (client.c) */
 
-/* Run a client command; returns an exit code. */
+#define CLI_ANSWER_BYTES_MAX ((size_t)(1024 * LIMIT_MIB))
+
+/* These return an exit code, and have said what went wrong when it is not CLI_OK. */
+
+/* Run a client command. */
 int cli_ask(const struct cli_io *io, const struct cli_request *req);
+/* The one that shows a trace (trace.c). */
+int cli_ask_trace(const struct cli_io *io, const struct cli_request *req);
+/* One request; a 200's body. */
+int cli_fetch(const struct cli_io *io, const struct cli_request *req, struct str cursor,
+    struct buf *body);
+/* Write an answer in this format, and say when it is partial. */
+int cli_show(const struct cli_io *io, const struct cli_request *req, enum cli_format format,
+    struct buf *body);
+int cli_write_out(const struct cli_io *io, const struct buf *text);
+/* CLI_PARTIAL when it is; an empty body is not. */
+int cli_warn_if_partial(const struct cli_io *io, struct buf *body);
+
+/* When the service asked for is none that the server knows: which ones there are (hint.c). */
+void cli_hint_services(const struct cli_io *io, const struct cli_request *req, struct buf *out,
+    const struct cli_style *style);
 
 /* ---- drawing: text.h, table.h, tree.h; the views (views.c) and trees (tree_draw.c) */
 
 /* The table for the list of an operation, or NULL. */
 const struct table_view *cli_view_of(const char *op);
-/* The answer to "trace" as a tree. */
-void cli_draw_tree(struct buf *out, const json_t *answer, const struct cli_style *style);
+/* The answer to "trace" as a tree; with the answer to "logs" (NULL: none) below its spans; verbose:
+ * with attributes and events. */
+void cli_draw_tree(struct buf *out, const json_t *answer, const json_t *logs, bool verbose,
+    const struct cli_style *style);
+/* One span, whole. */
+void cli_draw_span(struct buf *out, const json_t *span, const struct cli_style *style);
 
 /* ---- JSON (json.c, item.c) */
 
@@ -133,6 +163,9 @@ MUST_CHECK enum err_code cli_json_print(struct buf *out, struct str json,
 MUST_CHECK enum err_code cli_json_lines(struct buf *out, struct str json, const char *list,
     struct cli_json_style style, struct buf *cursor_out, struct err *err);
 
+struct cli_style cli_style_of(const struct cli_io *io, const struct cli_request *req);
+struct cli_json_style cli_json_style_of(const struct cli_io *io, const struct cli_style *style);
+
 /* An answer as jansson's tree, or NULL. Changes escapes of NUL in the text. */
 json_t *cli_json_load(struct buf *json);
 /* Members of an item; what is missing or of another type is empty, 0 or false. */
@@ -145,5 +178,8 @@ void cli_value_text(struct buf *b, const json_t *value);
 /* Of a span: "1.25ms", "-3s", or "not ended" when it came without an end. */
 void cli_item_duration(struct buf *b, const json_t *span);
 bool cli_item_has_no_end(const json_t *span);
+/* Of a log record: its body or else the name of its event. Not cleaned, not whole when long. */
+void cli_item_log_text(struct buf *b, const json_t *log);
+enum text_color cli_item_severity_color(const json_t *log);
 
 #endif

@@ -6,8 +6,6 @@
 
 #include <jansson.h>
 
-static const size_t answer_bytes_max = (size_t)(1024 * LIMIT_MIB);
-
 static void
 build_path(struct buf *path, const struct cli_request *req, struct str cursor)
 {
@@ -37,6 +35,25 @@ exit_code_of(int status, const char *code)
 }
 
 /* Say what the server said. Its error text, when it is one of weir's; else what came. */
+/* "parameter min_duration_ms: ..." is "--min-duration-ms: ..." on a command line. */
+static void
+put_message(struct err *e, const struct op *op, const char *message)
+{
+	static const char prefix[] = "parameter ";
+	const char *name = message + sizeof prefix - 1, *colon = strchr(message, ':');
+	struct cli_flag flags[CLI_FLAGS_MAX];
+	size_t count = cli_flags(op, flags);
+	bool named = strncmp(message, prefix, sizeof prefix - 1) == 0 && colon && colon > name;
+	for (size_t i = 0; i < count && named; i++) {
+		struct str want = {name, (size_t)(colon - name)};
+		if (!flags[i].param || !str_eq(str_from(flags[i].param->name), want))
+			continue;
+		err_set(e, ERR_INVALID, "--%s%s", flags[i].name, colon);
+		return;
+	}
+	err_set(e, ERR_INVALID, "%s", message);
+}
+
 static int
 refuse_answer(const struct cli_io *io, const struct cli_request *req, int status, struct buf *body)
 {
@@ -47,7 +64,7 @@ refuse_answer(const struct cli_io *io, const struct cli_request *req, int status
 	const char *message = json_string_value(json_object_get(error, "message"));
 	int exit_code = CLI_ERROR;
 	if (code && message) {
-		err_set(&e, ERR_INVALID, "%s", message);
+		put_message(&e, req->op, message);
 		exit_code = exit_code_of(status, code);
 	} else {
 		err_set(&e, ERR_INVALID, "%.*s answered with HTTP status %d, and not as weir does",
@@ -57,9 +74,9 @@ refuse_answer(const struct cli_io *io, const struct cli_request *req, int status
 	return cli_fail(io, exit_code, &e);
 }
 
-/* CLI_OK and the body of a 200, or what went wrong is said. */
-static int
-fetch(const struct cli_io *io, const struct cli_request *req, struct str cursor, struct buf *body)
+int
+cli_fetch(const struct cli_io *io, const struct cli_request *req, struct str cursor,
+    struct buf *body)
 {
 	struct err e = {0};
 	struct buf path;
@@ -81,8 +98,8 @@ fetch(const struct cli_io *io, const struct cli_request *req, struct str cursor,
 	return status == 200 ? CLI_OK : refuse_answer(io, req, status, body);
 }
 
-static struct cli_style
-style_of(const struct cli_io *io, const struct cli_request *req)
+struct cli_style
+cli_style_of(const struct cli_io *io, const struct cli_request *req)
 {
 	const char *no_color = io->env("NO_COLOR");
 	const char *term = io->env("TERM");
@@ -106,15 +123,15 @@ style_of(const struct cli_io *io, const struct cli_request *req)
 	return style;
 }
 
-static struct cli_json_style
-json_style_of(const struct cli_io *io, const struct cli_style *style)
+struct cli_json_style
+cli_json_style_of(const struct cli_io *io, const struct cli_style *style)
 {
 	return (struct cli_json_style){
 	    .pretty = io->out_is_tty, .safe = io->out_is_tty, .color = style->color};
 }
 
-static int
-write_out(const struct cli_io *io, const struct buf *text)
+int
+cli_write_out(const struct cli_io *io, const struct buf *text)
 {
 	struct err e = {0};
 	if (text->len > 0 && fwrite(text->ptr, 1, text->len, io->out) != text->len)
@@ -126,7 +143,7 @@ write_out(const struct cli_io *io, const struct buf *text)
 	return CLI_OK;
 }
 
-/* ---- tables and trees */
+/* ---- tables */
 
 static void
 put_more(struct buf *out, size_t count, bool has_pages, const struct cli_style *style)
@@ -170,7 +187,7 @@ draw_list(struct buf *out, const struct cli_request *req, const json_t *answer,
 }
 
 static enum err_code
-draw(struct buf *out, const struct cli_request *req, struct buf *body,
+draw(const struct cli_io *io, struct buf *out, const struct cli_request *req, struct buf *body,
     const struct cli_style *style, struct err *err)
 {
 	json_t *answer = cli_json_load(body);
@@ -179,18 +196,17 @@ draw(struct buf *out, const struct cli_request *req, struct buf *body,
 		return err_set(err, ERR_CORRUPT, "the server's answer has no list of %s",
 		    req->op->list);
 	}
-	if (cli_positional(req->op))
-		cli_draw_tree(out, answer, style);
-	else
-		draw_list(out, req, answer, style);
+	draw_list(out, req, answer, style);
+	if (json_array_size(json_object_get(answer, req->op->list)) == 0)
+		cli_hint_services(io, req, out, style);
 	json_decref(answer);
 	return ERR_OK;
 }
 
 /* ---- partial answers */
 
-static int
-warn_if_partial(const struct cli_io *io, struct buf *body)
+int
+cli_warn_if_partial(const struct cli_io *io, struct buf *body)
 {
 	static const char mark[] = "\"partial\"";
 	if (!body->ptr || !memmem(body->ptr, body->len, mark, sizeof mark - 1))
@@ -214,25 +230,25 @@ warn_if_partial(const struct cli_io *io, struct buf *body)
 
 /* ---- one answer, or all pages */
 
-static int
-show(const struct cli_io *io, const struct cli_request *req, enum cli_format format,
+int
+cli_show(const struct cli_io *io, const struct cli_request *req, enum cli_format format,
     struct buf *body)
 {
 	struct err e = {0};
 	struct buf out;
 	buf_init(&out, 0);
-	struct cli_style style = style_of(io, req);
-	struct cli_json_style json_style = json_style_of(io, &style);
+	struct cli_style style = cli_style_of(io, req);
+	struct cli_json_style json_style = cli_json_style_of(io, &style);
 	enum err_code code;
 	if (format == FORMAT_TABLE)
-		code = draw(&out, req, body, &style, &e);
+		code = draw(io, &out, req, body, &style, &e);
 	else if (format == FORMAT_NDJSON)
 		code = cli_json_lines(&out, buf_view(body), req->op->list, json_style, NULL, &e);
 	else
 		code = cli_json_print(&out, buf_view(body), json_style, &e);
-	int exit_code = code ? cli_fail(io, CLI_ERROR, &e) : write_out(io, &out);
+	int exit_code = code ? cli_fail(io, CLI_ERROR, &e) : cli_write_out(io, &out);
 	buf_fini(&out);
-	return exit_code ? exit_code : warn_if_partial(io, body);
+	return exit_code ? exit_code : cli_warn_if_partial(io, body);
 }
 
 static int
@@ -242,10 +258,10 @@ ask_once(const struct cli_io *io, const struct cli_request *req)
 	if (format == FORMAT_AUTO)
 		format = io->out_is_tty ? FORMAT_TABLE : FORMAT_JSON;
 	struct buf body;
-	buf_init(&body, answer_bytes_max);
-	int exit_code = fetch(io, req, STR_EMPTY, &body);
+	buf_init(&body, CLI_ANSWER_BYTES_MAX);
+	int exit_code = cli_fetch(io, req, STR_EMPTY, &body);
 	if (exit_code == CLI_OK)
-		exit_code = show(io, req, format, &body);
+		exit_code = cli_show(io, req, format, &body);
 	buf_fini(&body);
 	return exit_code;
 }
@@ -260,16 +276,16 @@ walk_page(const struct cli_io *io, const struct cli_request *req, struct buf *bo
 	buf_init(&out, 0);
 	buf_init(&next, 4096);
 	buf_reset(body);
-	struct cli_style style = style_of(io, req);
-	int exit_code = fetch(io, req, buf_view(cursor), body);
+	struct cli_style style = cli_style_of(io, req);
+	int exit_code = cli_fetch(io, req, buf_view(cursor), body);
 	if (exit_code == CLI_OK &&
-	    cli_json_lines(&out, buf_view(body), req->op->list, json_style_of(io, &style), &next,
-	        &e))
+	    cli_json_lines(&out, buf_view(body), req->op->list, cli_json_style_of(io, &style),
+	        &next, &e))
 		exit_code = cli_fail(io, CLI_ERROR, &e);
 	if (exit_code == CLI_OK)
-		exit_code = write_out(io, &out);
+		exit_code = cli_write_out(io, &out);
 	if (exit_code == CLI_OK)
-		exit_code = warn_if_partial(io, body);
+		exit_code = cli_warn_if_partial(io, body);
 	if (next.len > 0 && str_eq(buf_view(&next), buf_view(cursor))) {
 		err_set(&e, ERR_CORRUPT, "the server gives the same page again and again");
 		exit_code = cli_fail(io, CLI_ERROR, &e);
@@ -284,7 +300,7 @@ static int
 ask_all(const struct cli_io *io, const struct cli_request *req)
 {
 	struct buf body, cursor;
-	buf_init(&body, answer_bytes_max);
+	buf_init(&body, CLI_ANSWER_BYTES_MAX);
 	buf_init(&cursor, 4096);
 	int exit_code = CLI_OK;
 	do {
@@ -299,5 +315,7 @@ ask_all(const struct cli_io *io, const struct cli_request *req)
 int
 cli_ask(const struct cli_io *io, const struct cli_request *req)
 {
+	if (cli_positional(req->op))
+		return cli_ask_trace(io, req);
 	return req->all ? ask_all(io, req) : ask_once(io, req);
 }

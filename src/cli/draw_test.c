@@ -203,10 +203,10 @@ TEST(cli, what_tells_rows_apart_is_there_at_every_width)
 	    {34, "traces", "cli/traces.json", "5b8aa5a2d2c872e8321cf37308d69df2"},
 	    {34, "traces", "cli/traces.json", "2025-10-16 15:12:11"},
 	    {34, "logs", "cli/logs.json", "5b8aa5a2d2c872e8321cf37308d69df2"},
-	    {40, "metrics", "cli/metrics.json", "http.route=/cart"},
-	    {52, "metrics", "cli/metrics.json", "http.server.duration"},
-	    {52, "metrics", "cli/metrics.json", "9223372036854775807"},
-	    {52, "metrics", "cli/metrics.json", " n 100 avg 12.35 max 99.5"},
+	    {34, "metrics", "cli/metrics.json", "http.route=/cart"},
+	    {34, "metrics", "cli/metrics.json", "http.server.duration"},
+	    {34, "metrics", "cli/metrics.json", "9223372036854775807"},
+	    {34, "metrics", "cli/metrics.json", " n 100 avg 12.35 max 99.5"},
 	};
 	struct world w;
 	world_init(&w);

@@ -9,6 +9,9 @@ static const struct {
 	const char *value;
 	const char *help;
 } globals[] = {
+    {"span", 0, GLOBAL_SPAN, "SPAN_ID", "only this span, with all it has"},
+    {"verbose", 'v', GLOBAL_VERBOSE, "", "with the attributes and events of each span"},
+    {"logs", 0, GLOBAL_LOGS, "", "with the log records of each span"},
     {"output", 'o', GLOBAL_OUTPUT, "FORMAT",
         "json, table or ndjson (a terminal gets tables, a pipe JSON)"},
     {"all", 0, GLOBAL_ALL, "", "all pages, one item a line (ndjson)"},
@@ -77,6 +80,26 @@ cli_has_pages(const struct op *op)
 	return false;
 }
 
+static bool
+is_for(enum cli_global global, const struct op *op)
+{
+	switch (global) {
+	case GLOBAL_SPAN:
+	case GLOBAL_VERBOSE:
+	case GLOBAL_LOGS: return op && cli_positional(op);
+	case GLOBAL_ALL: return !op || cli_has_pages(op);
+	case GLOBAL_NONE:
+	case GLOBAL_OUTPUT:
+	case GLOBAL_URL:
+	case GLOBAL_TENANT:
+	case GLOBAL_TOKEN:
+	case GLOBAL_TIMEOUT:
+	case GLOBAL_COLOR:
+	case GLOBAL_HELP: return true;
+	}
+	return true;
+}
+
 size_t
 cli_flags(const struct op *op, struct cli_flag out[CLI_FLAGS_MAX])
 {
@@ -88,7 +111,7 @@ cli_flags(const struct op *op, struct cli_flag out[CLI_FLAGS_MAX])
 			out[n++] = flag_of_param(p);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(globals); i++) {
-		if (globals[i].global == GLOBAL_ALL && op && !cli_has_pages(op))
+		if (!is_for(globals[i].global, op))
 			continue;
 		struct cli_flag *f = &out[n++];
 		*f = (struct cli_flag){.letter = globals[i].letter,

@@ -15,13 +15,16 @@ cli_help_overview(FILE *out, const struct cli_command *extra)
 	for (const struct op *op = ops_table; op->name; op++)
 		fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, op->name, op->help);
 	fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, "help", "explain a command: weir help COMMAND");
+	fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, "version",
+	    "print the version (also: weir --version)");
 	fprintf(out,
 	    "\nExamples:\n"
 	    "  weir traces --status error --last 15m\n"
 	    "  weir trace 5b8aa5a2d2c872e8321cf37308d69df2\n"
 	    "  weir logs -s checkout --min-severity warn -o ndjson | jq .body\n"
 	    "\nA terminal gets tables and colour, a pipe JSON; -o table|json|ndjson decides.\n"
-	    "Exit codes: 0 yes, 1 error, 2 usage, 3 not found, 4 partial answer.\n");
+	    "Exit codes: 0 yes, 1 error, 2 usage, 3 not found,\n"
+	    "            4 an answer, but a part of the system could not be asked.\n");
 }
 
 /* Words of text from `column` on, broken at SCREEN_WIDTH with the same indentation. */
@@ -82,9 +85,10 @@ cli_help_command(FILE *out, const struct op *op)
 	size_t count = cli_flags(op, flags);
 	bool global = false;
 	for (size_t i = 0; i < count; i++) {
-		if (!flags[i].param && !global)
+		bool is_global = !flags[i].param && flags[i].global >= GLOBAL_OUTPUT;
+		if (is_global && !global)
 			fprintf(out, "\nOutput and server:\n");
-		global = !flags[i].param;
+		global = is_global;
 		print_flag(out, &flags[i]);
 	}
 	fprintf(out, "\nAsks GET %s; docs/api.md says what the JSON holds.\n", op->path);

@@ -6,6 +6,9 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+/* Longer bodies are never seen whole; one can be a megabyte. */
+enum { BODY_BYTES_MAX = 4096 };
+
 /* jansson refuses a NUL in a key, and telemetry may have one: it becomes U+2400, the picture of it,
  * which takes as many bytes as an escape. */
 static void
@@ -88,4 +91,25 @@ cli_item_duration(struct buf *b, const json_t *span)
 		buf_str(b, STR("not ended"));
 	else
 		text_duration(b, cli_item_f64(span, "duration_ms") * 1e6);
+}
+
+void
+cli_item_log_text(struct buf *b, const json_t *log)
+{
+	const json_t *body = json_object_get(log, "body");
+	if (!body || json_is_null(body))
+		buf_str(b, cli_item_str(log, "event_name"));
+	else
+		cli_value_text(b, body);
+	b->len = text_head(buf_view(b), BODY_BYTES_MAX);
+}
+
+enum text_color
+cli_item_severity_color(const json_t *log)
+{
+	if (cli_item_is(log, "severity", "error") || cli_item_is(log, "severity", "fatal"))
+		return COLOR_RED;
+	if (cli_item_is(log, "severity", "warn"))
+		return COLOR_YELLOW;
+	return cli_item_is(log, "severity", "info") ? COLOR_NONE : COLOR_DIM;
 }

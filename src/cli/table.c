@@ -125,13 +125,13 @@ drop_below(struct layout *l, unsigned keep, size_t width,
 
 /* A wide column that went may have left room for narrow ones that went before it. */
 static void
-take_back(struct layout *l, size_t width, size_t (*width_of)(const struct layout *l, size_t col))
+take_back(struct layout *l, size_t width)
 {
 	bool tried[COLUMNS_MAX] = {false};
 	for (size_t col; (col = find_column(l, false, tried)) != SIZE_MAX;) {
 		tried[col] = true;
 		l->shown[col] = true;
-		l->shown[col] = total_of(l, width_of) <= width;
+		l->shown[col] = total_of(l, width_wanted) <= width;
 	}
 }
 
@@ -157,11 +157,12 @@ fit(struct layout *l, size_t width)
 {
 	size_t (*width_of)(const struct layout *l, size_t col) = width_wanted;
 	drop_below(l, TABLE_KEEP_ESSENTIAL, width, width_of);
-	if (total_of(l, width_of) > width) {
+	if (total_of(l, width_of) <= width) {
+		take_back(l, width);
+	} else {
 		width_of = width_least;
 		drop_below(l, UINT_MAX, width, width_of);
 	}
-	take_back(l, width, width_of);
 	for (size_t i = 0; i < l->count; i++)
 		l->width[i] = width_of(l, i);
 	size_t total = total_of(l, width_now);

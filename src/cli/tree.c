@@ -35,6 +35,8 @@ read_spans(struct tree *t, const json_t *spans)
 		s->item = json_array_get(spans, i);
 		s->start_ns = cli_item_u64(s->item, "start_time_unix_nano");
 		s->end_ns = cli_item_u64(s->item, "end_time_unix_nano");
+		s->ended = s->end_ns >= s->start_ns;
+		t->open_count += cli_item_has_no_end(s->item);
 		s->end_ns = s->end_ns > s->start_ns ? s->end_ns : s->start_ns;
 		s->first_child = s->next_sibling = SIZE_MAX;
 		t->start_ns = s->start_ns < t->start_ns ? s->start_ns : t->start_ns;

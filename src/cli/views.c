@@ -155,13 +155,7 @@ log_time(struct table_text *t, const json_t *item)
 static void
 log_severity(struct table_text *t, const json_t *item)
 {
-	enum text_color color = COLOR_NONE;
-	if (cli_item_is(item, "severity", "error") || cli_item_is(item, "severity", "fatal"))
-		color = COLOR_RED;
-	else if (cli_item_is(item, "severity", "warn"))
-		color = COLOR_YELLOW;
-	else if (!cli_item_is(item, "severity", "info"))
-		color = COLOR_DIM;
+	enum text_color color = cli_item_severity_color(item);
 	if (cli_item_is(item, "severity", "unspecified"))
 		table_cell(t, STR("-"), color);
 	else
@@ -172,12 +166,7 @@ static void
 log_body(struct table_text *t, const json_t *item)
 {
 	struct buf b = {0};
-	const json_t *body = json_object_get(item, "body");
-	if (json_is_null(body))
-		buf_str(&b, cli_item_str(item, "event_name"));
-	else
-		cli_value_text(&b, body);
-	b.len = text_head(buf_view(&b), CELL_BYTES_MAX);
+	cli_item_log_text(&b, item);
 	buf_cell(t, &b, COLOR_NONE);
 }
 
@@ -295,10 +284,20 @@ point_attributes(struct table_text *t, const json_t *item)
 static const struct table_column point_columns[] = {
     {.title = "AGE", .keep = 30, .keep_old = 12, .right = true, .cell = point_age},
     {.title = "TIME (UTC)", .keep = 20, .keep_old = 45, .below = BELOW_IF_OLD, .cell = point_time},
-    {.title = "SERVICE", .keep = 40, .want = 8, .param = "service", .cell = service_cell},
+    {.title = "SERVICE",
+        .keep = 57,
+        .want = 8,
+        .below = BELOW_ALWAYS,
+        .param = "service",
+        .cell = service_cell},
     {.title = "NAME", .keep = 80, .want = 40, .width_min = 12, .param = "name", .cell = name_cell},
     {.title = "TYPE", .keep = 15, .param = "metric_type", .cell = point_type},
-    {.title = "VALUE", .keep = 75, .want = 32, .width_min = 10, .right = true, .cell = point_value},
+    {.title = "VALUE",
+        .keep = 58,
+        .want = 32,
+        .right = true,
+        .below = BELOW_ALWAYS,
+        .cell = point_value},
     {.title = "UNIT", .keep = 25, .want = 8, .cell = point_unit},
     {.title = "ATTRIBUTES",
         .keep = 55,
