@@ -132,6 +132,8 @@ TEST(cli, no_output_of_any_width_is_wider_or_harmful)
 	    {TRACE, "cli/trace-weird.json"},
 	    {TRACE, "cli/trace-deep.json"},
 	    {TRACE, "cli/trace-hostile.json"},
+	    {TRACE " -v", "cli/trace-hostile.json"},
+	    {TRACE " -v", "cli/trace-shop.json"},
 	};
 	struct world w;
 	world_init(&w);

@@ -37,7 +37,7 @@ value_of(const struct op_param *p)
 	switch (p->type) {
 	case OP_TEXT: return "TEXT";
 	case OP_INT: return "N";
-	case OP_DURATION_MS: return "MS|SPAN";
+	case OP_DURATION_MS: return "SPAN";
 	case OP_TIME: return "TIME";
 	case OP_SPAN: return "SPAN";
 	case OP_TRACE_ID: return "TRACE_ID";
