@@ -11,9 +11,11 @@
  *     a later segment exists, or in the rest of this one a   damage to what was acknowledged:
  *       head is intact whose `durable` covers what is lost    ERR_CORRUPT, nothing is changed
  *     else                                                   the end of the log; bytes that are
- *                                                            not zero behind it are a torn tail
+ *                                                            not zero behind it are cut
  *
- * A later segment vouches because it is created only after all before it was synced. A torn tail
+ * A later segment vouches because it is created only after all before it was synced. What is cut
+ * is as a rule a torn tail; it may also be the last commit, acknowledged and damaged since, if no
+ * mark came to vouch for it. The two cannot be told apart, and the report does not pretend to. It
  * is overwritten with zeros and synced before anything else is written, so that its records
  * cannot come back behind new ones.
  *
@@ -303,6 +305,8 @@ recover_segment(struct recovery *r, size_t i, struct err *err)
 	struct scan s = {0};
 	bool usable;
 	enum err_code code = open_segment(r, i, &s, &usable, err);
+	if (usable)
+		r->broken_end = false; /* it begins where the damage before it ends */
 	if (code == ERR_OK && usable)
 		code = scan_records(r, &s, err);
 	bool newest = s.next_first == UINT64_MAX;
@@ -388,6 +392,8 @@ wal_recover(struct wal *w, uint64_t applied_seq, struct wal_report *report, stru
 	/* A segment may have been renamed into place without its folder having been synced. */
 	if (code == ERR_OK && r.count > 0)
 		code = file_sync_entries(&w->folder, err);
+	if (code == ERR_OK && r.expect <= applied_seq) /* 0: there was no segment at all */
+		report->missing_records = applied_seq + 1 - (r.expect > 0 ? r.expect : 1);
 	/* A reader finds the first record of a segment whatever is wrong with the one before. */
 	if (code == ERR_OK && (r.count == 0 || r.broken_end)) {
 		r.expect = r.expect > applied_seq ? r.expect : applied_seq + 1;

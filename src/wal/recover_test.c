@@ -345,6 +345,97 @@ TEST(wal, gap_or_damage_before_a_later_segment_is_refused)
 	assert_int_equal(open_and_count(dir, &report), 120);
 }
 
+TEST(wal, damaged_head_of_a_segment_that_the_store_has_is_passed_over)
+{
+	const char *dir = test_tmp_dir();
+	uint64_t first[64];
+	char name[WAL_NAME_BYTES];
+	struct wal *w;
+	struct wal_report report;
+	struct err err;
+	size_t n = many_segments(dir, first);
+	for (size_t i = 0; i < n; i++) {
+		bool newest = i + 1 == n;
+		uint64_t end = newest ? 120 : first[i + 1] - 1; /* of what is in it */
+		wal_segment_name(first[i], name);
+		struct buf b = wal_test_load(dir, name);
+		b.ptr[i % WAL_SEGMENT_HEAD_BYTES] ^= 4;
+		wal_test_save(dir, name, buf_view(&b));
+		assert_int_equal(try_open(dir, end - 1, &w, &report, &err), ERR_CORRUPT);
+		assert_non_null(strstr(err.message, name));
+		assert_int_equal(try_open(dir, end, &w, &report, &err),
+		    newest ? ERR_CORRUPT : ERR_OK);
+		if (!newest) {
+			assert_int_equal(report.damaged_below_applied, 1);
+			assert_int_equal(report.missing_records, 0);
+			assert_non_null(strstr(report.damage, name));
+			assert_int_equal(wal_test_read_all(w, end, end + 1), 120);
+			wal_close(w);
+		}
+		b.ptr[i % WAL_SEGMENT_HEAD_BYTES] ^= 4;
+		wal_test_save(dir, name, buf_view(&b));
+		buf_fini(&b);
+	}
+	assert_int_equal(open_and_count(dir, &report), 120);
+}
+
+TEST(wal, damage_before_an_empty_newest_segment_leaves_that_one_in_use)
+{
+	const char *dir = test_tmp_dir();
+	unsigned char head[SMALL] = {0};
+	uint64_t deleted, ends[6];
+	struct wal_report report;
+	struct err err;
+	struct buf b = small_log(dir, false, ends); /* 6 is the mark */
+	b.ptr[3] ^= 1;
+	wal_test_save(dir, SEGMENT_1, buf_view(&b));
+	wal_segment_head_write(7, 0x1234, head);
+	wal_test_save(dir, "0000000000000007.wal", str_of(head, sizeof(head)));
+	struct wal *w = wal_test_open(dir, SMALL, 6, &report);
+	assert_int_equal(report.damaged_below_applied, 1);
+	assert_int_equal(wal_segment_count(w), 2);
+	assert_int_equal(wal_test_append(w, 7, 9), 9);
+	wal_test_commit(w);
+	assert_int_equal(wal_trim(w, 6, &deleted, &err), ERR_OK);
+	assert_int_equal(deleted, 1);
+	wal_close(w);
+	w = wal_test_open(dir, SMALL, 6, &report);
+	assert_int_equal(wal_test_read_all(w, 6, 7), 9);
+	wal_close(w);
+	buf_fini(&b);
+}
+
+TEST(wal, removed_end_of_the_log_is_noticed_by_what_the_store_has)
+{
+	const char *dir = test_tmp_dir();
+	uint64_t first[64];
+	char name[WAL_NAME_BYTES], path[4096];
+	struct wal_report report;
+	size_t n = many_segments(dir, first);
+	wal_segment_name(first[n - 1], name);
+	wal_test_path(dir, name, path);
+	assert_int_equal(unlink(path), 0);
+	struct wal *w = wal_test_open(dir, SMALL, 120, &report);
+	assert_int_equal(report.missing_records, 120 - (first[n - 1] - 1));
+	assert_int_equal(report.last_seq, 120);
+	assert_int_equal(wal_test_append(w, 121, 122), 122); /* no number twice */
+	wal_test_commit(w);
+	assert_int_equal(wal_test_read_all(w, 120, 121), 122);
+	wal_close(w);
+	w = wal_test_open(dir, SMALL, 122, &report);
+	assert_int_equal(report.missing_records, 0); /* it is said once */
+	wal_close(w);
+	wal_test_empty_dir(dir);
+	w = wal_test_open(dir, SMALL, 122, &report); /* all of it */
+	assert_int_equal(report.missing_records, 122);
+	assert_int_equal(wal_test_append(w, 123, 123), 123);
+	wal_close(w);
+	wal_test_empty_dir(dir);
+	w = wal_test_open(dir, SMALL, 0, &report); /* a new one */
+	assert_int_equal(report.missing_records, 0);
+	wal_close(w);
+}
+
 TEST(wal, crash_between_creating_a_segment_and_its_first_record_is_harmless)
 {
 	const char *dir = test_tmp_dir();

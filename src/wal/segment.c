@@ -13,7 +13,9 @@
  * syncs once, 3.6 ms with steps of 4 MiB.
  *
  * A lack of space or of descriptors is not final: it is met before anything of the records has
- * been written, so the log stays as it was and the clients come again later.
+ * been written, so the log stays as it was and the clients come again later. The space is looked
+ * at before the zeros are written: else each attempt would fill the disk to its last byte, and
+ * whoever else writes to it, the store first of all, would fail too.
  */
 #include "base/arena.h"
 #include "sys/log.h"
@@ -77,6 +79,22 @@ soften(enum err_code code, struct err *e, struct err *err)
 	return e->code;
 }
 
+/* Whether `size` more bytes leave enough free. */
+static enum err_code
+check_room(const struct wal *w, uint64_t size, struct err *err)
+{
+	uint64_t free_bytes;
+	enum err_code code = file_free_bytes(w->dir, &free_bytes, err);
+	if (code != ERR_OK)
+		return code;
+	if (free_bytes >= size && free_bytes - size >= w->free_bytes_min)
+		return ERR_OK;
+	return err_set_errno(err, ERR_BUSY, ENOSPC,
+	    "%.100s: %llu MiB are free, a segment takes %llu of them and must leave %llu", w->dir,
+	    (unsigned long long)(free_bytes >> 20), (unsigned long long)(size >> 20),
+	    (unsigned long long)(w->free_bytes_min >> 20));
+}
+
 /* A file of zeros under the name of the next segment. Helper thread, or the writer without one. */
 static enum err_code
 prepare(const struct wal *w, uint64_t size, struct err *err)
@@ -84,7 +102,9 @@ prepare(const struct wal *w, uint64_t size, struct err *err)
 	char path[FILE_PATH_BYTES];
 	struct file f = {0};
 	next_path(w, path);
-	enum err_code code = file_open(path, FILE_REPLACE, &f, err);
+	enum err_code code = check_room(w, size, err);
+	if (code == ERR_OK)
+		code = file_open(path, FILE_REPLACE, &f, err);
 	for (uint64_t from = 0; code == ERR_OK && from < size; from += STEP_BYTES) {
 		code = wal_zero(&f, from, from + STEP_BYTES < size ? from + STEP_BYTES : size, err);
 		if (code == ERR_OK)
@@ -198,6 +218,8 @@ start_prepared(struct wal *w, uint64_t first_seq, uint64_t size, struct file *f,
 	wal_segment_path(w, first_seq, to);
 	uint32_t salt = (uint32_t)rand_u64();
 	enum err_code code = file_open(from, FILE_WRITE, f, err);
+	if (code == ERR_OK && size > w->segment_bytes_max)
+		code = check_room(w, size - w->segment_bytes_max, err);
 	if (code == ERR_OK)
 		code = wal_zero(f, w->segment_bytes_max, size, err);
 	wal_segment_head_write(first_seq, salt, head);
@@ -268,7 +290,9 @@ wal_segment_extend(struct wal *w, uint64_t size, struct err *err)
 {
 	struct err e = {0};
 	CHECK(size > w->active_cap);
-	enum err_code code = wal_zero(&w->active, w->active_cap, size, &e);
+	enum err_code code = check_room(w, size - w->active_cap, &e);
+	if (code == ERR_OK)
+		code = wal_zero(&w->active, w->active_cap, size, &e);
 	if (code == ERR_OK)
 		code = file_sync(&w->active, &e);
 	if (code == ERR_OK)

@@ -56,6 +56,7 @@ wal_open(const struct wal_options *opt, struct wal **wal_out, struct wal_report 
 	mutex_init(&w->lock);
 	cond_init(&w->next_changed);
 	enum err_code code = wal_recover(w, opt->applied_seq, report, &e);
+	w->free_bytes_min = opt->free_bytes_min;
 	if (code == ERR_OK)
 		code = wal_segment_helper_start(w, &e);
 	if (code != ERR_OK) {

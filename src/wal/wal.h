@@ -17,9 +17,12 @@
  * to the first invalid place. If any intact head behind that place vouches for a seq at or
  * beyond the one expected there (its `durable` says so), or a later segment exists, then
  * acknowledged data is damaged: ERR_CORRUPT, naming file and offset, and nothing is changed. If
- * none does it is a torn tail, never acknowledged: it is cut (zeroed, synced) and reported.
+ * none does it is cut (zeroed, synced) and reported: as a rule a torn tail, never acknowledged.
+ * Only the last commit before a crash, and that only until the mark that follows it when the log
+ * has been idle, has no witness yet: damage to its bytes looks the same.
  * Recovery never skips a record and never returns a bad one. Records at or below `applied_seq`
- * are already in the store: damage there is reported and does not stop the log from opening.
+ * are already in the store: damage there is reported and does not stop the log from opening, nor
+ * does a log that ends before it; seqs up to applied_seq are never given out again.
  *
  * Promise. Every record with seq <= *durable_out of a wal_commit() survives a power cut. A failed
  * write or fdatasync makes the log read-only (ERR_IO from then on); it is never retried: after
@@ -49,13 +52,19 @@ struct wal_options {
 	struct str dir; /* borrowed; created when missing (its parent must be there) */
 	uint64_t segment_bytes_max; /* a larger record gets a segment of its own size */
 	uint64_t applied_seq; /* last record that the store holds already */
+	/* A segment that would leave less space than this is not begun (ERR_BUSY), except by
+	 * wal_open() itself. */
+	uint64_t free_bytes_min;
 };
 
 struct wal_report { /* what opening found, for the log */
 	uint64_t segment_count;
 	uint64_t record_count; /* requests beyond applied_seq */
 	uint64_t last_seq;
-	uint64_t cut_bytes; /* torn tail, 0: none */
+	uint64_t cut_bytes; /* at the end, that nothing vouches for; 0: none */
+	/* The log by itself ends so many records before applied_seq: files of it were removed, or
+	 * its end is damaged. 0: it does not. */
+	uint64_t missing_records;
 	uint64_t damaged_below_applied; /* places reported and passed over */
 	char damage[ERR_MESSAGE_BYTES]; /* where the first of them is; empty: none */
 };

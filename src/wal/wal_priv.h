@@ -91,6 +91,7 @@ enum wal_next_state { WAL_NEXT_NONE, WAL_NEXT_WANTED, WAL_NEXT_READY, WAL_NEXT_F
 struct wal {
 	char dir[FILE_PATH_BYTES];
 	uint64_t segment_bytes_max;
+	uint64_t free_bytes_min; /* 0 while it is being opened */
 
 	/* The writer's. */
 	struct file folder; /* kept open: to sync it must not need a descriptor */

@@ -13,6 +13,8 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include <errno.h>
+
 #include "tests/test.h"
 
 TEST(wal, new_log_is_empty_and_stays_so_over_reopening)
@@ -327,5 +329,32 @@ TEST(wal, readers_tail_while_the_writer_writes_and_segments_are_trimmed)
 		thread_join(&threads[i]);
 		assert_int_equal(tails[i].seen, RECORDS);
 	}
+	wal_close(w);
+}
+
+TEST(wal, segment_that_leaves_too_little_space_is_not_begun)
+{
+	const char *dir = test_tmp_dir();
+	uint64_t durable, seq = 0, last = 0;
+	struct wal *w;
+	struct err err;
+	struct wal_options opt = {
+	    .dir = str_from(dir), .segment_bytes_max = 4096, .free_bytes_min = UINT64_MAX};
+	assert_int_equal(wal_open(&opt, &w, NULL, &err), ERR_OK);
+	enum err_code code = ERR_OK;
+	while (code == ERR_OK && seq < 1000) {
+		last = seq;
+		seq = wal_test_append(w, seq + 1, seq + 1);
+		code = wal_commit(w, &durable, &err);
+	}
+	assert_int_equal(code, ERR_BUSY);
+	assert_int_equal(err.os_errno, ENOSPC);
+	assert_int_equal(durable, last);
+	assert_false(wal_failed(w));
+	assert_int_equal(wal_segment_count(w), 1);
+	assert_int_equal(wal_test_read_all(w, 0, 1), last);
+	wal_close(w); /* there is room for the mark */
+	assert_int_equal(wal_open(&opt, &w, NULL, &err), ERR_OK);
+	assert_int_equal(wal_test_read_all(w, 0, 1), last);
 	wal_close(w);
 }
