@@ -111,7 +111,8 @@ open_wal(struct serve *s, struct err *err)
 		return code;
 	code = wal_open(&(struct wal_options){.dir = str_from(path),
 	                    .segment_bytes_max = s->config.limits.segment_bytes_max,
-	                    .applied_seq = store_position(s->store)},
+	                    .applied_seq = store_position(s->store),
+	                    .free_bytes_min = s->config.limits.free_bytes_min},
 	    &s->wal, &report, err);
 	if (code != ERR_OK)
 		return code;
@@ -119,12 +120,21 @@ open_wal(struct serve *s, struct err *err)
 	    (unsigned long long)report.segment_count, (unsigned long long)report.last_seq,
 	    (unsigned long long)report.record_count);
 	if (report.cut_bytes)
-		log_warn("wal", "cut a torn tail of %llu bytes that was never acknowledged",
-		    (unsigned long long)report.cut_bytes);
-	if (report.damaged_below_applied)
 		log_warn("wal",
-		    "%llu damaged places in records that are loaded already: nothing is lost",
-		    (unsigned long long)report.damaged_below_applied);
+		    "cut %llu bytes at the end of the log that nothing vouches for: a write that was "
+		    "under way when weir stopped, or damage to its last second",
+		    (unsigned long long)report.cut_bytes);
+	if (report.missing_records)
+		log_warn("wal",
+		    "the log ends %llu records before the store, which holds all up to %llu: files "
+		    "of it were removed or its end is damaged, and what was not loaded yet is gone",
+		    (unsigned long long)report.missing_records,
+		    (unsigned long long)report.last_seq);
+	else if (report.damaged_below_applied)
+		log_warn("wal",
+		    "%llu damaged places in records that are loaded already: nothing is lost; the "
+		    "first is in %s",
+		    (unsigned long long)report.damaged_below_applied, report.damage);
 	return ERR_OK;
 }
 

@@ -11,11 +11,13 @@
 #include "sys/clock.h"
 #include "sys/log.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
-enum { POP_MAX = 256, GROUP_BYTES = 8 << 20 };
+enum { POP_MAX = 256, GROUP_BYTES = 8 << 20, NEAR_BYTES = 32 << 20 };
 
 static const uint64_t tick_ns = UINT64_C(1000000000);
+static const uint64_t say_again_ns = UINT64_C(10000000000);
 
 void
 ingest_pending_free(struct pending *p)
@@ -62,21 +64,58 @@ publish(struct ingest *in, uint64_t durable_seq)
 	ingest_lag_bytes(in);
 }
 
-/* Say why the log took nothing: once when it fails for good, each time when there is no room. */
+/* There was no room for a commit. Clients come again by the thousand, the log says so now and
+ * then. What they are told names no path. */
 static void
-report_failure(struct ingest *in, bool failed_before, const struct err *err)
+note_no_room(struct ingest *in, struct err *err)
 {
-	if (failed_before)
-		return;
+	uint64_t now = clock_mono_ns();
+	bool disk = err->os_errno == ENOSPC || err->os_errno == EDQUOT;
+	in->no_room_count++;
 	ingest_set_text(in, in->log_text, err->message);
-	if (wal_failed(in->wal)) {
+	if (in->no_room_said_ns == 0 || now - in->no_room_said_ns >= say_again_ns) {
+		log_error("ingest", "the log had no room for %llu commits: %s",
+		    (unsigned long long)in->no_room_count, err->message);
+		in->no_room_said_ns = now;
+		in->no_room_count = 0;
+	}
+	ingest_check_disk(in);
+	atomic_store(&in->log_full, true);
+	if (disk)
+		(void)ingest_say_full(in, err);
+	else
+		err_set(err, ERR_BUSY, "the log can open no more files, try later");
+}
+
+/* A commit found room. That is said with the same restraint: a small one may where a large one
+ * does not. */
+static void
+note_room(struct ingest *in)
+{
+	atomic_store(&in->log_full, false);
+	ingest_set_text(in, in->log_text, NULL);
+	if (in->no_room_said_ns == 0 || clock_mono_ns() - in->no_room_said_ns < say_again_ns)
+		return;
+	log_info("ingest", "the log has room again: new requests are taken");
+	in->no_room_said_ns = 0;
+	in->no_room_count = 0;
+}
+
+/* A commit failed. Afterwards *err is what clients may be told. */
+static void
+report_failure(struct ingest *in, bool failed_before, struct err *err)
+{
+	if (err->code == ERR_BUSY) {
+		note_no_room(in, err);
+		return;
+	}
+	if (!failed_before) {
+		ingest_set_text(in, in->log_text, err->message);
 		log_error("ingest",
 		    "the log cannot be written and takes nothing until weir is started again: %s",
 		    err->message);
-		return;
 	}
-	log_error("ingest", "the log has no room: %s", err->message);
-	ingest_check_disk(in);
+	err_set(err, ERR_UNAVAILABLE, "the log cannot be written, see /readyz");
 }
 
 /* The group is appended: make it durable. What it gives the requests that are not is in *code_out. */
@@ -94,8 +133,9 @@ commit_group(struct ingest *in, enum err_code *code_out, struct err *err)
 		*code_out = code == ERR_BUSY ? ERR_BUSY : ERR_UNAVAILABLE;
 		report_failure(in, failed_before, err);
 	} else {
-		ingest_set_text(in, in->log_text, NULL);
+		note_room(in);
 	}
+	in->taken_bytes += wal_durable_bytes(in->wal) - bytes;
 	publish(in, durable);
 	return durable;
 }
@@ -106,6 +146,14 @@ append_pending(struct ingest *in, struct pending *p, struct err *err)
 {
 	if (p->counts.accepted == 0)
 		return;
+	uint64_t bytes = wal_pending_bytes(in->wal) + p->head_len + p->req.body.len;
+	/* What was true a second ago may not be now; to look costs less than to be wrong. */
+	if (ingest_disk_refuses(in, bytes + NEAR_BYTES))
+		ingest_check_disk(in);
+	if (ingest_disk_refuses(in, bytes)) {
+		p->code = ERR_BUSY;
+		return;
+	}
 	p->code = wal_append(in->wal, WAL_REQUEST, str_of(p->head, p->head_len),
 	    buf_view(&p->req.body), &p->seq, err);
 	if (p->code == ERR_OK)
@@ -118,12 +166,15 @@ static void
 answer_group(struct ingest *in, struct pending **items, size_t n, uint64_t durable,
     enum err_code code, const struct err *err)
 {
+	struct err full;
 	for (size_t i = 0; i < n; i++) {
 		struct pending *p = items[i];
-		if (p->code != ERR_OK)
+		if (p->code == ERR_BUSY)
+			answer(in, p, ingest_say_full(in, &full), full.message);
+		else if (p->code != ERR_OK)
 			answer(in, p, p->code,
 			    p->code == ERR_TOO_LARGE ? "the request is too large for the log"
-			                             : "the log cannot be written");
+			                             : "the log cannot be written, see /readyz");
 		else if (p->seq <= durable)
 			answer(in, p, ERR_OK, "");
 		else
@@ -146,17 +197,28 @@ commit_items(struct ingest *in, struct pending **items, size_t n)
 	}
 }
 
+/* Whether a commit is worth a try after one that found no room. */
+static bool
+room_for_segment(const struct ingest *in)
+{
+	uint64_t size = in->limits->segment_bytes_max, free_bytes = atomic_load(&in->free_bytes);
+	return free_bytes >= size && free_bytes - size >= in->limits->free_bytes_min;
+}
+
 static void
 tick(struct ingest *in, bool idle)
 {
-	struct err err;
+	struct err err = {0};
 	ingest_check_disk(in);
-	if (!idle || wal_failed(in->wal))
+	if (wal_failed(in->wal))
+		return;
+	/* Nobody would find out that there is room while all are refused. */
+	if (atomic_load(&in->log_full) && room_for_segment(in))
+		note_room(in);
+	if (!idle || atomic_load(&in->log_full))
 		return;
 	if (wal_mark_idle(in->wal, &err) != ERR_OK)
 		report_failure(in, false, &err);
-	else if (!atomic_load(&in->disk_low))
-		ingest_set_text(in, in->log_text, NULL);
 	publish(in, wal_durable_seq(in->wal));
 }
 

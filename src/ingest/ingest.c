@@ -36,6 +36,22 @@ ingest_lag_bytes(const struct ingest *in)
 	return lag;
 }
 
+bool
+ingest_disk_refuses(const struct ingest *in, uint64_t bytes)
+{
+	uint64_t floor = in->limits->free_bytes_min, free_bytes = atomic_load(&in->free_bytes);
+	/* Both are at most a few times what the log may hold: no overflow. */
+	uint64_t coming = 2 * (in->taken_bytes + bytes) + ingest_lag_bytes(in);
+	return floor > 0 && (free_bytes < coming || free_bytes - coming < floor);
+}
+
+enum err_code
+ingest_say_full(const struct ingest *in, struct err *err)
+{
+	return err_set(err, ERR_BUSY, "the disk is full (%llu MiB are free), try later",
+	    (unsigned long long)(atomic_load(&in->free_bytes) / LIMIT_MIB));
+}
+
 void
 ingest_check_disk(struct ingest *in)
 {
@@ -45,14 +61,17 @@ ingest_check_disk(struct ingest *in)
 		ingest_set_text(in, in->disk_text, err.message);
 		return;
 	}
-	bool low = free_bytes < in->limits->free_bytes_min;
 	atomic_store(&in->free_bytes, free_bytes);
+	in->taken_bytes = 0;
+	bool low = ingest_disk_refuses(in, 0);
 	bool was_low = atomic_exchange(&in->disk_low, low);
 	if (low && !was_low)
 		log_error("ingest",
-		    "%.200s has %llu MiB free, less than the %llu MiB of --min-free-bytes: new requests "
-		    "are refused until there is room",
+		    "%.200s has %llu MiB free, of which %llu MiB are needed for what waits to be "
+		    "loaded; --min-free-bytes is %llu MiB: new requests are refused until there is "
+		    "room",
 		    in->data_dir, (unsigned long long)(free_bytes / LIMIT_MIB),
+		    (unsigned long long)(ingest_lag_bytes(in) / LIMIT_MIB),
 		    (unsigned long long)(in->limits->free_bytes_min / LIMIT_MIB));
 	if (!low && was_low)
 		log_info("ingest", "there is room on the disk again: new requests are taken");
@@ -116,10 +135,8 @@ check_open(struct ingest *in, struct err *err)
 		return err_set(err, ERR_UNAVAILABLE, "weir is stopping");
 	if (wal_failed(in->wal))
 		return err_set(err, ERR_UNAVAILABLE, "the log cannot be written, see /readyz");
-	if (atomic_load(&in->disk_low))
-		return err_set(err, ERR_BUSY,
-		    "the disk is nearly full (%llu MiB are free), try later",
-		    (unsigned long long)(atomic_load(&in->free_bytes) / LIMIT_MIB));
+	if (atomic_load(&in->disk_low) || atomic_load(&in->log_full))
+		return ingest_say_full(in, err);
 	uint64_t lag = ingest_lag_bytes(in);
 	if (lag > in->limits->lag_bytes_max)
 		return err_set(err, ERR_BUSY,
@@ -241,7 +258,7 @@ ingest_retry_after_ms(const struct ingest *in, enum err_code code)
 {
 	if (!err_retryable(code))
 		return 0;
-	if (atomic_load(&in->disk_low) || wal_failed(in->wal))
+	if (atomic_load(&in->disk_low) || atomic_load(&in->log_full) || wal_failed(in->wal))
 		return 30000; /* needs somebody to do something */
 	if (code == ERR_BUSY && ingest_lag_bytes(in) <= in->limits->lag_bytes_max)
 		return 200; /* a full queue: one commit empties it */

@@ -44,7 +44,8 @@ struct ingest {
 	_Atomic uint64_t loaded_bytes; /* comparable with wal_durable_bytes() */
 	_Atomic uint64_t loaded_seq;
 	_Atomic uint64_t free_bytes; /* of the disk, when last looked at */
-	_Atomic bool disk_low;
+	_Atomic bool disk_low; /* the floor is reached */
+	_Atomic bool log_full; /* the last commit found no room; the commit thread's to change */
 
 	struct mutex lock; /* leaf; guards what follows */
 	struct cond progress; /* any of it has changed */
@@ -55,6 +56,11 @@ struct ingest {
 	char load_text[INGEST_TEXT_BYTES]; /* why loading is not; empty: it is */
 	char disk_text[INGEST_TEXT_BYTES]; /* why the disk cannot be looked at */
 
+	/* The commit thread's. */
+	uint64_t taken_bytes; /* log bytes since the disk was looked at */
+	uint64_t no_room_count; /* commits that found none since that was last said */
+	uint64_t no_room_said_ns; /* 0: never */
+
 	struct wal_reader *reader; /* the loader's */
 	struct thread commit_thread;
 	struct thread load_thread;
@@ -64,8 +70,13 @@ struct ingest {
 void ingest_set_text(struct ingest *in, char text[INGEST_TEXT_BYTES], const char *why);
 /* Log bytes that are durable and not loaded; sets the gauge. */
 uint64_t ingest_lag_bytes(const struct ingest *in);
-/* Look at the free space. */
+/* Look at the free space. Commit thread, or before it runs. */
 void ingest_check_disk(struct ingest *in);
+/* Whether `bytes` more of the log, and the store's copy of them and of what waits to be loaded,
+ * would leave less than the floor. */
+bool ingest_disk_refuses(const struct ingest *in, uint64_t bytes);
+/* ERR_BUSY: the disk is full, in words for a client. */
+enum err_code ingest_say_full(const struct ingest *in, struct err *err);
 
 void ingest_commit_main(void *ctx);
 void ingest_pending_free(struct pending *p);

@@ -4,6 +4,7 @@
  */
 #include "ingest/ingest.h"
 
+#include "ingest/ingest_priv.h"
 #include "ingest/testing_priv.h"
 #include "sys/file_fault.h"
 
@@ -61,7 +62,8 @@ TEST(ingest, failed_fdatasync_is_answered_unavailable_and_nothing_is_visible)
 	assert_int_equal(ingest_test_submit(&t, 2, 2, "op", &err), ERR_OK);
 	assert_true(ingest_test_wait(&t.answers[ERR_UNAVAILABLE], 1));
 	file_fault_end();
-	assert_non_null(strstr(t.message, "cannot sync"));
+	assert_non_null(strstr(t.message, "cannot be written"));
+	assert_null(strchr(strstr(t.message, "/readyz") + 1, '/')); /* no path of ours */
 	assert_int_equal(ingest_test_submit(&t, 3, 3, "op", &err), ERR_UNAVAILABLE);
 	assert_false(check(&t, "wal")->ok);
 	assert_non_null(strstr(check(&t, "wal")->text, "cannot sync"));
@@ -88,8 +90,15 @@ TEST(ingest, log_without_room_is_busy_and_recovers)
 	assert_int_equal(ingest_test_submit(&t, 1, 1000, "op", &err), ERR_OK);
 	assert_true(ingest_test_wait(&t.answers[ERR_BUSY], 1));
 	assert_false(check(&t, "wal")->ok);
+	assert_non_null(strstr(t.message, "the disk is full ("));
+	assert_null(strchr(t.message, '/'));
 	file_fault_end();
-	assert_int_equal(ingest_test_submit(&t, 1, 1000, "op", &err), ERR_OK);
+	enum err_code code;
+	while ((code = ingest_test_submit(&t, 1, 1000, "op", &err)) == ERR_BUSY) {
+		assert_non_null(strstr(err.message, "the disk is full ("));
+		clock_sleep_ns(1000000);
+	}
+	assert_int_equal(code, ERR_OK);
 	assert_true(ingest_test_wait(&t.answers[ERR_OK], 1));
 	assert_true(check(&t, "wal")->ok);
 	ingest_test_down(&t, 10000);
@@ -210,6 +219,65 @@ TEST(ingest, too_much_lag_is_busy_until_it_is_loaded)
 	ingest_test_fini(&t);
 }
 
+TEST(ingest, log_without_room_is_said_once_and_clients_are_told_to_wait)
+{
+	struct err err;
+	ingest_test_init(&t, test_tmp_dir());
+	t.segment_bytes = 4096;
+	t.limits.segment_bytes_max = UINT64_MAX; /* so that it is not tried again by itself */
+	ingest_test_up(&t);
+	file_fault_begin(&(struct file_fault_plan){
+	    .op = FILE_OP_WRITE, .nth = 1, .os_errno = ENOSPC, .stays = true});
+	assert_int_equal(ingest_test_submit(&t, 1, 1000, "op", &err), ERR_OK);
+	assert_true(ingest_test_wait(&t.answers[ERR_BUSY], 1));
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(ingest_test_submit(&t, 1, 1000, "op", &err), ERR_BUSY);
+	assert_true(ingest_retry_after_ms(t.in, ERR_BUSY) >= 5000);
+	/* None of them came as far as the log. */
+	assert_int_equal(stats_get(&t.stats, STATS_WAL_COMMITS), 1);
+	file_fault_end();
+	ingest_test_down(&t, 1000);
+	ingest_test_fini(&t);
+}
+
+TEST(ingest, floor_of_free_space_holds_between_two_looks)
+{
+	struct err err;
+	uint64_t free_bytes;
+	ingest_test_init(&t, test_tmp_dir());
+	assert_int_equal(file_free_bytes(t.dir, &free_bytes, &err), ERR_OK);
+	t.limits.free_bytes_min = free_bytes / 2;
+	ingest_test_up(&t);
+	assert_false(ingest_disk_refuses(t.in, 0));
+	assert_true(ingest_disk_refuses(t.in, free_bytes / 3)); /* for all is stored twice */
+	assert_false(ingest_disk_refuses(t.in, free_bytes / 8));
+	assert_true(ingest_disk_refuses(t.in, free_bytes / 2));
+	ingest_test_down(&t, 1000);
+	ingest_test_fini(&t);
+}
+
+TEST(ingest, request_that_would_go_below_the_floor_is_refused_before_the_log)
+{
+	struct err err;
+	uint64_t free_bytes;
+	ingest_test_init(&t, test_tmp_dir());
+	assert_int_equal(file_free_bytes(t.dir, &free_bytes, &err), ERR_OK);
+	/* So that submit says yes, unless somebody else takes the space meanwhile. The request has
+	 * more than 32 MiB, which is to be there twice. */
+	t.limits.free_bytes_min = free_bytes - 8 * LIMIT_MIB;
+	char name[1024] = {0};
+	memset(name, 'n', sizeof(name) - 1);
+	ingest_test_up(&t);
+	enum err_code code = ingest_test_submit(&t, 1, 33000, name, &err);
+	if (code == ERR_OK)
+		assert_true(ingest_test_wait(&t.answers[ERR_BUSY], 1));
+	else
+		assert_int_equal(code, ERR_BUSY);
+	assert_int_equal(wal_durable_seq(t.wal), 0);
+	ingest_test_down(&t, 1000);
+	ingest_test_fini(&t);
+}
+
 TEST(ingest, full_disk_is_busy_and_said)
 {
 	struct err err;
@@ -217,7 +285,7 @@ TEST(ingest, full_disk_is_busy_and_said)
 	t.limits.free_bytes_min = UINT64_MAX;
 	ingest_test_up(&t);
 	assert_int_equal(ingest_test_submit(&t, 1, 1, "op", &err), ERR_BUSY);
-	assert_non_null(strstr(err.message, "disk is nearly full"));
+	assert_non_null(strstr(err.message, "disk is full"));
 	assert_false(check(&t, "disk")->ok);
 	assert_true(check(&t, "wal")->ok);
 	ingest_test_down(&t, 10000);
