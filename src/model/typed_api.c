@@ -4,8 +4,8 @@
  *
  * The text comes from our own tables, but from a disk: each byte is checked against the grammar
  * that typed.h states (compact RFC 8259 JSON with two reserved objects), nesting is bounded, and
- * whatever does not fit is ERR_CORRUPT. As everywhere in the API the characters <, >, & and U+2028,
- * U+2029 leave as escapes.
+ * whatever does not fit is ERR_CORRUPT. As everywhere in the API the characters <, >, &, U+2028,
+ * U+2029 and the control characters U+007F to U+009F leave as escapes (wire/json_write.h).
  */
 #include "model/typed.h"
 
@@ -64,20 +64,30 @@ copy_escape(struct scanner *s)
 	return true;
 }
 
-/* Bytes that leave as an escape start here: its text, and how many they are. */
 static size_t
-unsafe_len(struct str run, size_t at, struct str *escape_out)
+put_u00(struct buf *out, unsigned char c, size_t len)
 {
-	switch (run.ptr[at]) {
-	case '<': *escape_out = STR("\\u003c"); return 1;
-	case '>': *escape_out = STR("\\u003e"); return 1;
-	case '&': *escape_out = STR("\\u0026"); return 1;
+	buf_printf(out, "\\u%04x", c);
+	return len;
+}
+
+/* Writes the character that starts here if it leaves as an escape, and returns its length; or 0. */
+static size_t
+put_unsafe(struct buf *out, struct str rest)
+{
+	unsigned char next = rest.len > 1 ? (unsigned char)rest.ptr[1] : 0;
+	switch (rest.ptr[0]) {
+	case '<':
+	case '>':
+	case '&':
+	case '\x7f': return put_u00(out, (unsigned char)rest.ptr[0], 1);
+	case '\xc2': return next >= 0x80 && next < 0xa0 ? put_u00(out, next, 2) : 0;
 	default: break;
 	}
-	if (str_starts(str_skip(run, at), STR("\xe2\x80\xa8")))
-		*escape_out = STR("\\u2028");
-	else if (str_starts(str_skip(run, at), STR("\xe2\x80\xa9")))
-		*escape_out = STR("\\u2029");
+	if (str_starts(rest, STR("\xe2\x80\xa8")))
+		buf_str(out, STR("\\u2028"));
+	else if (str_starts(rest, STR("\xe2\x80\xa9")))
+		buf_str(out, STR("\\u2029"));
 	else
 		return 0;
 	return 3;
@@ -86,7 +96,7 @@ unsafe_len(struct str run, size_t at, struct str *escape_out)
 static inline bool
 maybe_unsafe(char c)
 {
-	return c == '<' || c == '>' || c == '&' || c == '\xe2';
+	return c == '<' || c == '>' || c == '&' || c == '\x7f' || c == '\xc2' || c == '\xe2';
 }
 
 static void
@@ -94,16 +104,15 @@ copy_run(struct buf *out, struct str run)
 {
 	size_t from = 0, at = 0;
 	while (at < run.len) {
-		struct str escape;
-		size_t n = maybe_unsafe(run.ptr[at]) ? unsafe_len(run, at, &escape) : 0;
-		if (n == 0) {
+		if (!maybe_unsafe(run.ptr[at])) {
 			at++;
 			continue;
 		}
 		buf_append(out, run.ptr + from, at - from);
-		buf_str(out, escape);
-		at += n;
 		from = at;
+		size_t n = put_unsafe(out, str_skip(run, at));
+		at += n ? n : 1;
+		from += n;
 	}
 	if (at > from)
 		buf_append(out, run.ptr + from, at - from);

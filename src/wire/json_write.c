@@ -10,8 +10,8 @@
 #define SAFE_INTEGER_MAX ((UINT64_C(1) << 53) - 1)
 
 /* How a byte of a valid string is written: as it is, behind a backslash, as \u00xx, or (0xe2)
- * perhaps as the first of U+2028 or U+2029. */
-enum { PLAIN = 0, AS_U = 1, MAYBE_LINE = 2 };
+ * perhaps as the first of U+2028 or U+2029, or (0xc2) of a control character beyond ASCII. */
+enum { PLAIN = 0, AS_U = 1, MAYBE_LINE = 2, MAYBE_C1 = 3 };
 static const unsigned char how[256] = {
     [0x00] = AS_U,
     AS_U,
@@ -50,6 +50,8 @@ static const unsigned char how[256] = {
     ['<'] = AS_U,
     ['>'] = AS_U,
     ['&'] = AS_U,
+    [0x7f] = AS_U,
+    [0xc2] = MAYBE_C1,
     [0xe2] = MAYBE_LINE,
 };
 
@@ -106,28 +108,42 @@ jsonw_array_end(struct json_writer *w)
 	close_level(w, ']');
 }
 
-/* Writes the escape for the character at s.ptr[at], which is not PLAIN; returns its length. */
+static void
+put_u00(struct buf *out, unsigned char c)
+{
+	static const char hex[] = "0123456789abcdef";
+	char text[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+	buf_append(out, text, sizeof(text));
+}
+
+/* Writes the character at s.ptr[at], which is not PLAIN, escaped if need be; returns its length.
+ * The string is valid: the bytes that follow a first one are there. */
 static size_t
 put_escape(struct buf *out, struct str s, size_t at)
 {
-	static const char hex[] = "0123456789abcdef";
 	unsigned char c = (unsigned char)s.ptr[at];
-	if (how[c] == MAYBE_LINE) {
-		/* U+2028 is e2 80 a8, U+2029 e2 80 a9. The string is valid: there are three bytes. */
-		bool line = s.ptr[at + 1] == '\x80' && (s.ptr[at + 2] & ~1) == (char)0xa8;
-		if (line)
+	unsigned char next = 0;
+	switch (how[c]) {
+	case AS_U: put_u00(out, c); return 1;
+	case MAYBE_C1:
+		/* U+0080 to U+009F are c2 80 to c2 9f; the second byte is the number itself. */
+		next = (unsigned char)s.ptr[at + 1];
+		if (next < 0xa0)
+			put_u00(out, next);
+		else
+			buf_append(out, s.ptr + at, 2);
+		return 2;
+	case MAYBE_LINE:
+		/* U+2028 is e2 80 a8, U+2029 e2 80 a9. */
+		if (s.ptr[at + 1] == '\x80' && (s.ptr[at + 2] & ~1) == (char)0xa8)
 			buf_str(out, s.ptr[at + 2] == (char)0xa8 ? STR("\\u2028") : STR("\\u2029"));
 		else
 			buf_append(out, s.ptr + at, 3);
 		return 3;
+	default: break;
 	}
-	if (how[c] == AS_U) {
-		char text[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
-		buf_append(out, text, sizeof(text));
-	} else {
-		char text[2] = {'\\', (char)how[c]};
-		buf_append(out, text, sizeof(text));
-	}
+	char text[2] = {'\\', (char)how[c]};
+	buf_append(out, text, sizeof(text));
 	return 1;
 }
 

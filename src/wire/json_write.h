@@ -4,7 +4,8 @@
  *
  * Errors are the buffer's (sticky). Strings must be UTF-8; bytes that are not are written as
  * U+FFFD, so that the output is always valid JSON. The characters <, >, & and U+2028/9 are
- * escaped, so that a value never ends a script element.
+ * escaped, so that a value never ends a script element; so are all control characters, U+007F to
+ * U+009F too, so that a value never commands the terminal it is shown on.
  */
 #ifndef WIRE_JSON_WRITE_H
 #define WIRE_JSON_WRITE_H

@@ -59,7 +59,10 @@ TEST(wire, json_writer_escapes_what_json_and_html_need)
 	assert_string(STR_EMPTY, "\"\"");
 	assert_string(STR("a\"b\\c/d"), "\"a\\\"b\\\\c/d\"");
 	assert_string(STR("\b\f\n\r\t"), "\"\\b\\f\\n\\r\\t\"");
-	assert_string(STR("\0\x01\x1f\x7f"), "\"\\u0000\\u0001\\u001f\x7f\"");
+	assert_string(STR("\0\x01\x1f\x7f"), "\"\\u0000\\u0001\\u001f\\u007f\"");
+	/* U+0080 to U+009F, of which U+009B begins a terminal's command, and what is next to them */
+	assert_string(STR("~\xc2\x80-\xc2\x9b-\xc2\x9f\xc2\xa0\xc2\xbf\xc3\x9b"),
+	    "\"~\\u0080-\\u009b-\\u009f\xc2\xa0\xc2\xbf\xc3\x9b\"");
 	assert_string(STR("</script>&"), "\"\\u003c/script\\u003e\\u0026\"");
 	assert_string(STR("\xe2\x80\xa7\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa\xe2\x82\xac"),
 	    "\"\xe2\x80\xa7\\u2028\\u2029\xe2\x80\xaa\xe2\x82\xac\"");
