@@ -99,11 +99,12 @@ static void
 note_damage(struct recovery *r, const char *path, uint64_t off)
 {
 	struct wal_report *report = r->report;
+	const char *name = strrchr(path, '/'); /* a long folder must not push it out */
 	r->broken_end = true;
 	if (report->damaged_below_applied++ == 0)
 		snprintf(report->damage, sizeof(report->damage),
-		    "%.120s: record %llu at offset %llu", path, (unsigned long long)r->expect,
-		    (unsigned long long)off);
+		    "%.120s: record %llu at offset %llu", name ? name + 1 : path,
+		    (unsigned long long)r->expect, (unsigned long long)off);
 }
 
 enum found { FOUND_NONE, FOUND_HEAD, FOUND_RECORD };
