@@ -82,6 +82,7 @@ try_request(enum signal_kind signal, struct str body, const struct limits *limit
 		CHECK(batch_row_count(&batch) == counts.accepted);
 		CHECK((counts.rejected > 0) == (counts.reason[0] != '\0'));
 		CHECK(batch.arena.used_bytes <= OTLP_DECODE_BYTES_MAX(body.len, counts.accepted));
+		CHECK(batch.arena.used_bytes <= counts.decoded_bytes);
 		check_batch(&batch);
 	}
 	batch_fini(&batch);

@@ -22,6 +22,9 @@
 	    "request body as it arrives, compressed or not")                                       \
 	X("max-body-bytes", body_bytes_max, 64 * LIMIT_MIB, 1024, 256 * LIMIT_MIB,                 \
 	    "request body after inflating")                                                        \
+	X("max-decoded-bytes", decoded_bytes_max, 192 * LIMIT_MIB, LIMIT_MIB, 16 * LIMIT_GIB,      \
+	    "rows, lists and JSON that one request becomes; keep it below a fifth of the "         \
+	    "database's memory")                                                                   \
 	X("max-inflight-bytes", inflight_bytes_max, 256 * LIMIT_MIB, 1024, 64 * LIMIT_GIB,         \
 	    "bodies being received or waiting for the log, all connections together")              \
 	X("max-spans", items_max, 100000, 1, 10000000, "spans, log records or points per request") \
@@ -53,6 +56,10 @@
 	X("max-results", results_max, 10000, 1, 1000000, "rows one query may return")              \
 	X("max-result-bytes", result_bytes_max, 256 * LIMIT_MIB, 1024, 16 * LIMIT_GIB,             \
 	    "memory one query's answer may take")                                                  \
+	X("max-answer-bytes", answer_bytes_max, 256 * LIMIT_MIB, 128 * LIMIT_KIB, 64 * LIMIT_GIB,  \
+	    "answers that clients have not read yet; beyond it they are told to retry")            \
+	X("min-answer-rate", answer_rate_min, 64 * LIMIT_KIB, 1, 1073741824,                       \
+	    "bytes a second at which an answer must be read on average, after --body-grace-ms")    \
 	X("query-timeout-ms", query_timeout_ms, 30000, 10, 3600000, "one query")                   \
 	X("max-queries", queries_max, 64, 1, 10000, "queries waiting or running")
 

@@ -9,7 +9,8 @@
  *     resources, scopes            dictionaries: each distinct one once
  *     spans_<yyyymmdd>  logs_..  points_..   rows whose time column falls on that UTC day
  *     spans_other  logs_other  points_other  rows further away than days_back or days_ahead when
- *                                  they came, so that hostile times cannot make tables without end
+ *                                  they came, so that hostile times cannot make tables without end,
+ *                                  and rows of all but the 8 days with most rows of an append
  * Columns are those of model/table.h. There are no keys and no indexes.
  *
  * Promise. An append is one transaction: rows, new dictionary entries, new tables and the position
@@ -23,8 +24,8 @@
  *
  * Errors. ERR_BUSY: disk full, or all readers busy. ERR_UNAVAILABLE: DuckDB has shut itself after
  * a fatal error; every later call fails so and status() is not ok until the store is opened anew.
- * ERR_TOO_LARGE: the answer does not fit the arena or DuckDB's memory. ERR_CORRUPT and
- * ERR_UNAVAILABLE (in use by another process, written by a newer weir) at open.
+ * ERR_TOO_LARGE: the answer does not fit the arena, or answer or batch DuckDB's memory. ERR_CORRUPT
+ * and ERR_UNAVAILABLE (in use by another process, written by a newer weir) at open.
  */
 #ifndef DUCK_DUCK_H
 #define DUCK_DUCK_H

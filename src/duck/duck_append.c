@@ -5,6 +5,11 @@
  *     BEGIN; CREATE TABLE for days not seen before; new resources and scopes;
  *     rows of each day through an appender of its own; INSERT INTO positions; COMMIT
  *
+ * Each table that a transaction writes to costs DuckDB memory of its own, a few hundred KiB, however
+ * few the rows are. So no more than OWN_DAYS_MAX days of a signal, those with most rows, get to
+ * their own tables in one transaction; the rows of the other days go to the catch-all, where every
+ * question finds them. Hostile times thus cost no more than honest ones.
+ *
  * What memory knows of the database (tables, dictionary entries, position, counts) is changed only
  * after COMMIT, from notes the transaction took in the scratch arena.
  */
@@ -18,6 +23,10 @@
 
 enum {
 	SIGNAL_TABLES = TABLE_RESOURCES, /* spans, logs, points */
+	OWN_DAYS_MAX = 8, /* of one signal in one transaction */
+	/* So many tables with new rows are worth a checkpoint: until then the memory of each cannot
+	 * be had back. */
+	TABLES_PER_CHECKPOINT = 256,
 	POSITION_ROWS_MAX = 20000, /* then the old ones are deleted */
 };
 
@@ -25,7 +34,6 @@ enum {
 struct spread {
 	int64_t *days;
 	uint32_t *starts; /* of each day's rows in `rows`; one more than days */
-	bool *made; /* its table is created by this transaction */
 	size_t day_count;
 	uint32_t *rows; /* by day, in order within a day; NULL: all are of one day, as they stand */
 };
@@ -72,6 +80,54 @@ find_days(struct duck *d, const struct table *t, struct spread *s, uint32_t *slo
 	}
 }
 
+/* Whether one of s->days has a place among the OWN_DAYS_MAX with most rows, of equal ones the later. */
+static bool
+has_own_table(const struct spread *s, size_t slot)
+{
+	uint32_t rows = s->starts[slot + 1];
+	size_t before = 0;
+	if (s->days[slot] == DUCK_DAY_OTHER)
+		return false;
+	for (size_t i = 0; i < s->day_count; i++) {
+		uint32_t n = s->starts[i + 1];
+		bool better = n > rows || (n == rows && s->days[i] > s->days[slot]);
+		before += better && s->days[i] != DUCK_DAY_OTHER;
+	}
+	return before < OWN_DAYS_MAX;
+}
+
+/* The rows of all but some days to the catch-all. */
+static enum err_code
+limit_days(struct spread *s, uint32_t *slots, size_t row_count, struct arena *scratch,
+    struct err *err)
+{
+	size_t own = 0;
+	if (s->day_count <= OWN_DAYS_MAX)
+		return ERR_OK;
+	uint32_t *to = arena_array(scratch, s->day_count, sizeof(*to));
+	uint32_t *starts = arena_array(scratch, OWN_DAYS_MAX + 2, sizeof(*starts));
+	int64_t *days = arena_array(scratch, OWN_DAYS_MAX + 1, sizeof(*days));
+	if (!to || !starts || !days)
+		return err_set(err, ERR_TOO_LARGE, "no memory to append a batch");
+	for (size_t i = 0; i < s->day_count; i++) {
+		to[i] = UINT32_MAX;
+		if (!has_own_table(s, i))
+			continue;
+		days[own] = s->days[i];
+		to[i] = (uint32_t)own++;
+	}
+	CHECK(own <= OWN_DAYS_MAX);
+	days[own] = DUCK_DAY_OTHER;
+	for (size_t row = 0; row < row_count; row++) {
+		slots[row] = to[slots[row]] == UINT32_MAX ? (uint32_t)own : to[slots[row]];
+		starts[slots[row] + 1]++;
+	}
+	s->days = days;
+	s->starts = starts;
+	s->day_count = own + (starts[own + 1] > 0);
+	return ERR_OK;
+}
+
 static enum err_code
 spread_rows(struct append *a, enum table_id id, struct err *err)
 {
@@ -85,12 +141,14 @@ spread_rows(struct append *a, enum table_id id, struct err *err)
 	size_t max = (size_t)a->d->opt.days_back + a->d->opt.days_ahead + 2;
 	uint32_t *slots = arena_array(scratch, t->row_count, sizeof(*slots));
 	s->days = arena_array(scratch, max, sizeof(*s->days));
-	s->made = arena_array(scratch, max, sizeof(*s->made));
 	s->starts = arena_array(scratch, max + 1, sizeof(*s->starts));
 	uint32_t *next = arena_array(scratch, max + 1, sizeof(*next));
-	if (!slots || !s->days || !s->made || !s->starts || !next)
-		return err_set(err, ERR_BUSY, "no memory to append a batch");
+	if (!slots || !s->days || !s->starts || !next)
+		return err_set(err, ERR_TOO_LARGE, "no memory to append a batch");
 	find_days(a->d, t, s, slots, max);
+	enum err_code code = limit_days(s, slots, t->row_count, scratch, err);
+	if (code != ERR_OK)
+		return code;
 	for (size_t i = 0; i < s->day_count; i++)
 		s->starts[i + 1] += s->starts[i];
 	if (s->day_count == 1)
@@ -98,7 +156,7 @@ spread_rows(struct append *a, enum table_id id, struct err *err)
 	memcpy(next, s->starts, (s->day_count + 1) * sizeof(*next));
 	s->rows = arena_array(scratch, t->row_count, sizeof(*s->rows));
 	if (!s->rows)
-		return err_set(err, ERR_BUSY, "no memory to append a batch");
+		return err_set(err, ERR_TOO_LARGE, "no memory to append a batch");
 	for (size_t row = 0; row < t->row_count; row++)
 		s->rows[next[slots[row]]++] = (uint32_t)row;
 	return ERR_OK;
@@ -132,7 +190,6 @@ make_tables(struct append *a, enum table_id id, struct err *err)
 		enum err_code code = make_table(a->d, &table_defs[id], s->days[i], err);
 		if (code != ERR_OK)
 			return code;
-		s->made[i] = true;
 	}
 	return ERR_OK;
 }
@@ -311,15 +368,26 @@ trim_positions(struct duck *d)
 		log_debug("duck", "old positions stay: %s", ignored.message);
 }
 
+/* It exists, and has rows that wait for the next checkpoint. */
+static void
+note_table(struct duck *d, enum table_id id, int64_t day)
+{
+	struct map *days = &d->writer.days[id];
+	uint64_t round = atomic_load(&d->checkpoints) + 2; /* 1: known since the start */
+	const uint64_t *last = map_get(days, (uint64_t)day);
+	if (!last || *last != round)
+		d->writer.bytes += d->opt.checkpoint_bytes / TABLES_PER_CHECKPOINT;
+	bool put = map_put(days, (uint64_t)day, round);
+	CHECK(put);
+}
+
 static void
 publish(struct append *a)
 {
 	struct duck *d = a->d;
 	for (int id = 0; id < SIGNAL_TABLES; id++)
 		for (size_t i = 0; i < a->spreads[id].day_count; i++)
-			if (a->spreads[id].made[i])
-				CHECK(map_put(&d->writer.days[id], (uint64_t)a->spreads[id].days[i],
-				    1));
+			note_table(d, (enum table_id)id, a->spreads[id].days[i]);
 	duck_dict_committed(&d->writer.resources);
 	duck_dict_committed(&d->writer.scopes);
 	atomic_fetch_add(&d->row_count, batch_row_count(a->batch));
@@ -347,12 +415,10 @@ duck_append(struct store *s, const struct batch *batch, struct err *err)
 		duck_keep_appended(d, d->writer.bytes);
 		return ERR_OK;
 	}
-	/* Too large for now: DuckDB's memory is shared with queries. */
+	/* What waits for a checkpoint takes of the same memory. */
 	if (code == ERR_TOO_LARGE)
-		code = ERR_BUSY;
+		duck_keep_short(d);
 	if (err)
 		*err = failure;
-	if (err)
-		err->code = code;
 	return code;
 }

@@ -84,6 +84,7 @@ run_unlocked(struct duck *d, duckdb_connection con)
 	mutex_lock(&k->lock);
 	k->running = false;
 	if (code == ERR_OK) {
+		atomic_fetch_add(&d->checkpoints, 1);
 		k->dirty_bytes -= bytes;
 		k->last_checkpoint_ns = end_ns;
 	}
@@ -105,6 +106,19 @@ duck_keep_appended(struct duck *d, uint64_t bytes)
 	k->last_append_ns = now_ns;
 	bool much = k->dirty_bytes >= d->opt.checkpoint_bytes && now_ns >= k->retry_ns;
 	if (much && !k->running && !atomic_load(&d->broken)) {
+		k->running = true;
+		run_unlocked(d, d->writer.con);
+	}
+	mutex_unlock(&k->lock);
+}
+
+void
+duck_keep_short(struct duck *d)
+{
+	struct duck_keeper *k = &d->keeper;
+	mutex_lock(&k->lock);
+	if (k->dirty_bytes > 0 && clock_mono_ns() >= k->retry_ns && !k->running &&
+	    !atomic_load(&d->broken)) {
 		k->running = true;
 		run_unlocked(d, d->writer.con);
 	}

@@ -60,6 +60,9 @@ struct duck;
 
 /* Translate an error of DuckDB; marks the store as broken when it was fatal. */
 enum err_code duck_fail(struct duck *d, duckdb_error_type type, const char *text, struct err *err);
+/* The same for a query: one that lacks memory is ERR_TOO_LARGE and says what to do. */
+enum err_code duck_fail_query(struct duck *d, duckdb_error_type type, const char *text,
+    struct err *err);
 /* A statement without parameters or result. */
 MUST_CHECK enum err_code duck_exec(struct duck *d, duckdb_connection con, const char *sql,
     struct err *err);
@@ -133,7 +136,8 @@ struct duck_writer {
 	duckdb_connection con;
 	duckdb_data_chunk chunks[TABLE_STORED_COUNT];
 	struct duck_dict resources, scopes;
-	struct map days[TABLE_RESOURCES]; /* committed day tables: day -> 1 */
+	/* Committed day tables: day -> 2 + d->checkpoints when rows came last, or 1. */
+	struct map days[TABLE_RESOURCES];
 	struct arena scratch; /* of one append */
 	uint64_t bytes; /* of the running append */
 	uint64_t position_rows; /* in the table `positions` */
@@ -169,6 +173,8 @@ MUST_CHECK enum err_code duck_keep_start(struct duck *d, struct err *err);
 void duck_keep_stop(struct duck *d);
 /* After a commit: remember that there is something to checkpoint; does so when it is much. */
 void duck_keep_appended(struct duck *d, uint64_t bytes);
+/* After an append that found no memory: checkpoint at once what is there. */
+void duck_keep_short(struct duck *d);
 
 struct duck {
 	struct store store;
@@ -181,7 +187,9 @@ struct duck {
 	_Atomic uint64_t position;
 	_Atomic uint64_t row_count;
 	_Atomic uint64_t disk_bytes;
+	_Atomic uint64_t checkpoints; /* that have succeeded */
 	_Atomic bool broken;
+	_Atomic bool cancelled; /* queries end as if their time were over */
 	struct mutex text_lock;
 	char text[160]; /* why broken */
 };
@@ -192,6 +200,8 @@ duck_of(struct store *s)
 	return (struct duck *)s;
 }
 
+/* Must a query stop here? */
+bool duck_time_is_up(const struct duck *d, uint64_t deadline_mono_ns);
 MUST_CHECK enum err_code duck_append(struct store *s, const struct batch *batch, struct err *err);
 MUST_CHECK enum err_code duck_query(struct store *s, const struct store_query *q,
     struct store_result *result, struct err *err);

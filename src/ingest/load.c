@@ -10,7 +10,9 @@
  * in quarantine. Errors that can pass by themselves are waited out with the whole batch, for as long
  * as it takes. Others may be the fault of one request: `take`, the number of requests the next
  * transaction tries, is halved until the culprit stands alone; what loads in between is loaded.
- * A lone request gets ATTEMPTS_MAX tries before it is written to quarantine/ and becomes `skip`:
+ * So is a batch that is too large for the store's memory: the same rows in two transactions fit.
+ * A lone request gets ATTEMPTS_MAX tries, MEMORY_ATTEMPTS_MAX when it is memory that lacks, which
+ * queries share and give back, before it is written to quarantine/ and becomes `skip`:
  * from then on it adds no rows, but its seq still moves the position, so that it is not met again.
  * Should the store refuse even that, the fault is not the request's, and everything waits.
  *
@@ -27,9 +29,11 @@
 
 enum {
 	ATTEMPTS_MAX = 5,
+	MEMORY_ATTEMPTS_MAX = 7, /* 6 seconds */
 	BACKOFF_TIMES_MAX = 50,
 	GATHER_BYTES_MAX = 32 << 20,
-	PAYLOAD_KEEP_BYTES = 4 << 20
+	PAYLOAD_KEEP_BYTES = 4 << 20,
+	BATCH_BYTES_MAX = 64 << 20 /* decoded; a request alone may take more */
 };
 
 static const uint64_t idle_wait_ns = UINT64_C(1000000000);
@@ -53,7 +57,6 @@ struct loader {
 	unsigned attempts; /* of items[done] alone */
 	uint64_t failures; /* in a row */
 	uint64_t backoff_ms;
-	uint64_t bytes_max; /* of the batch, when it holds several requests */
 	bool trim_failed; /* and said so */
 };
 
@@ -223,15 +226,17 @@ decode_item(struct loader *l, const struct item *item, struct err *err)
 		return code;
 	struct otlp_origin origin = {
 	    .tenant = rec.tenant, .seq = item->seq, .received_ns = rec.received_ns};
-	/* A request that was taken under larger limits than today's still fits, alone. */
-	if (batch_row_count(&l->batch) == 0) {
-		uint64_t need = OTLP_DECODE_BYTES_MAX(rec.body.len, rec.item_count);
-		l->batch.arena.bytes_max = (size_t)(need > l->bytes_max ? need : l->bytes_max);
-	}
+	/* A request fits alone, also one that was taken under larger limits than today's. */
+	uint64_t room = BATCH_BYTES_MAX;
+	if (batch_row_count(&l->batch) == 0 &&
+	    OTLP_DECODE_BYTES_MAX(rec.body.len, rec.item_count) > room)
+		room = OTLP_DECODE_BYTES_MAX(rec.body.len, rec.item_count);
+	l->batch.arena.bytes_max = (size_t)room;
 	return otlp_decode(rec.signal, rec.body, &rec.limits, &origin, &l->batch, err);
 }
 
-/* Decode up to l->take requests. A bad one ends the batch before it, or, as the first, fails. */
+/* Decode up to l->take requests. What is enough ends the batch; so does a bad one, before it, or,
+ * as the first, it fails. */
 static enum err_code
 build_batch(struct loader *l, struct err *err)
 {
@@ -239,12 +244,16 @@ build_batch(struct loader *l, struct err *err)
 	for (size_t i = 0; i < l->take; i++) {
 		struct batch_mark mark = batch_mark(&l->batch);
 		enum err_code code = decode_item(l, &l->items[l->done + i], err);
-		if (code == ERR_OK)
+		bool full = l->batch.arena.used_bytes >= BATCH_BYTES_MAX;
+		if (code == ERR_OK && !full)
 			continue;
-		batch_rewind(&l->batch, mark);
-		l->take = i > 0 ? i : 1;
-		if (i == 0)
-			return code;
+		if (code != ERR_OK)
+			batch_rewind(&l->batch, mark);
+		l->take = code == ERR_OK ? i + 1 : i;
+		if (l->take > 0)
+			break;
+		l->take = 1;
+		return code;
 	}
 	l->batch.last_seq = l->items[l->done + l->take - 1].seq;
 	return ERR_OK;
@@ -346,11 +355,12 @@ quarantine(struct loader *l, const struct item *item, const struct err *why, str
 
 /* A request alone in its batch has failed for a reason of its own. False: time to stop. */
 static bool
-on_bad_request(struct loader *l, const char *what, const struct err *why)
+on_bad_request(struct loader *l, const char *what, enum err_code code, const struct err *why)
 {
+	unsigned most = code == ERR_TOO_LARGE ? MEMORY_ATTEMPTS_MAX : ATTEMPTS_MAX;
 	struct item *item = &l->items[l->done];
 	struct err err = {0};
-	if (item->skip || ++l->attempts < ATTEMPTS_MAX)
+	if (item->skip || ++l->attempts < most)
 		return back_off(l, what, why);
 	if (quarantine(l, item, why, &err) != ERR_OK)
 		return back_off(l, "cannot put a request into quarantine", &err);
@@ -369,7 +379,7 @@ on_failure(struct loader *l, enum err_code code, const struct err *err)
 	if (can_pass_by_itself(code))
 		return back_off(l, what, err);
 	if (l->take == 1)
-		return on_bad_request(l, what, err);
+		return on_bad_request(l, what, code, err);
 	log_warn("ingest", "%s: %s; looking for the request that is to blame", what, err->message);
 	stats_add(l->in->stats, STATS_LOAD_ERRORS, 1);
 	l->failures++;
@@ -399,11 +409,8 @@ void
 ingest_load_main(void *ctx)
 {
 	struct loader l = {.in = ctx};
-	const struct limits *lim = l.in->limits;
-	/* More than any one request can become; what does not fit beside others waits its turn. */
-	l.bytes_max = 16 * lim->body_bytes_max + 4096 * lim->items_max;
 	arena_init(&l.payloads, 0, PAYLOAD_KEEP_BYTES);
-	batch_init(&l.batch, (size_t)l.bytes_max);
+	batch_init(&l.batch, BATCH_BYTES_MAX);
 	do
 		gather(&l);
 	while (l.count > 0 && load_items(&l));

@@ -101,10 +101,10 @@ quarantined(void)
 }
 
 static void
-assert_quarantined(uint64_t seq, uint64_t span)
+assert_quarantined_spans(uint64_t seq, uint64_t first, uint64_t last)
 {
 	char name[64], path[FILE_PATH_BYTES];
-	struct buf b = {0}, want = ingest_test_spans(span, span, "poison");
+	struct buf b = {0}, want = ingest_test_spans(first, last, "poison");
 	struct record rec;
 	snprintf(name, sizeof(name), "quarantine/%016llx.rec", (unsigned long long)seq);
 	assert_int_equal(file_join(str_from(t.dir), str_from(name), path, NULL), ERR_OK);
@@ -115,6 +115,12 @@ assert_quarantined(uint64_t seq, uint64_t span)
 	assert_true(str_eq(rec.body, buf_view(&want)));
 	buf_fini(&b);
 	buf_fini(&want);
+}
+
+static void
+assert_quarantined(uint64_t seq, uint64_t span)
+{
+	assert_quarantined_spans(seq, span, span);
 }
 
 TEST(ingest, requests_that_cannot_be_loaded_go_to_quarantine_alone)
@@ -136,6 +142,58 @@ TEST(ingest, requests_that_cannot_be_loaded_go_to_quarantine_alone)
 	assert_quarantined(12, 12);
 	assert_int_equal(stats_get(&t.stats, STATS_QUARANTINED), 2);
 	ingest_test_down(&t, 10000);
+	ingest_test_fini(&t);
+}
+
+TEST(ingest, batch_too_large_for_the_memory_is_loaded_in_parts_without_waiting)
+{
+	ingest_test_init(&t, test_tmp_dir());
+	t.load_delay_ms = 200; /* many in one batch */
+	t.store.rows_max = 3;
+	ingest_test_up(&t);
+	submit_all(1, 64);
+	assert_true(ingest_test_wait_loaded(&t, 64));
+	ingest_test_down(&t, 20000);
+	assert_true(ingest_test_seen(&t, 1, 64, 1));
+	assert_int_equal(quarantined(), 0);
+	assert_in_range(t.store.too_large, 1, 64);
+	ingest_test_fini(&t);
+}
+
+TEST(ingest, request_that_never_fits_in_the_memory_goes_to_quarantine_alone_and_soon)
+{
+	struct err err;
+	ingest_test_init(&t, test_tmp_dir());
+	t.load_delay_ms = 200;
+	t.store.rows_max = 20;
+	ingest_test_up(&t);
+	for (uint64_t k = 1; k <= 40; k++)
+		assert_int_equal(ingest_test_submit(&t, k == 7 ? 100 : k, k == 7 ? 150 : k,
+		                     k == 7 ? "poison" : "op", &err),
+		    ERR_OK);
+	assert_true(ingest_test_wait_loaded(&t, 40));
+	ingest_test_down(&t, 20000);
+	assert_true(ingest_test_seen(&t, 1, 6, 1));
+	assert_true(ingest_test_seen(&t, 8, 40, 1));
+	assert_true(ingest_test_seen(&t, 100, 150, 0));
+	assert_int_equal(quarantined(), 1);
+	assert_quarantined_spans(7, 100, 150);
+	assert_int_equal(stats_get(&t.stats, STATS_QUARANTINED), 1);
+	assert_in_range(t.store.too_large, 7, 30); /* so often it was tried alone */
+	ingest_test_fini(&t);
+}
+
+TEST(ingest, request_waits_a_while_for_memory_that_comes_back)
+{
+	struct err err;
+	ingest_test_init(&t, test_tmp_dir());
+	ingest_test_up(&t);
+	ingest_test_fail_next(&t, 6, ERR_TOO_LARGE, false);
+	assert_int_equal(ingest_test_submit(&t, 1, 1, "op", &err), ERR_OK);
+	assert_true(ingest_test_wait_loaded(&t, 1));
+	ingest_test_down(&t, 20000);
+	assert_true(ingest_test_seen(&t, 1, 1, 1));
+	assert_int_equal(quarantined(), 0);
 	ingest_test_fini(&t);
 }
 

@@ -30,6 +30,7 @@ struct ingest_test_store {
 	uint64_t failures; /* so many of the next appends fail */
 	enum err_code code; /* with this */
 	bool after; /* having kept the batch */
+	uint64_t rows_max, too_large; /* that fit in its memory, 0: all; appends that did not */
 };
 
 static inline enum err_code
@@ -40,13 +41,15 @@ ingest_test_append(struct store *s, const struct batch *b, struct err *err)
 	mutex_lock(&t->lock);
 	t->appends++;
 	bool fails = t->failures > 0, poison = false;
+	bool large = t->rows_max && spans->row_count > t->rows_max;
 	t->failures -= fails;
 	for (size_t i = 0; i < spans->row_count; i++) {
 		CHECK(table_u64(spans, i, SPAN_SEQ) > t->position);
 		CHECK(table_u64(spans, i, SPAN_SEQ) <= b->last_seq);
 		poison |= str_eq(table_str(spans, i, SPAN_NAME), STR("poison"));
 	}
-	bool keep = !poison && (!fails || t->after);
+	t->too_large += large;
+	bool keep = !poison && !large && (!fails || t->after);
 	for (size_t i = 0; keep && i < spans->row_count; i++)
 		t->seen[table_u64(spans, i, SPAN_SPAN_ID) % INGEST_TEST_SPANS]++;
 	if (keep) {
@@ -55,8 +58,8 @@ ingest_test_append(struct store *s, const struct batch *b, struct err *err)
 	}
 	enum err_code code = t->code;
 	mutex_unlock(&t->lock);
-	if (poison)
-		return err_set(err, ERR_INVALID, "this span is poison");
+	if (large || poison)
+		return err_set(err, large ? ERR_TOO_LARGE : ERR_INVALID, "this is poison");
 	return fails ? err_set(err, code, "told to fail") : ERR_OK;
 }
 

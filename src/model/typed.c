@@ -78,6 +78,17 @@ put_escaped(struct buf *b, struct str s)
 	buf_append(b, s.ptr + from, s.len - from);
 }
 
+size_t
+typed_escape_bytes(struct str s)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+		n += c < 0x20 ? 5 : c == '"' || c == '\\';
+	}
+	return n;
+}
+
 /* head, the text, tail: each of head and tail at most three characters. */
 static inline void
 put_between(struct buf *b, struct str head, struct str s, struct str tail)

@@ -32,6 +32,9 @@
 
 /* Pieces for writers of typed JSON. */
 void typed_put_string(struct buf *b, struct str s); /* quoted and escaped */
+/* What escaping adds, at most, to each byte, and in all to s. */
+#define TYPED_ESCAPE_GROWTH 5
+size_t typed_escape_bytes(struct str s);
 void typed_put_key(struct buf *b, struct str key); /* "key": with the '$' rule */
 void typed_put_double(struct buf *b, double v);
 void typed_put_bytes(struct buf *b, struct str bytes); /* {"$bytes":".."} */

@@ -96,6 +96,7 @@ dump_decode(enum signal_kind signal, struct str body, const struct limits *limit
 	if (otlp_decode(signal, body, limits, &origin, b, &err) != ERR_OK)
 		fail_msg("decode: %s", err.message);
 	assert_int_equal(batch_row_count(b), counts.accepted);
+	assert_true(b->arena.used_bytes <= counts.decoded_bytes);
 	return counts;
 }
 
@@ -145,6 +146,7 @@ dump_agree(enum signal_kind signal, struct str body, const struct limits *limits
 	if (scanned != ERR_OK)
 		return;
 	assert_int_equal(batch_row_count(b), counts.accepted);
+	assert_true(b->arena.used_bytes <= counts.decoded_bytes);
 	assert_int_equal(counts.reason[0] != '\0', counts.rejected > 0);
 	for (size_t i = 0; i < TABLE_STORED_COUNT; i++)
 		for (size_t row = 0; row < b->tables[i].row_count; row++)

@@ -87,9 +87,14 @@ put_log(struct walk *w, const struct log *l)
 static void
 walk_body(struct walk *w, struct log *l)
 {
+	uint64_t weight = w->weight, json_bytes = w->json_bytes;
 	w->value_name = "body";
 	l->body_is_text = w->sink && walk_value_text(w, l->body, &l->text);
-	walk_value(w, l->body, 1, l->body_is_text ? NULL : walk_buf(w, BUF_BODY));
+	/* Text stays where it is. */
+	if (walk_value(w, l->body, 1, l->body_is_text ? NULL : walk_buf(w, BUF_BODY))) {
+		w->weight = weight;
+		w->json_bytes = json_bytes;
+	}
 	w->value_name = "attribute value";
 }
 

@@ -62,6 +62,7 @@ read_metric(struct walk *w, struct str message, struct metric *m, struct data *d
 		}
 	}
 	walk_attributes_end(&m->metadata);
+	walk_weigh(w, m->metadata.count ? WALK_TEXT_BYTES : 0);
 }
 
 /* Sum, Histogram and ExponentialHistogram have the temporality in field 2; the others nothing but

@@ -7,7 +7,8 @@
  * turned into the same protobuf (otlp_from_json), so that one validator and one decoder serve
  * both and the log holds one form.
  *
- * What is refused. Malformed framing, or more than limits.items_max items: the whole request.
+ * What is refused. Malformed framing, more than limits.items_max items, or more than
+ * limits.decoded_bytes_max bytes of what they become (scan only): the whole request.
  * An item with an id of the wrong length, a span without trace or span id (empty or all zero; all
  * other ids are optional, and all zero is none), text that is not UTF-8, a value, name or list
  * beyond its limit, nesting beyond depth_max: that item only, counted, with the first reason kept.
@@ -30,10 +31,12 @@
 struct otlp_counts {
 	uint64_t accepted; /* spans, log records or data points */
 	uint64_t rejected;
+	uint64_t decoded_bytes; /* decoding into an empty batch takes no more of its arena */
 	char reason[160]; /* why the first one was refused; empty when none was */
 };
 
-/* Validate and count. ERR_INVALID: malformed. ERR_TOO_LARGE: too many items. */
+/* Validate and count. ERR_INVALID: malformed. ERR_TOO_LARGE: too many items, or more than
+ * decoded_bytes_max to decode. */
 MUST_CHECK enum err_code otlp_scan(enum signal_kind signal, struct str body,
     const struct limits *limits, struct otlp_counts *counts_out, struct err *err);
 

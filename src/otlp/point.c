@@ -61,6 +61,18 @@ put_f64(struct buf *out, double v)
 
 /* ---- exemplars */
 
+/* As put_exemplar() writes it. */
+static void
+weigh_exemplar(struct walk *w, const struct exemplar *e)
+{
+	walk_weigh(w, 4); /* {}, */
+	walk_weigh(w, e->time_ns ? sizeof("\"t\":,") + 20 : 0);
+	walk_weigh(w, e->has_int || e->value.set ? sizeof("\"value\":,") + 24 : 0);
+	walk_weigh(w, e->trace_id_bytes.len ? sizeof("\"trace_id\":\"\",") + 32 : 0);
+	walk_weigh(w, e->span_id_bytes.len ? sizeof("\"span_id\":\"\",") + 16 : 0);
+	walk_weigh(w, e->attributes.count ? sizeof("\"attributes\":,") : 0);
+}
+
 static void
 put_exemplar(struct buf *out, const struct exemplar *e)
 {
@@ -103,6 +115,7 @@ walk_exemplar(struct walk *w, struct str message, struct point *p)
 		}
 	}
 	walk_attributes_end(&e.attributes);
+	weigh_exemplar(w, &e);
 	walk_trace_id(w, "exemplar trace id", e.trace_id_bytes, false, &e.trace_hi, &e.trace_lo);
 	walk_span_id(w, "exemplar span id", e.span_id_bytes, false, &e.span_id);
 	if (walk_keeps(w))
@@ -125,13 +138,14 @@ walk_u64s(struct walk *w, const char *what, const struct pb_field *f, enum pb_wi
     struct buf *out, uint64_t *count)
 {
 	struct pb_packed p;
-	uint64_t v;
+	uint64_t v, before = *count;
 	pb_packed_init(&p, f, element);
 	while (pb_packed_next(&p, &v)) {
 		walk_count(w, what, count);
 		if (out && !w->bad)
 			buf_append(out, &v, sizeof(v));
 	}
+	walk_weigh(w, (*count - before) * sizeof(v));
 	packed_end(w, &p);
 }
 
@@ -140,13 +154,14 @@ walk_f64s(struct walk *w, const char *what, const struct pb_field *f, struct buf
     uint64_t *count)
 {
 	struct pb_packed p;
-	uint64_t v;
+	uint64_t v, before = *count;
 	pb_packed_init(&p, f, PB_FIXED64);
 	while (pb_packed_next(&p, &v)) {
 		walk_count(w, what, count);
 		if (!w->bad)
 			put_f64(out, pb_double(v));
 	}
+	walk_weigh(w, (*count - before) * sizeof(v));
 	packed_end(w, &p);
 }
 
@@ -174,6 +189,7 @@ walk_quantile(struct walk *w, struct str message, struct point *p)
 	double quantile = 0, value = 0;
 	walk_count(w, "quantiles", &p->a_count);
 	p->b_count = p->a_count;
+	walk_weigh(w, 2 * sizeof(double));
 	pb_reader_init(&r, message);
 	while (walk_next(w, &r, &f)) {
 		if (pb_key(&f) == PB_KEY(1, PB_FIXED64))

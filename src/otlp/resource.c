@@ -38,6 +38,8 @@ walk_entity_key(struct walk *w, struct buf *out, struct str key, uint64_t *count
 	struct str name;
 	walk_name(w, "entity key", key, &name);
 	walk_count(w, "entity keys", count);
+	walk_weigh(w, 3); /* "", */
+	walk_weigh_text(w, name);
 	if (!out || w->bad)
 		return;
 	buf_char(out, *count == 1 ? '[' : ',');
@@ -78,6 +80,10 @@ walk_entity(struct walk *w, struct str message)
 		else if (pb_key(&f) == PB_KEY(2, PB_BYTES))
 			walk_name(w, "entity type", f.bytes, &type);
 	}
+	walk_weigh(w,
+	    sizeof("{\"schema_url\":\"\",\"type\":\"\",\"id_keys\":[],\"description_keys\":[]},"));
+	walk_weigh_text(w, schema_url);
+	walk_weigh_text(w, type);
 	struct buf *out = w->bad ? NULL : w->resource.entities;
 	if (out) {
 		walk_put_element(out);

@@ -31,6 +31,30 @@ struct link {
 	uint32_t dropped, flags;
 };
 
+/* As put_event() and put_link() write them, text apart. */
+static void
+weigh_event(struct walk *w, const struct event *e)
+{
+	walk_weigh(w, 20); /* {"t":0,"name":""}, */
+	walk_weigh(w, e->time_ns ? 19 : 0);
+	walk_weigh(w, e->attributes.count ? sizeof(",\"attributes\":") : 0);
+	walk_weigh(w, e->dropped ? sizeof(",\"dropped\":4294967295") : 0);
+	walk_weigh_text(w, e->name);
+}
+
+static void
+weigh_link(struct walk *w, const struct link *l)
+{
+	walk_weigh(w, 4); /* {}, */
+	walk_weigh(w, l->trace_id_bytes.len ? sizeof("\"trace_id\":\"\",") + 32 : 0);
+	walk_weigh(w, l->span_id_bytes.len ? sizeof("\"span_id\":\"\",") + 16 : 0);
+	walk_weigh(w, l->trace_state.len ? sizeof("\"trace_state\":\"\",") : 0);
+	walk_weigh(w, l->attributes.count ? sizeof("\"attributes\":,") : 0);
+	walk_weigh(w, l->dropped ? sizeof("\"dropped\":4294967295,") : 0);
+	walk_weigh(w, l->flags ? sizeof("\"flags\":4294967295,") : 0);
+	walk_weigh_text(w, l->trace_state);
+}
+
 static void
 put_event(struct buf *out, const struct event *e)
 {
@@ -61,6 +85,7 @@ walk_event(struct walk *w, struct str message, struct buf *out)
 		}
 	}
 	walk_attributes_end(&e.attributes);
+	weigh_event(w, &e);
 	if (walk_keeps(w))
 		put_event(out, &e);
 }
@@ -98,6 +123,7 @@ walk_link(struct walk *w, struct str message, struct buf *out)
 		}
 	}
 	walk_attributes_end(&l.attributes);
+	weigh_link(w, &l);
 	walk_trace_id(w, "link trace id", l.trace_id_bytes, false, &l.trace_hi, &l.trace_lo);
 	walk_span_id(w, "link span id", l.span_id_bytes, false, &l.span_id);
 	if (walk_keeps(w))

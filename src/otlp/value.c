@@ -64,7 +64,26 @@ walk_count(struct walk *w, const char *what, uint64_t *count)
 		    what);
 }
 
+void
+walk_weigh_text(struct walk *w, struct str s)
+{
+	w->weight += s.len;
+	w->json_bytes += s.len;
+	if (__builtin_expect(w->weigh_escapes, 0))
+		w->weight += typed_escape_bytes(s);
+}
+
 /* ---- AnyValue */
+
+/* With the comma before it: the longest scalar is {"$double":"-Infinity"}. Text and what is in
+ * arrays and lists comes on top. */
+enum {
+	WEIGHT_STRING = 3,
+	WEIGHT_SHORT = 6, /* null, false, [], {} */
+	WEIGHT_NUMBER = 28,
+	WEIGHT_KEY = 5,
+	WEIGHT_OBJECT = 2
+};
 
 enum {
 	VALUE_STRING = PB_KEY(1, PB_BYTES),
@@ -146,6 +165,8 @@ walk_member(struct walk *w, struct str message, unsigned level, struct buf *out)
 {
 	struct str key, value;
 	walk_key_value(w, message, &key, &value);
+	walk_weigh(w, WEIGHT_KEY);
+	walk_weigh_text(w, key);
 	if (out)
 		typed_put_key(out, key);
 	walk_value(w, value, level, out);
@@ -183,17 +204,34 @@ put_scalar(struct buf *out, uint32_t key, const struct pb_field *f)
 	}
 }
 
+static inline void
+weigh_value(struct walk *w, uint32_t key, struct str bytes)
+{
+	if (__builtin_expect(key == VALUE_STRING, 1)) {
+		walk_weigh(w, WEIGHT_STRING);
+		walk_weigh_text(w, bytes);
+		return;
+	}
+	if (key == VALUE_DOUBLE || key == VALUE_INT || key == VALUE_BYTES)
+		walk_weigh(w, WEIGHT_NUMBER);
+	else
+		walk_weigh(w, WEIGHT_SHORT);
+	if (key == VALUE_BYTES)
+		walk_weigh(w, bytes.len + bytes.len / 2); /* base64 takes a third */
+}
+
 /* What lies deeper than the limit is not read at all. */
-void
+bool
 walk_value(struct walk *w, struct str message, unsigned level, struct buf *out)
 {
 	struct pb_field f = {0};
 	if (level > w->limits->depth_max) {
 		walk_refuse(w, "%s is nested deeper than %llu levels", w->value_name,
 		    (unsigned long long)w->limits->depth_max);
-		return;
+		return false;
 	}
 	uint32_t key = pick_value(w, message, &f);
+	weigh_value(w, key, f.bytes);
 	if (f.bytes.len > w->limits->value_bytes_max)
 		walk_refuse(w, "%s is longer than %llu bytes", w->value_name,
 		    (unsigned long long)w->limits->value_bytes_max);
@@ -207,6 +245,7 @@ walk_value(struct walk *w, struct str message, unsigned level, struct buf *out)
 		walk_kvlist(w, f.bytes, level + 1, out);
 	else if (out)
 		put_scalar(out, key, &f);
+	return key == VALUE_STRING;
 }
 
 bool
@@ -233,6 +272,8 @@ walk_attribute(struct walk *w, struct attr_list *list, struct str key_value)
 	if (++list->count > w->limits->attributes_max)
 		walk_refuse(w, "more than %llu attributes",
 		    (unsigned long long)w->limits->attributes_max);
+	if (list->count == 1)
+		walk_weigh(w, WEIGHT_OBJECT);
 	struct buf *out = w->bad ? NULL : list->out;
 	size_t from = 0;
 	if (out) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "otlp/walk.h"
 
+#include "model/typed.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -60,7 +62,19 @@ walk_item_begin(struct walk *w)
 	}
 	w->bad = w->outer_bad;
 	w->where = "";
+	w->item_weight = w->weight;
+	w->item_json_bytes = w->json_bytes;
 	return w->stop == ERR_OK;
+}
+
+/* A resource or scope goes to the batch with its first good item. With a sink the two flags are
+ * set by then. */
+static void
+weigh_item(struct walk *w)
+{
+	w->resource_count += !w->resource.stored;
+	w->scope_count += !w->scope.stored;
+	w->resource.stored = w->scope.stored = true;
 }
 
 void
@@ -70,8 +84,11 @@ walk_item_end(struct walk *w)
 		return;
 	if (!w->bad) {
 		w->counts.accepted++;
+		weigh_item(w);
 		return;
 	}
+	w->weight = w->item_weight;
+	w->json_bytes = w->item_json_bytes;
 	if (w->counts.rejected == 0)
 		snprintf(w->counts.reason, sizeof(w->counts.reason), "%s %u: %s",
 		    item_name(w->signal), walk_ord(w), w->why);
@@ -203,6 +220,64 @@ walk_start(enum signal_kind signal, const struct limits *limits, struct sink *si
 	};
 }
 
+/* ---- what decoding would take */
+
+enum {
+	ROWS_FIRST = 64, /* room a table has from its first row on; then it doubles */
+	TEXTS_PER_ROW = 4,
+	BATCH_BYTES = 256 * 1024 /* tables with few rows, tenant, rounding of columns */
+};
+
+/* Column arrays, which double as rows come and leave the smaller ones behind, and the rounding of
+ * what the rows point to. */
+static uint64_t
+rows_weight(enum table_id id, uint64_t rows)
+{
+	uint64_t row_bytes = 0, cap = ROWS_FIRST;
+	for (size_t i = 0; i < table_defs[id].col_count; i++)
+		row_bytes +=
+		    table_kind_bytes(table_defs[id].cols[i].kind) + table_defs[id].cols[i].nullable;
+	while (cap < rows)
+		cap *= 2;
+	return rows == 0 ? 0 : 2 * cap * row_bytes + rows * TEXTS_PER_ROW * WALK_TEXT_BYTES / 2;
+}
+
+static uint64_t
+decoded_bytes(const struct walk *w)
+{
+	static const enum table_id tables[] = {[SIGNAL_TRACES] = TABLE_SPANS,
+	    [SIGNAL_METRICS] = TABLE_POINTS,
+	    [SIGNAL_LOGS] = TABLE_LOGS};
+	return BATCH_BYTES + w->weight + rows_weight(tables[w->signal], w->counts.accepted) +
+	    rows_weight(TABLE_RESOURCES, w->resource_count) +
+	    rows_weight(TABLE_SCOPES, w->scope_count);
+}
+
+/* Whether it fits is seen from the lengths of texts, unless they are so long that it depends on
+ * what has to be escaped: then that is counted, which takes a second walk. */
+static enum err_code
+check_decoded(struct walk *w, struct str body, uint64_t *bytes_out, struct err *err)
+{
+	const struct limits *limits = w->limits;
+	uint64_t max = limits->decoded_bytes_max;
+	uint64_t bytes = decoded_bytes(w);
+	if (bytes <= max && bytes + TYPED_ESCAPE_GROWTH * w->json_bytes > max) {
+		struct walk again = walk_start(w->signal, limits, NULL);
+		again.weigh_escapes = true;
+		if (walk_request(&again, body, err) == ERR_OK)
+			bytes = decoded_bytes(&again);
+	} else {
+		bytes += TYPED_ESCAPE_GROWTH * w->json_bytes;
+	}
+	*bytes_out = bytes;
+	if (bytes <= max)
+		return ERR_OK;
+	return err_set(err, ERR_TOO_LARGE,
+	    "the request of %zu bytes would take more than the %llu bytes that --max-decoded-bytes "
+	    "allows: send fewer or smaller items at a time",
+	    body.len, (unsigned long long)max);
+}
+
 enum err_code
 otlp_scan(enum signal_kind signal, struct str body, const struct limits *limits,
     struct otlp_counts *counts_out, struct err *err)
@@ -213,7 +288,9 @@ otlp_scan(enum signal_kind signal, struct str body, const struct limits *limits,
 	if (code == ERR_TOO_LARGE)
 		return err_set(err, code, "more than %llu %ss in one request",
 		    (unsigned long long)limits->items_max, item_name(signal));
-	return code;
+	if (code != ERR_OK)
+		return code;
+	return check_decoded(&w, body, &counts_out->decoded_bytes, err);
 }
 
 enum err_code

@@ -19,6 +19,10 @@
  * when the item is whole and good. Where it goes is a `struct buf *` that is NULL in a scan and for
  * a bad item: the functions below then check and write nothing.
  *
+ * Weight. A scan adds up what decoding would take from the arena, to refuse a request of a few
+ * kilobytes that would become gigabytes. Each place that writes JSON or a list has its weight
+ * beside it: who writes more there must weigh more, which a test and a fuzzer check.
+ *
  * Recursion: values in values, bounded by limits.depth_max (at most 100).
  */
 #ifndef OTLP_WALK_H
@@ -83,10 +87,16 @@ struct walk {
 	const char *malformed; /* why, when stop is ERR_INVALID */
 	bool bad; /* what is in hand is refused */
 	bool outer_bad;
+	uint64_t item_weight, item_json_bytes; /* the two below, when the item in hand began */
 	const char *where; /* "resource " and the like, before a reason */
 	const char *value_name; /* "attribute value", "body" */
 	char why[120]; /* reason for the first refusal */
 	struct otlp_counts counts;
+	/* What a scan expects decoding to take, besides rows: see walk_weigh(). */
+	uint64_t weight;
+	uint64_t json_bytes; /* of it: text that may have to be escaped */
+	bool weigh_escapes; /* it is in the weight as it becomes, not as it is */
+	uint64_t resource_count, scope_count; /* that have an item which is not refused */
 	struct resource resource;
 	struct scope scope;
 };
@@ -113,6 +123,18 @@ walk_ord(const struct walk *w)
 	return (uint32_t)(w->counts.accepted + w->counts.rejected);
 }
 
+/* Take note of bytes that decoding would allocate for what is in hand. Never less than it does,
+ * but for text and rows no more than a few bytes per member more. */
+static inline void
+walk_weigh(struct walk *w, uint64_t bytes)
+{
+	w->weight += bytes;
+}
+/* An allocation of its own is rounded up by as much, with the NUL and the end of a list. */
+#define WALK_TEXT_BYTES 32
+/* Text that becomes a JSON string, without its quotes. */
+void walk_weigh_text(struct walk *w, struct str s);
+
 /* An emptied buffer of the sink, or NULL: nothing is to be written. */
 struct buf *walk_buf(struct walk *w, enum sink_buf id);
 /* What a buffer holds, copied to the arena. NULL ptr when it is empty, or the walk has stopped. */
@@ -135,8 +157,8 @@ void walk_span_id(struct walk *w, const char *what, struct str id, bool required
 /* Count an element of a list; refuses when there are too many. */
 void walk_count(struct walk *w, const char *what, uint64_t *count);
 
-/* An AnyValue as typed JSON. Level 1 is an attribute's value. */
-void walk_value(struct walk *w, struct str message, unsigned level, struct buf *out);
+/* An AnyValue as typed JSON. Level 1 is an attribute's value. True when it is a string. */
+bool walk_value(struct walk *w, struct str message, unsigned level, struct buf *out);
 /* The text of an AnyValue that is a string; false when it is none. */
 bool walk_value_text(struct walk *w, struct str message, struct str *out);
 

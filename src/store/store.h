@@ -92,7 +92,8 @@ struct store;
 struct store_ops {
 	const char *name;
 	/* Loader thread; blocks on disk; all or nothing. batch is only read. On an error nothing
-	 * changed and the same batch may be appended again. */
+	 * changed and the same batch may be appended again. ERR_TOO_LARGE: there is no memory for
+	 * so much at once, parts of it may fit. */
 	enum err_code (*append)(struct store *s, const struct batch *batch, struct err *err);
 	/* Any thread; never blocks: last_seq of the last visible batch, 0 for none. */
 	uint64_t (*position)(struct store *s);
@@ -101,6 +102,9 @@ struct store_ops {
 	    struct store_result *result, struct err *err);
 	/* Any thread; never blocks on disk. */
 	void (*status)(struct store *s, struct store_status *out);
+	/* Any thread; never blocks: queries, those under way too, end soon with an error. NULL: there
+	 * is nothing to wait for. */
+	void (*cancel)(struct store *s);
 	/* Owner, after all other calls have returned. */
 	void (*close)(struct store *s);
 };
@@ -139,6 +143,14 @@ static inline void
 store_status(struct store *s, struct store_status *out)
 {
 	s->ops->status(s, out);
+}
+
+/* For the stop: it cannot be taken back. */
+static inline void
+store_cancel(struct store *s)
+{
+	if (s->ops->cancel)
+		s->ops->cancel(s);
 }
 
 static inline void
