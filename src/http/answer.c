@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/http_priv.h"
 
-#include "base/timefmt.h"
+#include "base/arena.h"
 #include "sys/tcp.h"
+
+#include <stdlib.h>
+
+enum { PART_BYTES = 64 * 1024 };
 
 /* A client that finds the server full or stopping may come back after this. */
 #define RETRY_AFTER_TEXT "1"
@@ -13,17 +17,70 @@ add_header(struct MHD_Response *response, const char *name, const char *value)
 	CHECK(MHD_add_response_header(response, name, value) == MHD_YES);
 }
 
-/* Takes the body: libmicrohttpd frees it with free(), as struct buf would. */
+/* libmicrohttpd frees it with free(), as struct buf would. */
 static struct MHD_Response *
-make_response(struct buf *body, const char *content_type)
+response_of_buf(struct buf *body)
 {
-	CHECK(!body->failed);
 	if (!body->ptr)
 		(void)buf_reserve(body, 1);
-	struct MHD_Response *response =
-	    MHD_create_response_from_buffer(body->len, body->ptr, MHD_RESPMEM_MUST_FREE);
+	return MHD_create_response_from_buffer(body->len, body->ptr, MHD_RESPMEM_MUST_FREE);
+}
+
+/* A body that is sent in parts, so that it can be seen how much of it has left. */
+struct parts {
+	char *ptr;
+	size_t len;
+	struct budget *budget;
+	uint64_t budget_bytes;
+	struct http_request *request; /* lives while read_part() is called: no reference */
+};
+
+static ssize_t
+read_part(void *ctx, uint64_t at, char *out, size_t max)
+{
+	struct parts *p = ctx;
+	CHECK(at < p->len);
+	size_t n = p->len - at < max ? p->len - at : max;
+	memcpy(out, p->ptr + at, n);
+	http_request_progress(p->request, at);
+	return (ssize_t)n;
+}
+
+static void
+free_parts(void *ctx)
+{
+	struct parts *p = ctx;
+	free(p->ptr);
+	if (p->budget)
+		budget_give(p->budget, p->budget_bytes);
+	free(p);
+}
+
+static struct MHD_Response *
+response_of_parts(struct http_answer *a, struct http_request *r)
+{
+	struct parts *p = xcalloc(1, sizeof(*p));
+	*p = (struct parts){.ptr = a->body.ptr,
+	    .len = a->body.len,
+	    .budget = a->budget,
+	    .budget_bytes = a->budget_bytes,
+	    .request = r};
+	/* Growing by doubling leaves up to half of it unused, and it may be held for long. */
+	if (p->len > 0)
+		p->ptr = xrealloc(p->ptr, p->len);
+	return MHD_create_response_from_callback(p->len, PART_BYTES, read_part, p, free_parts);
+}
+
+bool
+http_answer_in_parts(const struct http_answer *a)
+{
+	return a->budget || a->body.len > PART_BYTES;
+}
+
+static struct MHD_Response *
+add_headers(struct MHD_Response *response, const char *content_type)
+{
 	CHECK(response != NULL);
-	*body = (struct buf){0};
 	if (content_type)
 		add_header(response, "Content-Type", content_type);
 	add_header(response, "X-Content-Type-Options", "nosniff");
@@ -31,9 +88,14 @@ make_response(struct buf *body, const char *content_type)
 }
 
 struct MHD_Response *
-http_answer_response(struct http_answer *answer)
+http_answer_response(struct http_answer *answer, struct http_request *r)
 {
-	struct MHD_Response *response = make_response(&answer->body, answer->content_type);
+	CHECK(!answer->body.failed);
+	struct MHD_Response *response = http_answer_in_parts(answer)
+	    ? response_of_parts(answer, r)
+	    : response_of_buf(&answer->body);
+	answer->body = (struct buf){0};
+	(void)add_headers(response, answer->content_type);
 	for (size_t i = 0; i < ARRAY_LEN(answer->headers) && answer->headers[i].name; i++)
 		add_header(response, answer->headers[i].name, answer->headers[i].value);
 	return response;
@@ -62,7 +124,8 @@ http_answer_error(struct http_server *s, struct http_request *r, enum err_code c
 {
 	struct buf body = {0};
 	const char *type = error_body(s, r, code, message, &body);
-	struct MHD_Response *response = make_response(&body, type);
+	CHECK(!body.failed);
+	struct MHD_Response *response = add_headers(response_of_buf(&body), type);
 	add_header(response, "Connection", "close");
 	if (err_retryable(code))
 		add_header(response, "Retry-After", RETRY_AFTER_TEXT);
@@ -92,10 +155,4 @@ http_answer_last_words(int fd, struct str bytes)
 	size_t n;
 	/* Whatever comes of it: the peer may be gone, and nobody is left to tell. */
 	(void)tcp_write(fd, bytes.ptr, bytes.len, &n);
-}
-
-uint64_t
-http_answer_time_ns(const struct http_server *s, uint64_t bytes)
-{
-	return s->limits.body_grace_ms * NS_PER_MS + bytes / s->limits.body_rate_min * NS_PER_S;
 }

@@ -7,6 +7,7 @@
 #include "base/timefmt.h"
 #include "sys/clock.h"
 #include "sys/log.h"
+#include "sys/tcp.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,7 +144,7 @@ static enum MHD_Result
 refuse(struct http_request *r, struct http_conn *c, enum err_code code, const char *message)
 {
 	struct http_server *s = r->server;
-	uint64_t deadline_ns = clock_mono_ns() + http_answer_time_ns(s, 0);
+	uint64_t deadline_ns = clock_mono_ns() + s->limits.body_grace_ms * NS_PER_MS;
 	mutex_lock(&s->lock);
 	bool alive = enter_phase(c, CONN_ANSWER, deadline_ns);
 	r->state = REQUEST_ANSWERED;
@@ -314,12 +315,52 @@ on_completed(void *ctx, struct MHD_Connection *mhd, void **context,
 	http_request_unref(r);
 }
 
+/* Under the lock: the answer is there to be sent. */
+static void
+start_answer(struct http_conn *c, bool in_parts)
+{
+	uint64_t now_ns = clock_mono_ns();
+	uint64_t deadline_ns = now_ns + c->server->limits.body_grace_ms * NS_PER_MS;
+	(void)enter_phase(c, CONN_ANSWER, in_parts ? UINT64_MAX : deadline_ns);
+	c->answer_start_ns = c->answer_moved_ns = now_ns;
+	c->answer_bytes = 0;
+}
+
+void
+http_request_progress(struct http_request *r, uint64_t bytes)
+{
+	struct http_server *s = r->server;
+	uint64_t now_ns = clock_mono_ns();
+	mutex_lock(&s->lock);
+	CHECK(r->conn != NULL);
+	r->conn->answer_bytes = bytes;
+	r->conn->answer_moved_ns = now_ns;
+	mutex_unlock(&s->lock);
+}
+
+enum http_peer
+http_request_peer(const struct http_request *r)
+{
+	struct http_server *s = r->server;
+	enum tcp_peer peer = TCP_PEER_GONE;
+	mutex_lock(&s->lock);
+	if (r->conn && !r->disowned && r->conn->phase != CONN_DEAD)
+		peer = tcp_peer(r->conn->fd);
+	mutex_unlock(&s->lock);
+	switch (peer) {
+	case TCP_PEER_THERE: return HTTP_PEER_THERE;
+	case TCP_PEER_DONE: return HTTP_PEER_DONE;
+	case TCP_PEER_GONE: return HTTP_PEER_GONE;
+	}
+	return HTTP_PEER_GONE;
+}
+
 void
 http_respond(struct http_request *r, struct http_answer *answer)
 {
 	struct http_server *s = r->server;
-	uint64_t deadline_ns = clock_mono_ns() + http_answer_time_ns(s, answer->body.len);
-	struct MHD_Response *response = http_answer_response(answer);
+	bool in_parts = http_answer_in_parts(answer);
+	struct MHD_Response *response = http_answer_response(answer, r);
 	mutex_lock(&s->lock);
 	bool wanted = !r->disowned;
 	if (wanted) {
@@ -328,7 +369,7 @@ http_respond(struct http_request *r, struct http_answer *answer)
 		r->state = REQUEST_ANSWERED;
 		r->response = response;
 		r->status = answer->status;
-		(void)enter_phase(r->conn, CONN_ANSWER, deadline_ns);
+		start_answer(r->conn, in_parts);
 		/* While the request counts, what was lent to the server is there. */
 		stats_add(s->stats, s->opt.stats_requests, 1);
 		http_request_discharge(r);

@@ -14,7 +14,8 @@
  *     the end of the request line, which itself must be there within idle_timeout_ms. 408.
  *   - a body: body_rate_min on average once body_grace_ms have passed. 408.
  *   - silence between requests: idle_timeout_ms. Closed.
- *   - the client's reading of the answer: body_grace_ms + size / body_rate_min. Closed.
+ *   - the client's reading of the answer: answer_rate_min on average once body_grace_ms have
+ *     passed, and never idle_timeout_ms without any. Closed. (What sockets buffer counts as read.)
  *
  * Size. More than connections_max: 503 and close, at once, from the acceptor. Content-Length beyond
  * wire_bytes_max is answered 413 before the body is read (and before 100 Continue); a chunked body
@@ -24,8 +25,14 @@
  *
  * Refused with 400: both Content-Length and Transfer-Encoding, several Content-Length, not exactly
  * one Host in HTTP/1.1, a malformed field name, a target with %00, a bad escape or text that is
- * not UTF-8. A transfer coding other than chunked: 501. What is not HTTP at all, or has a malformed
- * Content-Length, is answered 400 by libmicrohttpd, in its own words.
+ * not UTF-8. A transfer coding other than chunked: 501.
+ *
+ * Left to libmicrohttpd (0.9.75), which offers no say in it. It answers by itself, and closes, what
+ * is not HTTP at all, a malformed Content-Length (400; the head of that answer goes out twice) and
+ * a chunk extension that its buffer cannot hold (500). It takes a bare LF for the end of a line of
+ * the header or of a chunk, and cuts the value of a field at a zero byte before we see it. None of
+ * this makes one request two: the connection is closed, or all of the line is consumed.
+ *
  * After an error that leaves input unread the connection is closed, but lingers until the client
  * has had time to read the answer.
  */
@@ -103,7 +110,23 @@ struct http_answer {
 	const char *content_type;
 	struct buf body; /* ownership moves to the server */
 	struct http_header headers[4]; /* extra ones, copied; ends with a NULL name */
+	/* What the body was charged to (or NULL): given back when it has been sent or thrown away.
+	 * Must live until http_server_free() has been called and every request answered. */
+	struct budget *budget;
+	uint64_t budget_bytes;
 };
+
+enum http_peer {
+	HTTP_PEER_THERE,
+	/* Has sent all it will. A client that has gone looks so, until something is sent to it, and
+	 * so does one that closed its side only and still reads. libmicrohttpd closes without the
+	 * answer if it meets the end of input before the answer has begun: mostly it does not. */
+	HTTP_PEER_DONE,
+	HTTP_PEER_GONE,
+};
+
+/* Any thread, before http_respond(): does somebody still wait? */
+enum http_peer http_request_peer(const struct http_request *r);
 
 /* Exactly once per request, which is gone afterwards. Any thread; does not block. HEAD: give the
  * body all the same; its length is sent, it is not. Every answer gets X-Content-Type-Options. */

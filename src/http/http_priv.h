@@ -38,7 +38,7 @@ enum conn_phase {
 	CONN_IDLE, /* kept alive; deadline */
 	CONN_BODY, /* body is coming; measured by rate */
 	CONN_HANDLER, /* the handler's; no time limit of ours */
-	CONN_ANSWER, /* the answer is being sent; deadline */
+	CONN_ANSWER, /* the answer is being sent; a large one measured by rate, others deadline */
 	CONN_DEAD, /* cut; libmicrohttpd will notice */
 };
 
@@ -51,6 +51,9 @@ struct http_conn {
 	uint64_t deadline_ns; /* lock; HEADER, IDLE, ANSWER */
 	uint64_t body_start_ns; /* lock; BODY */
 	uint64_t body_bytes; /* lock; BODY */
+	/* lock; ANSWER, of one that is sent in parts */
+	uint64_t answer_start_ns, answer_moved_ns;
+	uint64_t answer_bytes; /* handed to the socket */
 	struct http_request *request; /* lock; the one under way */
 	bool linger; /* its thread: the client may still be sending when it is closed */
 };
@@ -135,14 +138,17 @@ struct MHD_Response *http_answer_error(struct http_server *s, struct http_reques
 /* The same as bytes for the wire, for when libmicrohttpd cannot answer any more. */
 void http_answer_raw(struct http_server *s, struct http_request *r, enum err_code code,
     const char *message, struct buf *out);
-/* Takes the body. */
-struct MHD_Response *http_answer_response(struct http_answer *answer);
+/* Takes the body. A large one is sent in parts, and http_request_progress() called for each on the connection's
+ * thread while the request is under way. */
+struct MHD_Response *http_answer_response(struct http_answer *answer, struct http_request *r);
+bool http_answer_in_parts(const struct http_answer *answer);
+
+/* daemon.c: so much of the answer has left. */
+void http_request_progress(struct http_request *r, uint64_t bytes);
 
 /* reaper.c */
 void http_reaper_main(void *ctx);
 /* Send what fits into the socket at once: a short last answer, which nothing follows. */
 void http_answer_last_words(int fd, struct str bytes);
-/* How long an answer of this size may take to send. */
-uint64_t http_answer_time_ns(const struct http_server *s, uint64_t bytes);
 
 #endif

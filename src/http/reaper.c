@@ -21,13 +21,27 @@ body_too_slow(const struct http_conn *c, const struct limits *limits, uint64_t n
 	return ms > limits->body_grace_ms && c->body_bytes < limits->body_rate_min * ms / 1000;
 }
 
+/* Of an answer that is sent in parts. A reader that took much at first and then stops is above the
+ * average for long. */
+static bool
+reader_too_slow(const struct http_conn *c, const struct limits *limits, uint64_t now_ns)
+{
+	uint64_t ms = (now_ns - c->answer_start_ns) / NS_PER_MS;
+	if (now_ns < c->answer_moved_ns || ms <= limits->body_grace_ms)
+		return false;
+	return c->answer_bytes < limits->answer_rate_min * ms / 1000 ||
+	    now_ns - c->answer_moved_ns > limits->idle_timeout_ms * NS_PER_MS;
+}
+
 static bool
 overdue(const struct http_conn *c, const struct limits *limits, uint64_t now_ns)
 {
 	switch (c->phase) {
 	case CONN_HEADER:
-	case CONN_IDLE:
-	case CONN_ANSWER: return now_ns >= c->deadline_ns;
+	case CONN_IDLE: return now_ns >= c->deadline_ns;
+	case CONN_ANSWER:
+		return c->deadline_ns == UINT64_MAX ? reader_too_slow(c, limits, now_ns)
+		                                    : now_ns >= c->deadline_ns;
 	case CONN_BODY: return body_too_slow(c, limits, now_ns);
 	case CONN_HANDLER:
 	case CONN_DEAD: return false;

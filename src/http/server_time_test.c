@@ -138,7 +138,7 @@ static void
 hasty_reader(struct limits *l)
 {
 	l->body_grace_ms = 200;
-	l->body_rate_min = LIMIT_GIB;
+	l->answer_rate_min = LIMIT_GIB;
 }
 
 TEST(http, an_answer_nobody_reads_is_given_up)
@@ -153,6 +153,122 @@ TEST(http, an_answer_nobody_reads_is_given_up)
 		continue;
 	assert_true(c.in.len < 32 * LIMIT_MIB);
 	ht_hang_up(&c);
+	ht_finish(f);
+}
+
+/* No average is asked, but that something is taken. */
+static void
+hasty_pause(struct limits *l)
+{
+	l->body_grace_ms = 100;
+	l->idle_timeout_ms = 300;
+	l->answer_rate_min = 1;
+}
+
+TEST(http, a_reader_that_stops_is_given_up_and_one_that_goes_on_is_not)
+{
+	struct ht_server *f = ht_start(hasty_pause, 1);
+	struct ht_client c = ht_dial(f);
+	size_t wanted = 32 * LIMIT_MIB;
+	ht_say(&c, "GET /large HTTP/1.1\r\nHost: h\r\n\r\n");
+	uint64_t start_ns = clock_mono_ns(), pause_ns = 0;
+	while (c.in.len < wanted && ht_more(&c)) {
+		/* Slow enough for the whole to take longer than any of the limits. */
+		if (c.in.len > pause_ns) {
+			clock_sleep_ns(20 * NS_PER_MS);
+			pause_ns += LIMIT_MIB;
+		}
+	}
+	assert_true(clock_mono_ns() - start_ns > 400 * NS_PER_MS);
+	assert_true(c.in.len >= wanted);
+	ht_hang_up(&c);
+	assert_int_equal(stats_get(&f->stats, STATS_CONNS_TIMED_OUT), 0);
+	c = ht_dial(f);
+	ht_say(&c, "GET /large HTTP/1.1\r\nHost: h\r\n\r\n");
+	assert_true(ht_more(&c));
+	uint64_t deadline = clock_mono_ns() + PATIENCE_NS;
+	while (stats_get(&f->stats, STATS_CONNS_TIMED_OUT) == 0)
+		assert_true(clock_mono_ns() < deadline);
+	ht_hang_up(&c);
+	ht_finish(f);
+}
+
+static void
+respond_charged(struct http_request *r, struct budget *b)
+{
+	struct http_answer a = {.status = 200, .content_type = "text/plain", .budget = b};
+	a.budget_bytes = 8 * LIMIT_MIB;
+	assert_true(budget_take(b, a.budget_bytes));
+	memset(buf_reserve(&a.body, 8 * LIMIT_MIB), 'y', 8 * LIMIT_MIB);
+	a.body.len = 8 * LIMIT_MIB;
+	http_respond(r, &a);
+}
+
+static void
+wait_unused(struct budget *b)
+{
+	uint64_t deadline = clock_mono_ns() + PATIENCE_NS;
+	while (budget_used(b) > 0)
+		assert_true(clock_mono_ns() < deadline);
+}
+
+TEST(http, an_answer_is_charged_until_it_is_read_or_its_reader_leaves)
+{
+	struct ht_server *f = ht_start(NULL, 1);
+	struct budget b;
+	budget_init(&b, LIMIT_GIB);
+	for (int leaves = 0; leaves < 2; leaves++) {
+		struct ht_client c = ht_dial(f);
+		ht_say(&c, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+		respond_charged(ht_held(f), &b);
+		assert_true(ht_more(&c));
+		assert_int_equal(budget_used(&b), 8 * LIMIT_MIB);
+		if (!leaves) {
+			struct ht_reply reply = ht_hear(&c, false);
+			assert_int_equal(reply.text.len, reply.head_len + 8 * LIMIT_MIB + 1);
+			assert_int_equal(reply.text.ptr[reply.text.len - 2], 'y');
+			buf_fini(&reply.text);
+			wait_unused(&b);
+		}
+		ht_hang_up(&c);
+		wait_unused(&b);
+	}
+	/* Nor does it stay when the answer is never sent. */
+	struct ht_client c = ht_dial(f);
+	ht_say(&c, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+	struct http_request *r = ht_held(f);
+	http_server_stop(f->server, 0);
+	respond_charged(r, &b);
+	assert_int_equal(budget_used(&b), 0);
+	ht_hang_up(&c);
+	ht_finish(f);
+}
+
+TEST(http, a_waiting_request_knows_whether_its_client_is_there)
+{
+	struct ht_server *f = ht_start(NULL, 1);
+	struct ht_client c = ht_dial(f);
+	uint64_t deadline = clock_mono_ns() + PATIENCE_NS;
+	ht_say(&c, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\nGET /next HTTP/1.1\r\n");
+	struct http_request *r = ht_held(f);
+	assert_int_equal(http_request_peer(r), HTTP_PEER_THERE);
+	tcp_shutdown_write(c.fd);
+	while (http_request_peer(r) == HTTP_PEER_THERE)
+		assert_true(clock_mono_ns() < deadline);
+	assert_int_equal(http_request_peer(r), HTTP_PEER_DONE);
+	/* It can still be answered. */
+	ht_respond_text(r, 200, STR("heard"));
+	ht_expect(&c, 200, "heard");
+	ht_hang_up(&c);
+	c = ht_dial(f);
+	/* Who leaves without having read the first answer sends a reset. */
+	ht_say(&c, "GET /first HTTP/1.1\r\nHost: h\r\n\r\nGET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+	r = ht_held(f);
+	assert_true(tcp_wait(c.fd, false, deadline));
+	ht_hang_up(&c);
+	while (http_request_peer(r) != HTTP_PEER_GONE)
+		assert_true(clock_mono_ns() < deadline);
+	ht_respond_text(r, 200, STR("nobody hears this"));
 	ht_finish(f);
 }
 

@@ -120,6 +120,7 @@ rest_start(const struct rest_options *opt, struct rest **out, struct err *err)
 		r->opt.thread_count = REST_THREADS_DEFAULT;
 	process_usage(&usage);
 	r->start_unix_ns = usage.start_unix_ns;
+	budget_init(&r->answers, opt->limits->answer_bytes_max);
 	r->jobs = queue_new(opt->limits->queries_max);
 	r->readers = xcalloc(r->opt.thread_count, sizeof(*r->readers));
 	for (unsigned i = 0; i < r->opt.thread_count && code == ERR_OK; i++)
@@ -137,6 +138,7 @@ rest_stop(struct rest *r)
 {
 	atomic_store(&r->stopping, true);
 	queue_close(r->jobs);
+	store_cancel(r->opt.store);
 	for (unsigned i = 0; i < r->opt.thread_count; i++)
 		thread_join(&r->readers[i]);
 }

@@ -9,6 +9,19 @@
  * are answered 429. Its time (limits.query_timeout_ms) runs from its arrival. The other paths
  * are answered on the server's thread: they work while all readers are busy.
  *
+ * Memory. A query that runs holds at most 2 * result_bytes_max: rows and JSON. The rows are given
+ * back before the answer is sent; the JSON is charged to one budget, limits.answer_bytes_max,
+ * until it has been read. A query whose answer finds no room there is answered 429, and stops as
+ * soon as that is clear. Answers of up to REST_SMALL_BYTES are not counted: they are answered
+ * whatever others leave unread. The most there can be, all told:
+ *     thread_count * 2 * result_bytes_max + answer_bytes_max + connections_max * REST_SMALL_BYTES
+ *
+ * Clients that leave. When its turn comes, a query whose connection was reset is not run, nor is
+ * one whose client has closed its side while at least as many others wait as there are readers:
+ * such a client has most likely gone (ERR_CANCELLED). It may be half-closed and reading, so it is
+ * served when there is no rush, as far as libmicrohttpd lets us: http.h. A query that runs is not
+ * stopped.
+ *
  * Order of the end: http_server_stop(), while the readers still answer; then rest_stop(); then
  * the store may close.
  */
@@ -26,7 +39,7 @@ struct rest_check {
 	char text[160]; /* for people: what is, or why it is not ok */
 };
 
-enum { REST_CHECKS_MAX = 16, REST_THREADS_DEFAULT = 4 };
+enum { REST_CHECKS_MAX = 16, REST_THREADS_DEFAULT = 4, REST_SMALL_BYTES = 64 * 1024 };
 
 struct rest_options {
 	struct store *store; /* borrowed */
@@ -41,7 +54,8 @@ struct rest_options {
 
 MUST_CHECK enum err_code rest_start(const struct rest_options *opt, struct rest **out,
     struct err *err);
-/* What is still queued is answered 503, what runs is finished. Joins the readers. */
+/* What is still queued is answered 503, what runs is cancelled in the store. Joins the readers. To
+ * let queries finish, give http_server_stop() the time for it: it comes first. */
 void rest_stop(struct rest *r);
 void rest_free(struct rest *r); /* NULL allowed; stops it when that is not done */
 

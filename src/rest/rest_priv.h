@@ -18,6 +18,7 @@
 struct rest {
 	struct rest_options opt;
 	struct queue *jobs; /* struct job, run.c */
+	struct budget answers; /* not read yet */
 	_Atomic uint64_t query_count; /* waiting or running */
 	_Atomic bool stopping;
 	struct thread *readers;

@@ -28,27 +28,57 @@ struct fake_store {
 	struct queue *tickets; /* a blocked query ends when it gets one */
 	char tenant[LIMIT_TENANT_BYTES + 1]; /* of the last query that did not block */
 	_Atomic uint64_t deadline_ns;
+	size_t name_bytes; /* unless 0: the answer is one service with so long a name */
 };
+
+static void
+add_service(struct store_result *result, size_t name_bytes)
+{
+	char *name = arena_alloc(result->arena, name_bytes);
+	table_init(&result->rows, TABLE_SERVICES, result->arena);
+	size_t row = table_add_row(&result->rows);
+	assert_non_null(name);
+	memset(name, 'x', name_bytes);
+	table_set_str(&result->rows, row, SERVICE_NAME, str_of(name, name_bytes));
+}
+
+/* Or be cancelled. */
+static bool
+wait_ticket(struct fake_store *fake)
+{
+	uint64_t deadline = clock_mono_ns() + PATIENCE_NS;
+	return queue_pop(fake->tickets, deadline) || clock_mono_ns() < deadline;
+}
 
 static enum err_code
 fake_query(struct store *s, const struct store_query *q, struct store_result *result,
     struct err *err)
 {
 	struct fake_store *fake = (struct fake_store *)s;
-	(void)result;
+	if (fake->name_bytes)
+		add_service(result, fake->name_bytes);
 	fake->deadline_ns = q->deadline_mono_ns;
 	if (!fake->blocks)
 		snprintf(fake->tenant, sizeof(fake->tenant), "%.*s", STR_ARG(q->tenant));
 	atomic_fetch_add(&fake->running, 1);
 	if (fake->blocks)
-		assert_non_null(queue_pop(fake->tickets, clock_mono_ns() + PATIENCE_NS));
+		assert_true(wait_ticket(fake));
 	atomic_fetch_sub(&fake->running, 1);
 	if (fake->answer != ERR_OK)
 		return err_set(err, fake->answer, "the store says \"no\"\n<and> why");
 	return ERR_OK;
 }
 
-static const struct store_ops fake_ops = {.name = "fake", .query = fake_query};
+static void
+fake_cancel(struct store *s)
+{
+	struct fake_store *fake = (struct fake_store *)s;
+	queue_close(fake->tickets);
+}
+
+static const struct store_ops fake_ops = {.name = "fake",
+    .query = fake_query,
+    .cancel = fake_cancel};
 
 struct fixture {
 	struct http_server *server;
@@ -421,6 +451,114 @@ TEST(rest, a_query_has_its_time_from_its_arrival)
 	thread_join(&b.thread);
 	assert_int_equal(a.status, 200);
 	assert_int_equal(b.status, 504);
+	finish(f);
+}
+
+/* ---- answers that wait to be read, and clients that do not wait */
+
+static void
+ask_and_leave(struct fixture *f, bool half, int *fd_out)
+{
+	static const char request[] = "GET /api/v1/logs HTTP/1.1\r\nHost: h\r\n\r\n";
+	char address[32];
+	struct err err;
+	size_t n;
+	snprintf(address, sizeof(address), "127.0.0.1:%u", http_server_port(f->server));
+	assert_int_equal(tcp_connect(str_from(address), 30000, fd_out, &err), ERR_OK);
+	assert_int_equal(tcp_write(*fd_out, request, strlen(request), &n), TCP_OK);
+	if (half)
+		tcp_shutdown_write(*fd_out);
+	else
+		tcp_close(*fd_out);
+}
+
+TEST(rest, queries_of_clients_that_left_are_not_run)
+{
+	struct fixture *f = start(100, 1);
+	struct asker a, b;
+	int fd;
+	f->store.blocks = true;
+	start_asker(f, &a);
+	wait_running(f, 1);
+	for (unsigned i = 0; i < 20; i++)
+		ask_and_leave(f, false, &fd);
+	wait_queries(f, 21);
+	start_asker(f, &b);
+	wait_queries(f, 22);
+	let_go(f);
+	/* Of the twenty none is run while another waits: b is the last. */
+	wait_queries(f, 1);
+	wait_running(f, 1);
+	assert_int_equal(f->stats.refused[ERR_CANCELLED], 20);
+	let_go(f);
+	thread_join(&a.thread);
+	thread_join(&b.thread);
+	assert_int_equal(a.status, 200);
+	assert_int_equal(b.status, 200);
+	finish(f);
+}
+
+TEST(rest, the_query_of_a_half_closed_client_is_run_when_there_is_no_rush)
+{
+	struct fixture *f = start(100, 1);
+	struct asker a;
+	int fd;
+	f->store.blocks = true;
+	start_asker(f, &a);
+	wait_running(f, 1);
+	ask_and_leave(f, true, &fd);
+	wait_queries(f, 2);
+	let_go(f);
+	wait_queries(f, 1);
+	wait_running(f, 1);
+	let_go(f);
+	wait_queries(f, 0);
+	assert_int_equal(f->stats.refused[ERR_CANCELLED], 0);
+	tcp_close(fd);
+	thread_join(&a.thread);
+	finish(f);
+}
+
+TEST(rest, unread_answers_beyond_the_budget_make_large_ones_429_and_small_ones_pass)
+{
+	struct fixture *f = start(10, 1);
+	uint64_t max = f->rest->answers.bytes_max;
+	f->store.name_bytes = 300000;
+	get(f, "/api/v1/services", 200, "xxxx");
+	assert_int_equal(budget_used(&f->rest->answers), 0);
+	assert_true(budget_take(&f->rest->answers, max - 200000));
+	raw_has(f, "GET /api/v1/services HTTP/1.1\r\n" CLOSE,
+	    (const char *const[]){"HTTP/1.1 429 ", "\r\nRetry-After: 1\r\n", "not read yet", NULL});
+	f->store.name_bytes = 1000;
+	get(f, "/api/v1/services", 200, "xxxx");
+	assert_int_equal(budget_used(&f->rest->answers), max - 200000);
+	budget_give(&f->rest->answers, max - 200000);
+	f->store.name_bytes = 300000;
+	get(f, "/api/v1/services", 200, "xxxx");
+	finish(f);
+}
+
+TEST(rest, an_answer_that_never_fits_is_413)
+{
+	struct fixture *f = start(10, 1);
+	f->store.name_bytes = 300000;
+	f->rest->answers.bytes_max = 200000;
+	get(f, "/api/v1/services", 413, "ask for less");
+	finish(f);
+}
+
+TEST(rest, stop_ends_what_runs_in_the_store)
+{
+	struct fixture *f = start(10, 1);
+	struct asker a;
+	f->store.blocks = true;
+	start_asker(f, &a);
+	wait_running(f, 1);
+	http_server_stop(f->server, 0);
+	rest_stop(f->rest); /* returns: the fake's query ends when it is cancelled */
+	assert_int_equal(f->store.running, 0);
+	thread_join(&a.thread);
+	assert_int_equal(a.status, 503);
 	finish(f);
 }
 

@@ -66,6 +66,49 @@ gather_values(const struct job *job, struct arena *arena, struct op_value **valu
 	return ERR_OK;
 }
 
+/* How large an answer may be now. */
+static size_t
+answer_room(const struct rest *r)
+{
+	uint64_t used = budget_used(&r->answers), max = r->answers.bytes_max;
+	uint64_t room = used < max ? max - used : 0;
+	if (room < REST_SMALL_BYTES)
+		room = REST_SMALL_BYTES;
+	return room < r->opt.limits->result_bytes_max ? room : r->opt.limits->result_bytes_max;
+}
+
+/* Take the answer's bytes from the budget. The same when it did not fit into what was left of
+ * that, but would have fitted into the whole. */
+static enum err_code
+charge_answer(struct rest *r, struct buf *json, enum err_code code, uint64_t *charged_out,
+    struct err *err)
+{
+	uint64_t whole = r->answers.bytes_max;
+	if (r->opt.limits->result_bytes_max < whole)
+		whole = r->opt.limits->result_bytes_max;
+	bool cramped = code == ERR_TOO_LARGE && json->failed && json->bytes_max < whole;
+	*charged_out = 0;
+	if (!cramped && (code != ERR_OK || json->len <= REST_SMALL_BYTES))
+		return code;
+	if (!cramped && budget_take(&r->answers, json->len)) {
+		*charged_out = json->len;
+		return ERR_OK;
+	}
+	return err_set(err, ERR_BUSY,
+	    "answers that clients have not read yet hold %llu of %llu bytes: try again later, or "
+	    "ask for less with limit",
+	    (unsigned long long)budget_used(&r->answers), (unsigned long long)r->answers.bytes_max);
+}
+
+/* See rest.h. */
+static bool
+client_left(struct rest *r, const struct job *job)
+{
+	enum http_peer peer = http_request_peer(job->request);
+	return peer == HTTP_PEER_GONE ||
+	    (peer == HTTP_PEER_DONE && queue_len(r->jobs) >= r->opt.thread_count);
+}
+
 static enum err_code
 run_op(struct rest *r, const struct job *job, struct arena *arena, struct buf *json,
     struct err *err)
@@ -80,6 +123,9 @@ run_op(struct rest *r, const struct job *job, struct arena *arena, struct buf *j
 	    .arena = arena};
 	if (atomic_load(&r->stopping))
 		return err_set(err, ERR_UNAVAILABLE, "the server is stopping");
+	if (client_left(r, job))
+		return err_set(err, ERR_CANCELLED,
+		    "the client closed its side of the connection while the query waited");
 	if (clock_mono_ns() >= job->deadline_mono_ns)
 		return err_set(err, ERR_DEADLINE,
 		    "the query waited longer than %llu ms for its turn",
@@ -92,13 +138,29 @@ run_op(struct rest *r, const struct job *job, struct arena *arena, struct buf *j
 }
 
 static void
+respond_charged(struct rest *r, struct http_request *req, struct buf *json, uint64_t charged)
+{
+	struct http_answer answer = {.status = 200,
+	    .content_type = REST_JSON,
+	    .body = *json,
+	    .headers = {{"Cache-Control", "no-store"}},
+	    .budget = charged ? &r->answers : NULL,
+	    .budget_bytes = charged};
+	http_respond(req, &answer);
+}
+
+static void
 run_job(struct rest *r, struct job *job, struct arena *arena)
 {
 	struct buf json;
 	struct err err = {0};
 	uint64_t start_ns = clock_mono_ns();
-	buf_init(&json, r->opt.limits->result_bytes_max);
+	uint64_t charged;
+	buf_init(&json, answer_room(r));
 	enum err_code code = run_op(r, job, arena, &json, &err);
+	code = charge_answer(r, &json, code, &charged, &err);
+	/* An answer may be read for long: only its text is kept. */
+	arena_reset(arena);
 	stats_add(r->opt.stats, STATS_QUERIES, 1);
 	stats_add(r->opt.stats, STATS_QUERY_NS, (int64_t)(clock_mono_ns() - start_ns));
 	if (code != ERR_OK)
@@ -106,7 +168,7 @@ run_job(struct rest *r, struct job *job, struct arena *arena)
 	/* Before the answer: who has it may ask again at once. */
 	atomic_fetch_sub(&r->query_count, 1);
 	if (code == ERR_OK) {
-		rest_respond(job->request, 200, REST_JSON, &json);
+		respond_charged(r, job->request, &json, charged);
 	} else {
 		rest_respond_error(r, job->request, code, err.message);
 		buf_fini(&json);
@@ -121,9 +183,7 @@ rest_reader_main(void *ctx)
 	struct arena arena;
 	struct job *job;
 	arena_init(&arena, r->opt.limits->result_bytes_max, ARENA_KEEP_BYTES);
-	while ((job = queue_pop(r->jobs, UINT64_MAX)) != NULL) {
+	while ((job = queue_pop(r->jobs, UINT64_MAX)) != NULL)
 		run_job(r, job, &arena);
-		arena_reset(&arena);
-	}
 	arena_fini(&arena);
 }

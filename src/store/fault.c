@@ -75,6 +75,12 @@ fault_status(struct store *s, struct store_status *out)
 }
 
 static void
+fault_cancel(struct store *s)
+{
+	store_cancel(fault_of(s)->inside);
+}
+
+static void
 fault_close(struct store *s)
 {
 	store_close(fault_of(s)->inside);
@@ -87,6 +93,7 @@ static const struct store_ops ops = {
     .position = fault_position,
     .query = fault_query,
     .status = fault_status,
+    .cancel = fault_cancel,
     .close = fault_close,
 };
 

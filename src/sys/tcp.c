@@ -346,6 +346,17 @@ tcp_wait(int fd, bool writing, uint64_t deadline_mono_ns)
 	}
 }
 
+enum tcp_peer
+tcp_peer(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLRDHUP};
+	if (poll(&p, 1, 0) <= 0)
+		return TCP_PEER_THERE;
+	if (p.revents & (POLLERR | POLLHUP | POLLNVAL))
+		return TCP_PEER_GONE;
+	return p.revents & POLLRDHUP ? TCP_PEER_DONE : TCP_PEER_THERE;
+}
+
 void
 tcp_shutdown_write(int fd)
 {

@@ -56,6 +56,15 @@ enum tcp_io tcp_write_parts(int fd, const struct str *parts, size_t count, size_
  * deadline (clock_mono_ns) passed first; a deadline in the past only looks. */
 bool tcp_wait(int fd, bool writing, uint64_t deadline_mono_ns);
 
+enum tcp_peer {
+	TCP_PEER_THERE,
+	TCP_PEER_DONE, /* has sent all it will: it waits for an answer, or it has gone: who knows */
+	TCP_PEER_GONE, /* reset, or closed both ways */
+};
+
+/* Look, without waiting and without reading: what is there to be read may stand before the end. */
+enum tcp_peer tcp_peer(int fd);
+
 /* Tell the peer that nothing more will come; reading goes on. */
 void tcp_shutdown_write(int fd);
 void tcp_close(int fd); /* -1 is fine */
