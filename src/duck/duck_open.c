@@ -80,12 +80,19 @@ close_store(struct store *s)
 	free(d);
 }
 
+static void
+cancel(struct store *s)
+{
+	atomic_store(&duck_of(s)->cancelled, true);
+}
+
 static const struct store_ops ops = {
     .name = "duckdb",
     .append = append,
     .position = position,
     .query = query,
     .status = status,
+    .cancel = cancel,
     .close = close_store,
 };
 

@@ -142,7 +142,7 @@ each_chunk(struct duck *d, duckdb_connection con, duckdb_result *result, uint64_
 			break;
 		code = take(ctx, chunk, err);
 		duckdb_destroy_data_chunk(&chunk);
-		if (code == ERR_OK && clock_mono_ns() >= deadline_mono_ns)
+		if (code == ERR_OK && duck_time_is_up(d, deadline_mono_ns))
 			code = err_set(err, ERR_DEADLINE, "the query did not end in its time");
 	}
 	if (code != ERR_OK)
@@ -150,7 +150,7 @@ each_chunk(struct duck *d, duckdb_connection con, duckdb_result *result, uint64_
 	/* The end and a failure look the same. */
 	const char *text = code == ERR_OK ? duckdb_result_error(result) : NULL;
 	if (text && *text)
-		code = duck_fail(d, duckdb_result_error_type(result), text, err);
+		code = duck_fail_query(d, duckdb_result_error_type(result), text, err);
 	return code;
 }
 

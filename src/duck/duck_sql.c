@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "duck/duck_priv.h"
 
+#include "base/limits.h"
 #include "base/utf8.h"
 #include "sys/clock.h"
 
@@ -81,12 +82,28 @@ mark_broken(struct duck *d, const char *text)
 	atomic_store(&d->broken, true);
 }
 
+/* One line of it, without the folder: some errors are shown to clients. */
+static void
+first_line(const struct duck *d, const char *text, char *out, size_t n)
+{
+	size_t used = 0, dir = strlen(d->dir);
+	if (!text || !*text)
+		text = "no reason given";
+	/* What follows the first line is an excerpt of our own SQL. */
+	while (*text && *text != '\r' && *text != '\n' && used + 1 < n) {
+		if (dir > 0 && strncmp(text, d->dir, dir) == 0 && text[dir] == '/')
+			text += dir + 1;
+		else
+			out[used++] = *text++;
+	}
+	out[used] = '\0';
+}
+
 enum err_code
 duck_fail(struct duck *d, duckdb_error_type type, const char *text, struct err *err)
 {
 	char line[160];
-	snprintf(line, sizeof(line), "%s", text && *text ? text : "no reason given");
-	line[strcspn(line, "\r\n")] = '\0'; /* what follows is an excerpt of our own SQL */
+	first_line(d, text, line, sizeof(line));
 	if (type == DUCKDB_ERROR_FATAL || type == DUCKDB_ERROR_INTERNAL ||
 	    strstr(line, "database has been invalidated")) {
 		mark_broken(d, line);
@@ -104,6 +121,45 @@ duck_fail(struct duck *d, duckdb_error_type type, const char *text, struct err *
 	return err_set(err, ERR_INTERNAL, "database: %s", line);
 }
 
+/* The C interface gives a pending query's error as text only. */
+static duckdb_error_type
+type_of_text(const char *text)
+{
+	static const struct {
+		const char *prefix;
+		duckdb_error_type type;
+	} types[] = {
+	    {"Out of Memory Error", DUCKDB_ERROR_OUT_OF_MEMORY},
+	    {"INTERRUPT Error", DUCKDB_ERROR_INTERRUPT},
+	    {"IO Error", DUCKDB_ERROR_IO},
+	    {"FATAL Error", DUCKDB_ERROR_FATAL},
+	    {"INTERNAL Error", DUCKDB_ERROR_INTERNAL},
+	};
+	for (size_t i = 0; text && i < ARRAY_LEN(types); i++)
+		if (strncmp(text, types[i].prefix, strlen(types[i].prefix)) == 0)
+			return types[i].type;
+	return text && strstr(text, "bad_alloc") ? DUCKDB_ERROR_OUT_OF_MEMORY
+	                                         : DUCKDB_ERROR_INVALID;
+}
+
+enum err_code
+duck_fail_query(struct duck *d, duckdb_error_type type, const char *text, struct err *err)
+{
+	/* A query that is fetched from after another thread of it failed: the cause comes second. */
+	const char *cause = text ? strstr(text, "\nError: ") : NULL;
+	if (cause)
+		text = cause + strlen("\nError: ");
+	if (cause || type == DUCKDB_ERROR_INVALID || type == DUCKDB_ERROR_UNKNOWN_TYPE)
+		type = type_of_text(text);
+	if (type != DUCKDB_ERROR_OUT_OF_MEMORY)
+		return duck_fail(d, type, text, err);
+	return err_set(err, ERR_TOO_LARGE,
+	    "the query needs more memory than the %" PRIu64
+	    " MiB the database may use: ask for less, with a smaller limit, a filter or a shorter "
+	    "time",
+	    d->opt.memory_bytes_max / LIMIT_MIB);
+}
+
 enum err_code
 duck_exec(struct duck *d, duckdb_connection con, const char *sql, struct err *err)
 {
@@ -114,6 +170,13 @@ duck_exec(struct duck *d, duckdb_connection con, const char *sql, struct err *er
 		    err);
 	duckdb_destroy_result(&result);
 	return code;
+}
+
+bool
+duck_time_is_up(const struct duck *d, uint64_t deadline_mono_ns)
+{
+	return atomic_load_explicit(&d->cancelled, memory_order_relaxed) ||
+	    clock_mono_ns() >= deadline_mono_ns;
 }
 
 static enum err_code
@@ -139,9 +202,13 @@ drive(struct duck *d, duckdb_connection con, duckdb_pending_result pending,
 	uint64_t wait_ns = WAIT_NS_MIN;
 	for (;;) {
 		duckdb_pending_state state = duckdb_pending_execute_task(pending);
-		if (state == DUCKDB_PENDING_ERROR || duckdb_pending_execution_is_finished(state))
+		/* To execute it all the same would only say that it has failed, not why. */
+		if (state == DUCKDB_PENDING_ERROR)
+			return duck_fail_query(d, DUCKDB_ERROR_INVALID,
+			    duckdb_pending_error(pending), err);
+		if (duckdb_pending_execution_is_finished(state))
 			break;
-		if (clock_mono_ns() >= deadline_mono_ns) {
+		if (duck_time_is_up(d, deadline_mono_ns)) {
 			duckdb_interrupt(con);
 			return err_set(err, ERR_DEADLINE, "the query did not end in its time");
 		}
@@ -153,7 +220,7 @@ drive(struct duck *d, duckdb_connection con, duckdb_pending_result pending,
 	if (duckdb_execute_pending(pending, result) == DuckDBSuccess)
 		return ERR_OK;
 	enum err_code code =
-	    duck_fail(d, duckdb_result_error_type(result), duckdb_result_error(result), err);
+	    duck_fail_query(d, duckdb_result_error_type(result), duckdb_result_error(result), err);
 	duckdb_destroy_result(result);
 	return code;
 }
@@ -173,12 +240,12 @@ duck_run(struct duck *d, duckdb_connection con, struct duck_sql *q, uint64_t dea
 	duckdb_pending_result pending = NULL;
 	enum err_code code = ERR_OK;
 	if (duckdb_prepare(con, q->text.ptr, &st) != DuckDBSuccess)
-		code = duck_fail(d, DUCKDB_ERROR_INVALID, duckdb_prepare_error(st), err);
+		code = duck_fail_query(d, DUCKDB_ERROR_INVALID, duckdb_prepare_error(st), err);
 	if (code == ERR_OK)
 		code = bind_all(d, st, q, err);
 	/* Streaming: the rows are not copied once more before we copy them. */
 	if (code == ERR_OK && duckdb_pending_prepared_streaming(st, &pending) != DuckDBSuccess)
-		code = duck_fail(d, DUCKDB_ERROR_INVALID, duckdb_pending_error(pending), err);
+		code = duck_fail_query(d, DUCKDB_ERROR_INVALID, duckdb_pending_error(pending), err);
 	if (code == ERR_OK)
 		code = drive(d, con, pending, deadline_mono_ns, result, err);
 	duckdb_destroy_pending(&pending);

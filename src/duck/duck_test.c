@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "duck/duck_priv.h"
 
+#include "base/limits.h"
 #include "base/timefmt.h"
 #include "store/conformance.h"
 #include "store/mem.h"
@@ -565,6 +566,58 @@ TEST(duck, query_ends_at_its_deadline)
 	arena_fini(&arena);
 	store_close(s);
 	batch_fini(&b);
+}
+
+TEST(duck, query_that_lacks_memory_is_told_to_ask_for_less)
+{
+	struct duck_options opt = options(test_tmp_dir());
+	opt.memory_bytes_max = 64 * LIMIT_MIB;
+	opt.temp_bytes_max = LIMIT_MIB;
+	struct store *s = open_with(&opt);
+	struct duck *d = duck_of(s);
+	struct duck_sql sql;
+	duckdb_connection con;
+	struct err err = {0};
+	struct buf words = {0};
+	duck_sql_init(&sql);
+	buf_str(&sql.text,
+	    STR("SELECT range::UBIGINT FROM range(3000000) ORDER BY repeat('x', 100) || hash(range)"));
+	assert_int_equal(duck_pool_take(d, UINT64_MAX, &con, &err), ERR_OK);
+	if (duck_read_words(d, con, &sql, UINT64_MAX, &words, &err) != ERR_TOO_LARGE)
+		fail_msg("%s", err.message);
+	assert_non_null(strstr(err.message, "more memory than the 64 MiB"));
+	assert_non_null(strstr(err.message, "smaller limit"));
+	/* However DuckDB says it. */
+	static const char *const texts[] = {"Out of Memory Error: failed to pin block",
+	    "Invalid Input Error: Attempting to execute a closed one\nError: Out of Memory Error: x",
+	    "std::bad_alloc"};
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		assert_int_equal(duck_fail_query(d, DUCKDB_ERROR_INVALID, texts[i], &err),
+		    ERR_TOO_LARGE);
+	assert_int_equal(duck_fail_query(d, DUCKDB_ERROR_INVALID_INPUT,
+	                     "Invalid Input Error: x\nError: INTERRUPT Error: Interrupted!", &err),
+	    ERR_DEADLINE);
+	/* The connection and the store are as good as before. */
+	assert_int_equal(duck_exec(d, con, "SELECT 1", &err), ERR_OK);
+	assert_false(atomic_load(&d->broken));
+	duck_pool_give(d, con, false);
+	duck_sql_fini(&sql);
+	buf_fini(&words);
+	store_close(s);
+}
+
+TEST(duck, errors_do_not_name_the_folder)
+{
+	struct store *s = open_in(test_tmp_dir());
+	struct duck *d = duck_of(s);
+	struct err err = {0};
+	char text[512];
+	snprintf(text, sizeof(text), "IO Error: Could not read from file \"%s/" DUCK_FILE "\"",
+	    d->dir);
+	assert_int_equal(duck_fail(d, DUCKDB_ERROR_IO, text, &err), ERR_IO);
+	assert_null(strstr(err.message, d->dir));
+	assert_non_null(strstr(err.message, "\"" DUCK_FILE "\""));
+	store_close(s);
 }
 
 TEST(duck, more_readers_than_connections_wait_for_one)
