@@ -163,3 +163,18 @@ TEST(app, config_help_names_every_limit)
 #undef X
 	buf_fini(&out);
 }
+
+/* The page is written by hand: this is what keeps it whole. */
+TEST(app, manual_page_has_every_option)
+{
+	struct buf page = {0};
+	struct err err;
+	assert_int_equal(file_read_all("doc/weir.1", 1 << 20, &page, &err), ERR_OK);
+	buf_char(&page, '\0');
+#define X(option, field, dflt, min, max, help)                                                     \
+	if (!strstr(page.ptr, "Fl -" option " "))                                                  \
+		fail_msg("doc/weir.1 lacks --%s", option);
+	LIMIT_TABLE(X)
+#undef X
+	buf_fini(&page);
+}
