@@ -122,7 +122,7 @@ WEIR_GRPC=$(reachable "$WEIR_GRPC") start demo
 demo=$!
 # One that failed, to show as a tree; the demo plays the last ten minutes first.
 trace=
-for _ in 1 2 3 4 5 6 7 8 9 10; do
+for _ in {1..50}; do
 	trace=$(build/weir traces --url "$api" --roots --status error --limit 1 -o json 2>/dev/null |
 		sed -n 's/.*"trace_id": *"\([0-9a-f]\{32\}\)".*/\1/p' | head -n 1) || :
 	[ -z "$trace" ] || break

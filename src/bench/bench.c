@@ -71,7 +71,7 @@ warm_up(struct bench *b, struct err *err)
 static uint64_t
 pool_requests(const struct bench *b)
 {
-	double per_s = b->opt.rate > 0 ? b->opt.rate : GUESS_SPANS_PER_S;
+	double per_s = b->opt.rate > 0 ? b->opt.rate : (double)GUESS_SPANS_PER_S;
 	double wire = 200.0 * (double)b->opt.spans;
 	double passed_s = (double)(b->warmup.end_mono_ns - b->warmup.start_mono_ns) / 1e9;
 	if (b->warmup.requests > 0) {

@@ -117,6 +117,7 @@ play_on(struct demo *d, struct err *err)
 	uint64_t begin = clock_mono_ns();
 	uint64_t next_metrics = begin;
 	uint64_t pause = (uint64_t)((double)NS_PER_S / d->rate);
+	d->shop.next_fails = true; /* so that there is one to look at from the beginning */
 	for (uint64_t next = begin;; next += pause) {
 		if (d->duration_ns && clock_mono_ns() - begin >= d->duration_ns)
 			return ERR_OK;

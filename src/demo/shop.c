@@ -205,7 +205,7 @@ tell_stock(struct teller *t, struct shop_span *from, uint64_t at, bool *ok_out)
 	    s->span.start_ns + about_ns(shop, 200), slow ? 900000 : 2500);
 	if (slow)
 		log_at(t, s, end, 13, "WARN", STR("slow query: stock has no index on product"));
-	*ok_out = !chance(shop, 2);
+	*ok_out = !chance(shop, 2) || shop->next_fails;
 	if (!*ok_out) {
 		end += NS_PER_S;
 		fail(t, s, end, "TimeoutError",
@@ -228,7 +228,7 @@ tell_payment(struct teller *t, struct shop_span *from, uint64_t at, bool *ok_out
 	set_text(out, "server.address", "bank.example");
 	set_text(out, "http.request.method", "POST");
 	out->span.end_ns = out->span.start_ns + about_ns(shop, 45000);
-	*ok_out = !chance(shop, 7);
+	*ok_out = !chance(shop, 7) && !shop->next_fails;
 	if (*ok_out) {
 		unsigned bucket = 0; /* scale 0: bucket i holds amounts in (2^i, 2^(i+1)] */
 		while (amount > (double)(UINT64_C(2) << bucket))
@@ -350,6 +350,8 @@ static const struct {
     {"POST /assistant", "/assistant", tell_agent},
 };
 
+enum { STORY_CHECKOUT = 4 }; /* the first of its rows */
+
 /* Told forward from 0, then moved so that the whole ends at end_ns. */
 static void
 shift(struct shop_story *story, uint64_t by_ns)
@@ -380,8 +382,10 @@ shop_play(struct shop *shop, uint64_t end_ns, struct shop_story *story)
 	t.hi = new_id(&t);
 	t.lo = new_id(&t);
 	size_t which = pick(shop, ARRAY_LEN(stories));
+	if (shop->next_fails)
+		which = STORY_CHECKOUT;
 	struct shop_span *web = add_span(&t, SHOP_WEB, NULL, str_from(stories[which].name), 2, 0);
-	set_text(web, "http.request.method", which < 4 ? "GET" : "POST");
+	set_text(web, "http.request.method", which < STORY_CHECKOUT ? "GET" : "POST");
 	set_text(web, "http.route", stories[which].route);
 	set_text(web, "user_agent.original", chance(shop, 30) ? "Firefox/140" : "Chrome/156");
 	set(web, "enduser.id",
@@ -394,7 +398,8 @@ shop_play(struct shop *shop, uint64_t end_ns, struct shop_story *story)
 		    .span_id = shop->last_span_id};
 	}
 	uint64_t end = stories[which].tell(&t, web, about_ns(shop, 800)) + about_ns(shop, 900);
-	bool failed = story->span_count > 2 && story->spans[2].span.status_code == 2 && which >= 4;
+	bool failed = story->span_count > 2 && story->spans[2].span.status_code == 2 &&
+	    which >= STORY_CHECKOUT;
 	web->span.end_ns = end;
 	web->span.status_code = failed ? 2 : 0;
 	set(web, "http.response.status_code", otlp_value_int(failed ? 502 : 200));
@@ -407,6 +412,7 @@ shop_play(struct shop *shop, uint64_t end_ns, struct shop_story *story)
 	shop->last_trace_hi = t.hi;
 	shop->last_trace_lo = t.lo;
 	shop->last_span_id = web->span.span_id;
+	shop->next_fails = false;
 	shop->stories++;
 }
 

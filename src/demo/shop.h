@@ -61,6 +61,7 @@ struct shop {
 	uint64_t id_salt; /* keeps two runs of one seed from sharing trace ids */
 	uint64_t started_ns;
 	uint64_t stories;
+	bool next_fails; /* the next story is a checkout whose payment is declined */
 	/* What the metrics count, since started_ns, per service. */
 	uint64_t requests[SHOP_SERVICES], errors[SHOP_SERVICES];
 	uint64_t buckets[SHOP_SERVICES][SHOP_HISTORY + 1];

@@ -127,3 +127,18 @@ TEST(demo, the_same_seed_plays_the_same_shop)
 	shop_story_fini(story);
 	free(story);
 }
+
+TEST(demo, a_story_that_is_to_fail_fails_at_its_root)
+{
+	struct shop shop;
+	struct shop_story *story = xcalloc(1, sizeof(*story));
+	for (uint64_t seed = 0; seed < 50; seed++) {
+		shop_init(&shop, seed, 1, now_ns - NS_PER_DAY);
+		shop.next_fails = true;
+		shop_play(&shop, now_ns, story);
+		assert_int_equal(story->spans[0].span.status_code, 2);
+		assert_false(shop.next_fails);
+	}
+	shop_story_fini(story);
+	free(story);
+}
