@@ -33,13 +33,15 @@ function withWord(word) {
 	});
 }
 
-async function start() {
+// `t` is the test: whatever becomes of it, nothing is left running.
+async function start(t) {
 	const dataDir = newDataDir();
 	const [grpc, http, api] = await Promise.all([freePort(), freePort(), freePort()]).then((p) => p.map((x) => `127.0.0.1:${x}`));
 	const child = spawn('bash', [join(root, 'tools/run.sh')], {
 		cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'],
 		env: { ...process.env, WEIR_GRPC: grpc, WEIR_HTTP: http, WEIR_API: api, WEIR_DATA_DIR: dataDir },
 	});
+	t.after(() => child.kill('SIGKILL'));
 	const it = { child, dataDir, api, out: '' };
 	child.stdout.on('data', (d) => (it.out += d));
 	child.stderr.on('data', (d) => (it.out += d));
@@ -61,8 +63,8 @@ async function gone(word, out) {
 }
 
 describe('tools/run.sh', { skip: sanitized && 'it runs the release build' }, () => {
-	it('Ctrl-C ends serve and demo, with exit code 0, and the commands it prints work', async () => {
-		const r = await start();
+	it('Ctrl-C ends serve and demo, with exit code 0, and the commands it prints work', async (t) => {
+		const r = await start(t);
 		for (const line of r.out.split('\n').filter((l) => l.startsWith('    build/weir '))) {
 			const args = line.trim().split(/ +/).slice(1);
 			const answer = await run(args, { env: { WEIR_URL: `http://${r.api}` } });
@@ -78,8 +80,8 @@ describe('tools/run.sh', { skip: sanitized && 'it runs the release build' }, () 
 	});
 
 	for (const signal of ['SIGTERM', 'SIGHUP', 'SIGKILL']) {
-		it(`${signal} to the script leaves nothing behind`, async () => {
-			const r = await start();
+		it(`${signal} to the script leaves nothing behind`, async (t) => {
+			const r = await start(t);
 			const children = execFileSync('pgrep', ['-P', String(r.child.pid)], { encoding: 'utf8' }).trim().split('\n');
 			assert.ok(children.length >= 2);
 			r.child.kill(signal);
