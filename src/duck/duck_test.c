@@ -352,6 +352,9 @@ TEST(duck, newer_schema_is_refused_and_left_alone)
 
 TEST(duck, file_open_in_another_process_is_refused_in_words)
 {
+#ifdef __SANITIZE_THREAD__
+	test_skip("the thread sanitizer does not follow threads of a forked process");
+#endif
 	const char *dir = test_tmp_dir();
 	struct store *s = open_in(dir);
 	pid_t pid = fork();
