@@ -22,7 +22,6 @@
 #include <stdio.h>
 
 enum {
-	SIGNAL_TABLES = TABLE_RESOURCES, /* spans, logs, points */
 	OWN_DAYS_MAX = 8, /* of one signal in one transaction */
 	/* So many tables with new rows are worth a checkpoint: until then the memory of each cannot
 	 * be had back. */
@@ -395,7 +394,7 @@ publish(struct append *a)
 }
 
 enum err_code
-duck_append(struct store *s, const struct batch *batch, struct err *err)
+duck_append(struct store *s, struct batch *batch, struct err *err)
 {
 	struct duck *d = duck_of(s);
 	struct append a = {.d = d, .batch = batch};

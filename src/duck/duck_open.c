@@ -21,7 +21,7 @@ refuse(struct duck *d, struct err *err)
 }
 
 static enum err_code
-append(struct store *s, const struct batch *batch, struct err *err)
+append(struct store *s, struct batch *batch, struct err *err)
 {
 	if (atomic_load(&duck_of(s)->broken))
 		return refuse(duck_of(s), err);

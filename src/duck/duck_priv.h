@@ -202,7 +202,7 @@ duck_of(struct store *s)
 
 /* Must a query stop here? */
 bool duck_time_is_up(const struct duck *d, uint64_t deadline_mono_ns);
-MUST_CHECK enum err_code duck_append(struct store *s, const struct batch *batch, struct err *err);
+MUST_CHECK enum err_code duck_append(struct store *s, struct batch *batch, struct err *err);
 MUST_CHECK enum err_code duck_query(struct store *s, const struct store_query *q,
     struct store_result *result, struct err *err);
 MUST_CHECK enum err_code duck_fault(struct duck *d, enum duck_step step, struct err *err);

@@ -688,7 +688,8 @@ TEST(duck, all_filters_at_once_are_one_statement)
 	for (size_t i = 0; i < STORE_ATTRS_MAX; i++) {
 		snprintf(keys[i], sizeof(keys[i]), "k%zu", i);
 		snprintf(values[i], sizeof(values[i]), "v%zu", i);
-		q.attrs[i] = (struct store_attr){str_from(keys[i]), str_from(values[i])};
+		q.attrs[i] =
+		    (struct store_attr){.key = str_from(keys[i]), .value = str_from(values[i])};
 	}
 	struct arena arena = {0};
 	struct store_result r;

@@ -34,7 +34,7 @@ struct ingest_test_store {
 };
 
 static inline enum err_code
-ingest_test_append(struct store *s, const struct batch *b, struct err *err)
+ingest_test_append(struct store *s, struct batch *b, struct err *err)
 {
 	struct ingest_test_store *t = (struct ingest_test_store *)s;
 	const struct table *spans = &b->tables[TABLE_SPANS];

@@ -49,7 +49,10 @@ batch_reset(struct batch *b)
 	init_tables(b);
 	map_clear(&b->resource_rows);
 	map_clear(&b->scope_rows);
-	b->last_seq = 0;
+	b->requests = NULL;
+	b->request_count = b->request_cap = 0;
+	memset(b->hidden, 0, sizeof(b->hidden));
+	b->last_seq = b->last_bytes = 0;
 }
 
 struct batch_mark
@@ -58,7 +61,25 @@ batch_mark(const struct batch *b)
 	struct batch_mark mark;
 	for (int i = 0; i < TABLE_STORED_COUNT; i++)
 		mark.row_count[i] = b->tables[i].row_count;
+	mark.request_count = b->request_count;
 	return mark;
+}
+
+struct batch_request *
+batch_request_add(struct batch *b)
+{
+	if (b->request_count == b->request_cap) {
+		size_t cap = b->request_cap ? 2 * b->request_cap : 16;
+		struct batch_request *more = arena_array(&b->arena, cap, sizeof(*more));
+		if (!more)
+			return NULL;
+		if (b->request_count > 0)
+			memcpy(more, b->requests, b->request_count * sizeof(*more));
+		b->requests = more;
+		b->request_cap = cap;
+	}
+	b->requests[b->request_count] = (struct batch_request){0};
+	return &b->requests[b->request_count++];
 }
 
 /* A map forgets only all at once. */
@@ -77,6 +98,7 @@ batch_rewind(struct batch *b, struct batch_mark mark)
 {
 	for (int i = 0; i < TABLE_STORED_COUNT; i++)
 		table_truncate(&b->tables[i], mark.row_count[i]);
+	b->request_count = mark.request_count;
 	reindex(&b->resource_rows, &b->tables[TABLE_RESOURCES], RESOURCE_ID);
 	reindex(&b->scope_rows, &b->tables[TABLE_SCOPES], SCOPE_ID);
 }

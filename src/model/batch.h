@@ -9,6 +9,7 @@
 #ifndef MODEL_BATCH_H
 #define MODEL_BATCH_H
 
+#include "base/hash.h"
 #include "base/map.h"
 #include "model/table.h"
 
@@ -16,12 +17,34 @@ enum signal_kind { SIGNAL_TRACES = 1, SIGNAL_METRICS = 2, SIGNAL_LOGS = 3 };
 
 const char *signal_name(enum signal_kind s); /* "traces" "metrics" "logs" */
 
+enum { SIGNAL_TABLES = TABLE_RESOURCES }; /* spans, logs, points come first in enum table_id */
+
+/* One request (or part of one, see ingest/record.h) of a batch, by ascending seq. */
+struct batch_request {
+	uint64_t seq;
+	struct hash128 identity;
+	uint64_t received_ns;
+	struct str tenant; /* lives as long as the batch's arena */
+	enum signal_kind signal;
+	/* Its identity has been applied under an earlier seq: it has no rows here. */
+	bool repeat;
+	uint32_t rows;
+	uint32_t duplicates; /* set by store_append(): spans of it that were there already */
+};
+
 struct batch {
 	struct arena arena;
+	/* Rows of the three signals by ascending (seq, ord). */
 	struct table tables[TABLE_STORED_COUNT];
 	struct map resource_rows; /* id -> row in tables[TABLE_RESOURCES] */
 	struct map scope_rows;
+	struct batch_request *requests; /* in the arena */
+	size_t request_count, request_cap;
 	uint64_t last_seq; /* log position this batch brings the store to */
+	uint64_t last_bytes; /* the same in bytes of the log, comparable with wal_durable_bytes() */
+	/* Set by store_append(), in the arena: 1 for each row that did not become visible, because its
+	 * identity was there. NULL: all did. Whoever derives something from a batch looks at it. */
+	unsigned char *hidden[SIGNAL_TABLES];
 };
 
 /* The tables point to the arena beside them: a batch stays where it was initialised.
@@ -33,11 +56,14 @@ void batch_reset(struct batch *b); /* forget all rows, keep memory */
 /* Where the batch stands, to take back a request that failed half way. */
 struct batch_mark {
 	size_t row_count[TABLE_STORED_COUNT];
+	size_t request_count;
 };
 struct batch_mark batch_mark(const struct batch *b);
 void batch_rewind(struct batch *b, struct batch_mark mark);
 
 size_t batch_row_count(const struct batch *b); /* spans + logs + points */
+/* Room for one more request, zeroed; NULL when the arena is spent. Valid until the next one. */
+MUST_CHECK struct batch_request *batch_request_add(struct batch *b);
 
 /* Row of the resource or scope with this id. When there is none one is added, its id set and
  * *added_out true: the caller fills in the rest. SIZE_MAX when the arena is spent. */

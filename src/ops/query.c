@@ -116,7 +116,7 @@ apply_attribute(struct building *b, const struct ops_parsed *v, struct err *err)
 {
 	if (b->q->attr_count == STORE_ATTRS_MAX)
 		return err_set(err, ERR_INVALID, "given more than %d times", STORE_ATTRS_MAX);
-	b->q->attrs[b->q->attr_count++] = (struct store_attr){v->key, v->text};
+	b->q->attrs[b->q->attr_count++] = (struct store_attr){.key = v->key, .value = v->text};
 	return ERR_OK;
 }
 

@@ -42,7 +42,7 @@ struct store_query store_conformance_question(enum store_query_kind kind, const 
 /* These fail the test when the store does. */
 void store_conformance_ask(struct store *s, const struct store_query *q, struct arena *arena,
     struct store_result *out);
-void store_conformance_put(struct store *s, const struct batch *b);
+void store_conformance_put(struct store *s, struct batch *b);
 
 /* One random batch. Its last_seq is seq; rows have seqs up to it. */
 void store_conformance_batch(struct batch *b, uint64_t seed, uint64_t seq, size_t rows);

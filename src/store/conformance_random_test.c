@@ -267,7 +267,7 @@ store_conformance_ask(struct store *s, const struct store_query *q, struct arena
 }
 
 void
-store_conformance_put(struct store *s, const struct batch *b)
+store_conformance_put(struct store *s, struct batch *b)
 {
 	struct err err = {0};
 	if (store_append(s, b, &err) != ERR_OK)

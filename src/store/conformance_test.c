@@ -325,10 +325,10 @@ store_conformance_attribute_filters_are_exact(struct store *s)
 	bool added;
 	batch_init(&b, 0);
 	b.last_seq = 1;
+	struct table *resources = &b.tables[TABLE_RESOURCES];
 	size_t res = batch_resource(&b, 99, &added);
-	table_set_str(&b.tables[TABLE_RESOURCES], res, RESOURCE_TENANT, STR("acme"));
-	table_set_str(&b.tables[TABLE_RESOURCES], res, RESOURCE_ATTRIBUTES,
-	    STR("{\"host\":\"h1\",\"code\":7}"));
+	table_set_str(resources, res, RESOURCE_TENANT, STR("acme"));
+	table_set_str(resources, res, RESOURCE_ATTRIBUTES, STR("{\"host\":\"h1\",\"code\":7}"));
 	for (uint32_t i = 0; i < ARRAY_LEN(maps); i++) {
 		struct table *t = &b.tables[TABLE_SPANS];
 		size_t row = table_add_row(t);
@@ -343,7 +343,8 @@ store_conformance_attribute_filters_are_exact(struct store *s)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct store_query q = store_conformance_question(STORE_SPANS, "acme");
 		q.attr_count = 1;
-		q.attrs[0] = (struct store_attr){str_from(cases[i].key), cases[i].value};
+		q.attrs[0].key = str_from(cases[i].key);
+		q.attrs[0].value = cases[i].value;
 		unsigned mask = mask_of(s, &q);
 		if (mask != cases[i].mask)
 			fail_msg("attribute %zu (%s) gives %02x, not %02x", i, cases[i].key, mask,
@@ -600,7 +601,8 @@ store_conformance_hostile_text_is_only_text(struct store *s)
 		q.service = q.operation = q.tenant;
 		assert_int_equal(mask_of(s, &q), 1U << i);
 		q.attr_count = 2;
-		q.attrs[0] = q.attrs[1] = (struct store_attr){q.tenant, q.tenant};
+		q.attrs[0] = (struct store_attr){.key = q.tenant, .value = q.tenant};
+		q.attrs[1] = q.attrs[0];
 		assert_int_equal(mask_of(s, &q), 0);
 	}
 	batch_fini(&b);

@@ -38,7 +38,7 @@ next_call(struct rule *r, const char *what, struct err *err)
 }
 
 static enum err_code
-fault_append(struct store *s, const struct batch *batch, struct err *err)
+fault_append(struct store *s, struct batch *batch, struct err *err)
 {
 	struct fault *f = fault_of(s);
 	struct rule *r = &f->rules[STORE_FAULT_APPEND];

@@ -119,7 +119,7 @@ node_free(struct node *n)
 }
 
 static enum err_code
-mem_append(struct store *s, const struct batch *batch, struct err *err)
+mem_append(struct store *s, struct batch *batch, struct err *err)
 {
 	struct mem *m = mem_of(s);
 	struct node *n = xcalloc(1, sizeof(*n));

@@ -6,9 +6,18 @@
  * a struct store and has one const table of operations. Callers use the inline wrappers, which
  * CHECK the preconditions for all backends.
  *
- * Writing. One thread, the loader, appends. A batch becomes visible whole or not at all, and
- * with it the log position batch->last_seq: store_position() after a restart says exactly what
- * is in. Reading. Any thread, in parallel, one call a thread at a time; may block on disk until
+ * Writing. One thread, the loader, appends. A batch becomes visible whole or not at all.
+ * store_applied() is the log position up to which everything is visible; store_position() the one up
+ * to which the store keeps everything by itself, so that the log is no longer needed for it: at a
+ * start the loader goes on from there, and what the store has beyond it is recognised by (seq, ord)
+ * and not shown twice. The two are equal in a store without a memory of its own.
+ *
+ * Once is once. A span whose (tenant, trace id, span id) is there already is not added: the first one
+ * wins. A request whose identity is known (store_knows()) has no rows in a batch, but stands in
+ * batch->requests, so that the positions move over it. Rows of logs and points have no identity but
+ * their request's.
+ *
+ * Reading. Any thread, in parallel, one call a thread at a time; may block on disk until
  * query->deadline_mono_ns. A query sees a state that some store_append() left: never half a batch.
  * Every query names its tenant and sees nothing of another.
  *
@@ -33,9 +42,14 @@ struct store_cursor {
 	bool set;
 };
 
+/* How an attribute's value compares. GE .. LT are about numbers: int and double values, and
+ * `value` is a decimal number; values of other types do not match. */
+enum store_attr_op { STORE_ATTR_EQ, STORE_ATTR_GE, STORE_ATTR_GT, STORE_ATTR_LE, STORE_ATTR_LT };
+
 struct store_attr {
 	struct str key;
 	struct str value; /* text of the value: a string itself, 12, 1.5, true */
+	enum store_attr_op op;
 };
 
 enum { STORE_ATTRS_MAX = 32 };
@@ -82,21 +96,42 @@ struct store_result {
 
 struct store_status {
 	bool ok;
-	char text[160]; /* why not, for /readyz */
+	char text[160]; /* why not, for /readyz; or what is under way */
 	uint64_t row_count; /* spans + logs + points, approximately */
 	uint64_t disk_bytes;
+	uint64_t hot_rows[SIGNAL_TABLES]; /* visible, and not in the files yet */
+	uint64_t hot_bytes; /* memory they take */
+	uint64_t identity_bytes; /* memory for recognising repeats */
+	uint64_t identities; /* spans and requests it recognises */
+	uint64_t identities_forgotten; /* for lack of it */
+	uint64_t seals, seal_rows, seal_failures; /* moves of rows from memory to files */
+	uint64_t seal_ns;
+	uint64_t checkpoints, checkpoint_ns, reopened;
 };
+
+/* A row that cannot be kept in the files, whatever is tried: what a store says about it. */
+typedef enum err_code (*store_poison_fn)(void *ctx, enum table_id table, uint64_t seq, uint32_t ord,
+    const struct err *why, struct err *err);
 
 struct store;
 
 struct store_ops {
 	const char *name;
-	/* Loader thread; blocks on disk; all or nothing. batch is only read. On an error nothing
-	 * changed and the same batch may be appended again. ERR_TOO_LARGE: there is no memory for
-	 * so much at once, parts of it may fit. */
-	enum err_code (*append)(struct store *s, const struct batch *batch, struct err *err);
-	/* Any thread; never blocks: last_seq of the last visible batch, 0 for none. */
+	/* Loader thread; may block on disk; all or nothing. Of the batch only what is said to be the
+	 * store's to set is written. On an error nothing changed and the same batch may be appended
+	 * again. ERR_TOO_LARGE: there is no memory for so much at once, parts of it may fit. */
+	enum err_code (*append)(struct store *s, struct batch *batch, struct err *err);
+	/* Any thread; never blocks. See above; 0: nothing. */
 	uint64_t (*position)(struct store *s);
+	/* The same; NULL: as position. */
+	uint64_t (*applied)(struct store *s);
+	/* Loader thread: the seq under which this identity was applied, 0: not known. It is known
+	 * from the append of its request on, for --retry-hours and a bounded number. NULL: never. */
+	uint64_t (*knows)(struct store *s, struct hash128 identity);
+	/* Before the first append: whom to ask about rows that cannot be kept. It runs on a thread of
+	 * the store and may block on disk; when it says ERR_OK the row has been put aside and the
+	 * store leaves it out. NULL: such a store has none. */
+	void (*on_poison)(struct store *s, store_poison_fn fn, void *ctx);
 	/* Any thread; may block. On success result->rows/resources/scopes are set. */
 	enum err_code (*query)(struct store *s, const struct store_query *q,
 	    struct store_result *result, struct err *err);
@@ -113,17 +148,36 @@ struct store {
 	const struct store_ops *ops;
 };
 
-static inline enum err_code MUST_CHECK
-store_append(struct store *s, const struct batch *batch, struct err *err)
-{
-	CHECK(batch->last_seq > s->ops->position(s));
-	return s->ops->append(s, batch, err);
-}
-
 static inline uint64_t
 store_position(struct store *s)
 {
 	return s->ops->position(s);
+}
+
+static inline uint64_t
+store_applied(struct store *s)
+{
+	return s->ops->applied ? s->ops->applied(s) : s->ops->position(s);
+}
+
+static inline enum err_code MUST_CHECK
+store_append(struct store *s, struct batch *batch, struct err *err)
+{
+	CHECK(batch->last_seq > store_applied(s));
+	return s->ops->append(s, batch, err);
+}
+
+static inline uint64_t
+store_knows(struct store *s, struct hash128 identity)
+{
+	return s->ops->knows ? s->ops->knows(s, identity) : 0;
+}
+
+static inline void
+store_on_poison(struct store *s, store_poison_fn fn, void *ctx)
+{
+	if (s->ops->on_poison)
+		s->ops->on_poison(s, fn, ctx);
 }
 
 /* `arena` holds the result. */
