@@ -24,8 +24,8 @@ struct bloom_builder {
 	uint64_t *hashes; /* distinct ones, open addressing; 0 is kept as 1 */
 	size_t count, cap;
 	size_t count_max;
-	bool
-	    overflow; /* more than count_max came: the finished filter says "perhaps" to everything */
+	/* More than count_max came: the finished filter says "perhaps" to everything. */
+	bool overflow;
 };
 
 void bloom_init(struct bloom_builder *b, size_t count_max);
@@ -33,7 +33,8 @@ void bloom_fini(struct bloom_builder *b);
 void bloom_reset(struct bloom_builder *b); /* forget all, keep the memory */
 void bloom_add(struct bloom_builder *b, uint64_t hash);
 size_t bloom_count(const struct bloom_builder *b); /* distinct ones */
-/* Append the filter's bytes. */
+/* Append the filter's bytes: none when there were no hashes, else at least 8 and at most
+ * bytes_max. */
 void bloom_finish(const struct bloom_builder *b, size_t bytes_max, struct buf *out);
 
 bool bloom_maybe(struct str filter, uint64_t hash);

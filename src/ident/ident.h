@@ -55,6 +55,8 @@ struct ident_set; /* grows as needed; what bounds it is the hot tail's own limit
 struct ident_set *ident_set_new(void);
 void ident_set_free(struct ident_set *s);
 bool ident_set_has(const struct ident_set *s, struct hash128 key);
+/* Ask for the memory that the next call with this key will look at: worth it some keys ahead. */
+void ident_set_prefetch(const struct ident_set *s, struct hash128 key);
 /* False when it is there already, and stays as it was. */
 bool ident_set_add(struct ident_set *s, struct hash128 key, uint64_t seq, uint32_t ord);
 /* Take back what an append that failed has added. */
