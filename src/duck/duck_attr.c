@@ -10,120 +10,7 @@
  */
 #include "duck/duck_priv.h"
 
-#include "base/utf8.h"
-
-/* The scan position; ptr == end at the end. */
-struct scan {
-	const char *ptr, *end;
-};
-
-static bool
-take(struct scan *s, char c)
-{
-	if (s->ptr == s->end || *s->ptr != c)
-		return false;
-	s->ptr++;
-	return true;
-}
-
-/* Over a string whose opening quote was taken; its raw inside goes to *out. */
-static bool
-take_string(struct scan *s, struct str *out)
-{
-	const char *start = s->ptr;
-	while (s->ptr < s->end && *s->ptr != '"')
-		s->ptr += *s->ptr == '\\' && s->end - s->ptr > 1 ? 2 : 1;
-	*out = str_of(start, (size_t)(s->ptr - start));
-	return take(s, '"');
-}
-
-/* Over one value, any kind; its text goes to *out. */
-static bool
-take_value(struct scan *s, struct str *out)
-{
-	const char *start = s->ptr;
-	struct str ignored;
-	size_t depth = 0;
-	while (s->ptr < s->end) {
-		char c = *s->ptr;
-		if (depth == 0 && (c == ',' || c == '}'))
-			break;
-		s->ptr++;
-		if (c == '"' && !take_string(s, &ignored))
-			return false;
-		if (c == '{' || c == '[')
-			depth++;
-		if (c == '}' || c == ']')
-			depth--; /* not 0: such a c ended the loop, or is an ']' too many */
-		if (depth == SIZE_MAX)
-			return false;
-	}
-	*out = str_of(start, (size_t)(s->ptr - start));
-	return out->len > 0 && depth == 0;
-}
-
-static bool
-hex4(const char *p, const char *end, uint32_t *out)
-{
-	*out = 0;
-	if (end - p < 4)
-		return false;
-	for (int i = 0; i < 4; i++) {
-		char c = p[i];
-		uint32_t digit = c >= '0' && c <= '9' ? (uint32_t)(c - '0')
-		    : c >= 'a' && c <= 'f'            ? (uint32_t)(c - 'a' + 10)
-		    : c >= 'A' && c <= 'F'            ? (uint32_t)(c - 'A' + 10)
-		                                      : 16;
-		if (digit > 15)
-			return false;
-		*out = *out << 4 | digit;
-	}
-	return true;
-}
-
-/* The character an escape stands for, as UTF-8; 0 when it is none. s->ptr is behind the '\\'. */
-static size_t
-take_escape(struct scan *s, char out[4])
-{
-	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-	uint32_t cp, low;
-	char c = *s->ptr++;
-	const char *at = c != '\0' ? strchr(from, c) : NULL;
-	if (at) {
-		out[0] = to[at - from];
-		return 1;
-	}
-	if (c != 'u' || !hex4(s->ptr, s->end, &cp))
-		return 0;
-	s->ptr += 4;
-	if (cp >= 0xD800 && cp < 0xDC00 && s->end - s->ptr >= 6 && s->ptr[0] == '\\' &&
-	    s->ptr[1] == 'u' && hex4(s->ptr + 2, s->end, &low) && low >= 0xDC00 && low < 0xE000) {
-		cp = 0x10000 + ((cp - 0xD800) << 10) + (low - 0xDC00);
-		s->ptr += 6;
-	}
-	return cp >= 0xD800 && cp < 0xE000 ? 0 : utf8_put(cp, out);
-}
-
-/* Is the raw inside of a JSON string the text `want`? */
-static bool
-string_is(struct str raw, struct str want)
-{
-	if (raw.len < want.len)
-		return false; /* an escape is never shorter than what it stands for */
-	if (raw.len == 0 || !memchr(raw.ptr, '\\', raw.len))
-		return str_eq(raw, want);
-	struct scan s = {raw.ptr, raw.ptr + raw.len};
-	while (s.ptr < s.end) {
-		char bytes[4] = {*s.ptr++};
-		size_t n = 1;
-		if (bytes[0] == '\\')
-			n = s.ptr < s.end ? take_escape(&s, bytes) : 0;
-		if (n == 0 || !str_starts(want, str_of(bytes, n)))
-			return false;
-		want = str_skip(want, n);
-	}
-	return want.len == 0;
-}
+#include "duck/duck_json.h"
 
 /* A string is its content; {"$double":"NaN"} is NaN, {"$bytes":"AQID"} is AQID; all else is its typed
  * JSON. */
@@ -133,7 +20,7 @@ value_is(struct str text, struct str want)
 	static const struct str wrappers[] = {
 	    STR_INIT("{\"$double\":\""), STR_INIT("{\"$bytes\":\"")};
 	if (text.ptr[0] == '"')
-		return string_is(str_of(text.ptr + 1, text.len - 2), want);
+		return duck_json_raw_is(str_of(text.ptr + 1, text.len - 2), want);
 	for (size_t i = 0; i < ARRAY_LEN(wrappers); i++)
 		if (str_starts(text, wrappers[i]))
 			return text.len == wrappers[i].len + want.len + 2 &&
@@ -141,21 +28,27 @@ value_is(struct str text, struct str want)
 	return str_eq(text, want);
 }
 
+/* The first of equal keys; false: there is none. */
+static bool
+find(struct str json, struct str key, struct str *value)
+{
+	struct duck_json j = duck_json_begin(json);
+	struct duck_json_member m;
+	while (duck_json_member(&j, &m)) {
+		*value = m.value;
+		if (duck_json_raw_is(m.key, key))
+			return true;
+	}
+	return false;
+}
+
 enum duck_attr_match
 duck_attr_is(struct str json, struct str key, struct str value)
 {
-	struct scan s = {json.ptr, json.ptr + json.len};
-	struct str raw_key, text;
-	if (json.len == 0 || !take(&s, '{'))
+	struct str text;
+	if (!find(json, key, &text))
 		return DUCK_ATTR_ABSENT;
-	while (take(&s, '"') && take_string(&s, &raw_key) && take(&s, ':') &&
-	    take_value(&s, &text)) {
-		if (string_is(raw_key, key))
-			return value_is(text, value) ? DUCK_ATTR_EQUAL : DUCK_ATTR_DIFFERENT;
-		if (!take(&s, ','))
-			break;
-	}
-	return DUCK_ATTR_ABSENT;
+	return value_is(text, value) ? DUCK_ATTR_EQUAL : DUCK_ATTR_DIFFERENT;
 }
 
 static struct str

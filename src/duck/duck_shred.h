@@ -55,7 +55,8 @@ struct shred_plan {
 };
 
 void shred_plan_fini(struct shred_plan *p);
-/* Append a column; its number is the count before. False: it has no room, or that key already. */
+/* Append a column; its number is the count before. False: it has no room, or that key already, or
+ * this is no key for a column (too long, not as typed_put_key() escapes). */
 bool shred_plan_add(struct shred_plan *p, struct str key, enum shred_type type);
 /* The column of a key, or NULL. */
 const struct shred_column *shred_plan_find(const struct shred_plan *p, struct str key);
@@ -78,13 +79,17 @@ struct shred_row {
 	struct str order; /* NULL ptr: they came sorted by key */
 };
 
-/* False when the arena is spent. JSON that is not an attribute map becomes the rest as it is.
+/* False when the arena is spent. Text of which nothing goes to a column becomes the rest as it is,
+ * without an order: such as has none of the keys, has more than 4,096 members, or is no attribute
+ * map. What goes to a column is the first of equal keys, so a search looks at the column, then at the rest.
  * `left`, when given, is called with each key and value text (as in the JSON) that stays in the rest. */
 MUST_CHECK bool shred_split(const struct shred_plan *p, struct str json, struct arena *arena,
     struct shred_row *out, void (*left)(void *ctx, struct str key, struct str value), void *ctx);
 
 /* The reverse: append the text that was taken apart to *out; nothing when all is NULL (a row whose
- * attributes were NULL). `columns` are those of `values`, in any order. */
+ * attributes were NULL). `columns` are those of `values`, in any order, SHRED_COLUMNS at most. Parts
+ * that do not belong together give a map all the same: an order that is none is not followed, and
+ * a rest that is no map is left out where a column has a value. */
 void shred_merge(const struct shred_column *columns, const struct shred_value *values, size_t count,
     struct str rest, struct str order, struct buf *out);
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * duck/duck_shred_priv.h - what taking apart and putting together share: a list of members and how
+ * it is sorted by key; and numbers and types as typed JSON writes them.
+ */
+#ifndef DUCK_DUCK_SHRED_PRIV_H
+#define DUCK_DUCK_SHRED_PRIV_H
+
+#include "duck/duck_shred.h"
+
+#include "base/check.h"
+
+/* A map with more members is not taken apart: it stays in the rest. */
+enum { SHRED_MEMBERS_MAX = 4096, SHRED_MEMBERS_NEAR = 64, SHRED_NOT_A_COLUMN = -1 };
+
+/* The character that stands for place 0 in an order. */
+enum { SHRED_ORDER_FIRST = 0x21 };
+_Static_assert(SHRED_ORDER_FIRST + SHRED_MEMBERS_MAX < 0xD800, "an order has no surrogates");
+
+struct shred_member {
+	uint64_t head; /* shred_key_head(key) */
+	struct str key, value; /* as they stand in the JSON */
+	int column; /* place in the plan or in the values, or SHRED_NOT_A_COLUMN */
+	bool taken; /* by the order that is being checked */
+};
+
+/* The first eight bytes of a key, so that where they differ they compare as the keys do. */
+uint64_t shred_key_head(struct str key);
+/* Put the places 0 .. count - 1 into `sorted`, by key, equal keys as they are; `scratch` has as
+ * many places. False when that changed nothing: they were sorted. */
+bool shred_sort(const struct shred_member *m, uint32_t *sorted, uint32_t *scratch, size_t count);
+
+/* The type of a value by its first bytes; SHRED_TYPES for an array, a map or null. */
+enum shred_type shred_value_type(struct str value);
+/* Read a value of this type; false when writing it again would not give the same bytes, or when it
+ * has another type. Text with escapes goes to *unescaped, which has value.len bytes; it may be NULL
+ * when there is no backslash in the value. */
+bool shred_value_read(struct str value, enum shred_type type, char *unescaped,
+    struct shred_value *out);
+
+#endif
