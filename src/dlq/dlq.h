@@ -8,7 +8,12 @@
  * folder synced. Files are named <seq>-<first item>.letter (hexadecimal), so that the same failure
  * after a replay of the log is the same letter. A file that is torn, of another version or no
  * letter at all is listed as unreadable and otherwise left alone: it never stops the others and
- * never costs an attempt.
+ * never costs an attempt. It covers nothing either: what the log still has of it is applied again.
+ * <data>/quarantine/<seq>.rec, a whole record put aside by weir 0.1, is a quarantined letter of
+ * DLQ_ALL_ITEMS whose tenant, signal and identity are only in its payload.
+ *
+ * In memory a letter takes some 80 bytes; the rest is read from its file when asked for. Opening
+ * reads the head of every file, not the payloads: those are checked when they are used.
  *
  * Its life. WAITING until next_ns, then it is handed out once (dlq_due), and either dlq_done() or
  * dlq_failed(): the next attempt is after 1 s, 2 s, 4 s .. at most an hour; after the last one of
@@ -35,8 +40,12 @@ const char *dlq_state_name(enum dlq_state s); /* "waiting" "running" "quarantine
 
 enum { DLQ_ERROR_BYTES = 256, DLQ_ID_BYTES = 40 };
 
+#define DLQ_ALL_ITEMS UINT32_MAX /* as item_count: all of the request, however many they are */
+#define DLQ_PAYLOAD_BYTES_MAX (UINT64_C(1) << 30)
+
 struct dlq_letter {
-	char id[DLQ_ID_BYTES]; /* the file's name without its ending */
+	/* The file's name without its ending; of an unreadable one "unreadable-<16 hex>". */
+	char id[DLQ_ID_BYTES];
 	enum dlq_state state;
 	uint64_t seq; /* of the original record */
 	uint32_t item_first, item_count; /* by ordinal: the part of the request */
@@ -46,7 +55,9 @@ struct dlq_letter {
 	unsigned attempts; /* that have failed */
 	uint64_t created_ns, last_ns, next_ns; /* unix */
 	uint64_t bytes; /* of the payload */
-	char error[DLQ_ERROR_BYTES]; /* of the last attempt */
+	/* Of the last attempt; of an unreadable one, which file it is and what is wrong with it. UTF-8
+	 * without control characters. */
+	char error[DLQ_ERROR_BYTES];
 };
 
 struct dlq_options {
@@ -56,12 +67,14 @@ struct dlq_options {
 	uint64_t backoff_max_ms; /* 0: one hour */
 };
 
-/* Reads what is there. Makes the folders when they are first needed. */
+/* Reads what is there, removes what interrupted writes have left. Makes the folders when they are
+ * first needed. */
 MUST_CHECK enum err_code dlq_open(const struct dlq_options *opt, struct dlq **out, struct err *err);
 void dlq_close(struct dlq *d); /* NULL allowed */
 
-/* Put a part aside; durable on ERR_OK. `letter` gives seq, items, tenant, signal, identity, error;
- * the rest is set here. One that is there already is left as it is. */
+/* Put a part aside; durable on ERR_OK. `letter` gives seq, items (one at least), tenant, signal,
+ * identity, error; the rest is set here. One that is there already is left as it is. ERR_BUSY: no
+ * space; ERR_IO: it cannot be written; nothing is left of it then. */
 MUST_CHECK enum err_code dlq_put(struct dlq *d, const struct dlq_letter *letter, struct str payload,
     uint64_t now_unix_ns, struct err *err);
 /* Whether this item of this record has been put aside (and may have been done or dropped since). */
@@ -70,10 +83,13 @@ bool dlq_covers(struct dlq *d, uint64_t seq, uint32_t ord);
 bool dlq_covers_any(struct dlq *d, uint64_t seq);
 
 /* The letter that is due, now RUNNING; its payload is appended to *payload. ERR_NOT_FOUND: none is,
- * and *next_ns_out says when to ask again (UINT64_MAX: never). */
+ * and *next_ns_out says when to ask again (UINT64_MAX: never). A letter due more than
+ * backoff_max_ms from now was written by a clock that has been set back since: it is due. */
 MUST_CHECK enum err_code dlq_due(struct dlq *d, uint64_t now_unix_ns, struct dlq_letter *out,
     struct buf *payload, uint64_t *next_ns_out, struct err *err);
-/* How a running one ended. Of ids that are not there nothing is said: they were dropped meanwhile. */
+/* How a running one ended. Of ids that are not there nothing is said: they were dropped meanwhile.
+ * When this cannot be made durable, that is an error, no attempt is counted, and the letter waits
+ * to be tried again (which changes nothing that is there). */
 MUST_CHECK enum err_code dlq_done(struct dlq *d, const char *id, struct err *err);
 MUST_CHECK enum err_code dlq_failed(struct dlq *d, const char *id, const char *why,
     uint64_t now_unix_ns, struct err *err);
@@ -85,10 +101,21 @@ void dlq_trim(struct dlq *d, uint64_t floor_seq);
 
 /* ---- for operators. ERR_NOT_FOUND: no such letter. */
 
-size_t dlq_list(struct dlq *d, struct dlq_letter *out, size_t max, size_t skip); /* oldest first */
+struct dlq_query {
+	unsigned states; /* bits 1 << enum dlq_state; 0: all */
+	struct str tenant; /* empty: of all tenants, and what belongs to none */
+	struct str after; /* the id of the last one of the page before; empty: from the beginning */
+};
+
+/* A page, oldest record first, unreadable files at the end. *more_out: there are others behind it.
+ * ERR_INVALID: `after` is no id. */
+MUST_CHECK enum err_code dlq_list(struct dlq *d, const struct dlq_query *q, struct dlq_letter *out,
+    size_t max, size_t *count_out, bool *more_out, struct err *err);
+/* Of an unreadable one there is no payload. */
 MUST_CHECK enum err_code dlq_show(struct dlq *d, const char *id, struct dlq_letter *out,
     struct buf *payload, struct err *err); /* payload may be NULL */
-/* Try it now, with its attempts forgotten; out of quarantine too. ERR_BUSY: it is running. */
+/* Try it now, with its attempts forgotten; out of quarantine too. ERR_BUSY: it is running.
+ * ERR_CORRUPT: unreadable. */
 MUST_CHECK enum err_code dlq_retry(struct dlq *d, const char *id, uint64_t now_unix_ns,
     struct err *err);
 /* Delete it for good. An unreadable file too. */
