@@ -56,6 +56,49 @@ table_init(struct table *t, enum table_id id, struct arena *arena)
 	*t = (struct table){.def = &table_defs[id], .arena = arena};
 }
 
+static size_t
+fixed_array_bytes(size_t count, size_t size)
+{
+	enum { ALIGN = 16 };
+	size_t bytes;
+	bool fits = size_mul(count, size, &bytes) && size_add(bytes, ALIGN - 1, &bytes);
+	CHECK(fits);
+	return bytes & ~(size_t)(ALIGN - 1);
+}
+
+size_t
+table_fixed_bytes(enum table_id id, size_t row_cap)
+{
+	CHECK(id < TABLE_COUNT);
+	size_t bytes = 0;
+	for (size_t i = 0; i < table_defs[id].col_count; i++) {
+		const struct column_def *def = &table_defs[id].cols[i];
+		bytes += fixed_array_bytes(row_cap, table_kind_bytes(def->kind));
+		if (has_null_bytes(def))
+			bytes += fixed_array_bytes(row_cap, 1);
+	}
+	return bytes;
+}
+
+void
+table_init_fixed(struct table *t, enum table_id id, size_t row_cap, struct column *cols,
+    void *memory)
+{
+	char *at = memory;
+	table_init(t, id, NULL);
+	for (size_t i = 0; i < t->def->col_count; i++) {
+		const struct column_def *def = &t->def->cols[i];
+		cols[i] = (struct column){.any = at};
+		at += fixed_array_bytes(row_cap, table_kind_bytes(def->kind));
+		if (!has_null_bytes(def))
+			continue;
+		cols[i].null = (unsigned char *)at;
+		at += fixed_array_bytes(row_cap, 1);
+	}
+	t->cols = cols;
+	t->row_cap = row_cap;
+}
+
 /* The old array stays in the arena until it is reset: at most as much as the new one. */
 static void *
 grown(struct arena *arena, const void *old, size_t old_count, size_t new_count, size_t size)
@@ -108,7 +151,7 @@ grow(struct table *t)
 size_t
 table_add_row(struct table *t)
 {
-	if (t->row_count == t->row_cap && !grow(t))
+	if (t->row_count == t->row_cap && (!t->arena || !grow(t)))
 		return SIZE_MAX;
 	return t->row_count++;
 }

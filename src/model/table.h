@@ -68,6 +68,13 @@ struct table {
 
 /* Starts empty, without memory. */
 void table_init(struct table *t, enum table_id id, struct arena *arena);
+/* A table of at most row_cap rows in table_fixed_bytes() of the caller's memory, aligned to 16: it has
+ * no arena, does not grow and its columns never move. The memory is taken as it is, so whoever counts
+ * a row in must have written all of it. */
+size_t table_fixed_bytes(enum table_id id, size_t row_cap);
+/* `cols` is room for col_count of them. */
+void table_init_fixed(struct table *t, enum table_id id, size_t row_cap, struct column *cols,
+    void *memory);
 /* Add a row of zeros (NULLs where nullable); its index, or SIZE_MAX when the arena is spent. */
 MUST_CHECK size_t table_add_row(struct table *t);
 /* Forget rows from `row_count` on. */

@@ -4,6 +4,7 @@
 #include "tests/test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static bool
 is_new(const struct table *t, size_t row, int col)
@@ -153,6 +154,31 @@ TEST(model, a_null_value_and_an_empty_list_are_told_apart)
 	assert_false(table_is_null(&t, 0, POINT_BUCKETS));
 	assert_false(table_is_null(&t, 0, POINT_SUM));
 	arena_fini(&arena);
+}
+
+TEST(model, a_table_of_fixed_size_keeps_to_its_memory_and_does_not_grow)
+{
+	for (int id = 0; id < TABLE_COUNT; id++) {
+		enum { ROWS = 77, GUARD = 64 };
+		static struct column cols[64];
+		struct table t;
+		size_t bytes = table_fixed_bytes((enum table_id)id, ROWS);
+		unsigned char *memory = xcalloc(1, bytes + GUARD);
+		memset(memory, 0xee, bytes + GUARD);
+		table_init_fixed(&t, (enum table_id)id, ROWS, cols, memory);
+		assert_true(t.def->col_count <= ARRAY_LEN(cols));
+		for (size_t row = 0; row < ROWS; row++) {
+			assert_int_equal(table_add_row(&t), row);
+			fill(&t, row);
+		}
+		assert_int_equal(table_add_row(&t), SIZE_MAX);
+		assert_rows(&t, 0, ROWS, is_filled);
+		for (size_t i = 0; i < t.def->col_count; i++)
+			assert_int_equal((uintptr_t)cols[i].any % 16, 0);
+		for (size_t i = 0; i < GUARD; i++)
+			assert_int_equal(memory[bytes + i], 0xee);
+		free(memory);
+	}
 }
 
 static void
