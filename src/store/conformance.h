@@ -29,13 +29,31 @@
 	X(answer_beyond_the_budget_is_too_large)                                                   \
 	X(readers_see_whole_batches)
 
+/* The same, about what is there already, and ranges of attributes. */
+#define STORE_CONFORMANCE_IDENTITY(X)                                                              \
+	X(attribute_ranges_are_exact)                                                              \
+	X(span_twice_in_a_batch_is_one_row)                                                        \
+	X(span_in_a_later_batch_keeps_its_first_content)                                           \
+	X(span_identity_is_all_of_tenant_trace_and_span)                                           \
+	X(equal_logs_and_points_are_as_many_rows)                                                  \
+	X(duplicates_are_counted_for_their_request)                                                \
+	X(known_request_is_known_by_its_first_seq)                                                 \
+	X(repeated_request_moves_the_position_only)                                                \
+	X(positions_never_move_back)
+
 #define X(claim) void store_conformance_##claim(struct store *s);
 STORE_CONFORMANCE(X)
+STORE_CONFORMANCE_IDENTITY(X)
 #undef X
 
 /* Random batches into both, random questions to both: every answer must be the same. */
 void store_conformance_same(struct store *s, struct store *reference, uint64_t seed, size_t batches,
     size_t questions);
+
+/* The same, where spans and requests repeat, batches are of several requests, and ranges are asked
+ * for; both stores must be new. What they are to recognise is told by lists of what was sent. */
+void store_conformance_same_identity(struct store *s, struct store *reference, uint64_t seed,
+    size_t batches, size_t questions);
 
 /* A question without conditions, limit or urgency. */
 struct store_query store_conformance_question(enum store_query_kind kind, const char *tenant);
@@ -44,7 +62,11 @@ void store_conformance_ask(struct store *s, const struct store_query *q, struct 
     struct store_result *out);
 void store_conformance_put(struct store *s, struct batch *b);
 
-/* One random batch. Its last_seq is seq; rows have seqs up to it. */
+/* Bit i: the answer has the row whose ord is i. No row comes twice. */
+unsigned store_conformance_mask(struct store *s, const struct store_query *q);
+
+/* One random batch, last_seq and all rows of it at `seq`. No two spans share their ids, also those
+ * of batches with different seqs. */
 void store_conformance_batch(struct batch *b, uint64_t seed, uint64_t seq, size_t rows);
 /* All rows of a signal that `tenant` has, in the order of the store. */
 void store_conformance_all(struct store *s, enum store_query_kind kind, struct str tenant,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random telemetry, random questions, and comparing what stores say. */
+/* Random telemetry, random questions: two stores must say the same. */
 #include "store/conformance.h"
 
 #include "base/timefmt.h"
-#include "sys/clock.h"
 #include "tests/test.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define NOW CONFORMANCE_NOW_NS
@@ -54,6 +54,9 @@ static const char *const attribute_maps[] = {
     "{\"a.b\":\"dot\",\"a\\\"b\":\"quote\",\"a\\\\b\":\"backslash\",\"\":\"empty\"}",
     "{\"$$x\":\"dollar\",\"\xC3\xA9\":\"accent\",\"bytes\":{\"$bytes\":\"AAEC\"}}",
     "{\"code\":200,\"code\":300}",
+    "{\"code\":-7,\"big\":9007199254740993}",
+    "{\"code\":199.5,\"big\":9007199254740992.0}",
+    "{\"big\":-9223372036854775808}",
     "{\"nan\":{\"$double\":\"NaN\"},\"none\":null,\"line\":\"a\\nb\\u0000c\"}",
 };
 static const struct {
@@ -79,6 +82,11 @@ static const struct {
     {"list", "[\"code\",200]"},
     {"\xC3\xA9", "accent"},
 };
+/* What ranges compare with: numbers, and what is none. */
+static const char *const numbers[] = {"200", "200.0", "199.5", "-7", "0", "1.5", "2e2",
+    "9007199254740992", "9007199254740993", "9007199254740992.5", "-9223372036854775808", "1e400",
+    "-1e400", "", "abc", "0x10", "NaN"};
+static const char *const number_keys[] = {"code", "big", "ratio", "nan", "host", "ok"};
 
 /* Few enough different ones that rows tie. */
 static uint64_t
@@ -140,6 +148,13 @@ small_or_huge(struct rng *r)
 	return one_in(r, 8) ? UINT64_MAX - below(r, 3) : below(r, 4);
 }
 
+/* No two rows share it. */
+static uint64_t
+own_id(uint64_t seq, uint32_t ord)
+{
+	return seq * 4096 + ord + 1;
+}
+
 static void
 add_span(struct batch *b, struct rng *r, uint64_t seq, uint32_t ord)
 {
@@ -152,7 +167,7 @@ add_span(struct batch *b, struct rng *r, uint64_t seq, uint32_t ord)
 	table_set_u32(t, row, SPAN_ORD, ord);
 	table_set_u64(t, row, SPAN_TRACE_HI, small_or_huge(r));
 	table_set_u64(t, row, SPAN_TRACE_LO, 1 + below(r, 3));
-	table_set_u64(t, row, SPAN_SPAN_ID, 1 + small_or_huge(r) / 2);
+	table_set_u64(t, row, SPAN_SPAN_ID, one_in(r, 8) ? ~own_id(seq, ord) : own_id(seq, ord));
 	table_set_u64(t, row, SPAN_PARENT_ID, one_in(r, 3) ? 0 : next(r));
 	table_set_u64(t, row, SPAN_START_NS, random_time(r));
 	table_set_i64(t, row, SPAN_DURATION_NS,
@@ -225,124 +240,28 @@ add_point(struct batch *b, struct rng *r, uint64_t seq, uint32_t ord)
 	table_set_u64(t, row, POINT_SCOPE_ID, add_scope(b, tenant, below(r, 6)));
 }
 
+static void
+add_rows(struct batch *b, struct rng *r, uint64_t seq, size_t rows)
+{
+	for (size_t i = 0; i < rows; i++) {
+		uint32_t ord = (uint32_t)i;
+		size_t kind = below(r, 4);
+		if (kind < 2)
+			add_span(b, r, seq, ord);
+		else if (kind == 2)
+			add_log(b, r, seq, ord);
+		else
+			add_point(b, r, seq, ord);
+	}
+}
+
 void
 store_conformance_batch(struct batch *b, uint64_t seed, uint64_t seq, size_t rows)
 {
 	struct rng r = {seed};
 	batch_reset(b);
 	b->last_seq = seq;
-	for (size_t i = 0; i < rows; i++) {
-		uint32_t ord = (uint32_t)i;
-		size_t kind = below(&r, 4);
-		if (kind < 2)
-			add_span(b, &r, seq, ord);
-		else if (kind == 2)
-			add_log(b, &r, seq, ord);
-		else
-			add_point(b, &r, seq, ord);
-	}
-}
-
-/* ---- asking and comparing */
-
-struct store_query
-store_conformance_question(enum store_query_kind kind, const char *tenant)
-{
-	return (struct store_query){
-	    .kind = kind,
-	    .tenant = str_from(tenant),
-	    .to_ns = UINT64_MAX,
-	    .row_max = 1000000,
-	    .deadline_mono_ns = clock_mono_ns() + SECONDS(50),
-	};
-}
-
-void
-store_conformance_ask(struct store *s, const struct store_query *q, struct arena *arena,
-    struct store_result *out)
-{
-	struct err err = {0};
-	if (store_query(s, q, arena, out, &err) != ERR_OK)
-		fail_msg("query: %s", err.message);
-}
-
-void
-store_conformance_put(struct store *s, struct batch *b)
-{
-	struct err err = {0};
-	if (store_append(s, b, &err) != ERR_OK)
-		fail_msg("append: %s", err.message);
-}
-
-void
-store_conformance_all(struct store *s, enum store_query_kind kind, struct str tenant,
-    struct arena *arena, struct store_result *out)
-{
-	struct store_query q = store_conformance_question(kind, "x");
-	q.tenant = tenant;
-	store_conformance_ask(s, &q, arena, out);
-	assert_false(out->more);
-}
-
-static bool
-same_bytes(const void *a, size_t a_len, const void *b, size_t b_len)
-{
-	return a_len == b_len && (a_len == 0 || memcmp(a, b, a_len) == 0);
-}
-
-static bool
-same_value(const struct table *a, const struct table *b, size_t row, size_t b_row, int col)
-{
-	if (a->def->cols[col].nullable &&
-	    table_is_null(a, row, col) != table_is_null(b, b_row, col))
-		return false;
-	if (a->def->cols[col].nullable && table_is_null(a, row, col))
-		return true;
-	double x, y;
-	uint64_t x_bits, y_bits;
-	struct u64s us, vs;
-	struct f64s fs, gs;
-	switch (a->def->cols[col].kind) {
-	case COL_U64: return table_u64(a, row, col) == table_u64(b, b_row, col);
-	case COL_I64: return table_i64(a, row, col) == table_i64(b, b_row, col);
-	case COL_U32: return table_u32(a, row, col) == table_u32(b, b_row, col);
-	case COL_I32: return table_i32(a, row, col) == table_i32(b, b_row, col);
-	case COL_F64:
-		x = table_f64(a, row, col);
-		y = table_f64(b, b_row, col);
-		memcpy(&x_bits, &x, sizeof(x));
-		memcpy(&y_bits, &y, sizeof(y));
-		return x_bits == y_bits; /* -0.0 and NaNs too */
-	case COL_BOOL: return table_bool(a, row, col) == table_bool(b, b_row, col);
-	case COL_STR: return str_eq(table_str(a, row, col), table_str(b, b_row, col));
-	case COL_U64S:
-		us = table_u64s(a, row, col);
-		vs = table_u64s(b, b_row, col);
-		return same_bytes(us.ptr, us.len * 8, vs.ptr, vs.len * 8);
-	case COL_F64S:
-		fs = table_f64s(a, row, col);
-		gs = table_f64s(b, b_row, col);
-		return same_bytes(fs.ptr, fs.len * 8, gs.ptr, gs.len * 8);
-	}
-	return false;
-}
-
-void
-store_conformance_same_row(const struct table *a, size_t row, const struct table *b, size_t b_row)
-{
-	for (size_t c = 0; c < a->def->col_count; c++)
-		if (!same_value(a, b, row, b_row, (int)c))
-			fail_msg("%s: column %s of row %zu differs", a->def->name,
-			    a->def->cols[c].name, row);
-}
-
-void
-store_conformance_same_table(const struct table *a, const struct table *b)
-{
-	assert_ptr_equal(a->def, b->def);
-	assert_int_equal(a->row_count, b->row_count);
-	for (size_t row = 0; row < a->row_count; row++)
-		store_conformance_same_row(a, row, b, row);
+	add_rows(b, &r, seq, rows);
 }
 
 /* The same entries, in any order. */
@@ -376,7 +295,7 @@ same_answer(struct store *a, struct store *b, const struct store_query *q)
 }
 
 static struct store_query
-random_question(struct rng *r)
+random_question(struct rng *r, bool ranges)
 {
 	struct store_query q =
 	    store_conformance_question((enum store_query_kind)below(r, 5), PICK(r, tenants));
@@ -404,7 +323,15 @@ random_question(struct rng *r)
 		q.attrs[q.attr_count].key = str_from(attribute_filters[i].key);
 		q.attrs[q.attr_count].value = str_from(attribute_filters[i].value);
 	}
-	q.span_id = one_in(r, 8) ? 1 + below(r, 2) : 0;
+	if (ranges && one_in(r, 3))
+		q.attrs[q.attr_count++] = (struct store_attr){
+		    .key = str_from(PICK(r, number_keys)),
+		    .value = str_from(PICK(r, numbers)),
+		    .op = (enum store_attr_op)(STORE_ATTR_GE + below(r, 4)),
+		};
+	if (one_in(r, 8)) /* of a log, or of a span */
+		q.span_id = one_in(r, 2) ? 1 + below(r, 2)
+		                         : own_id(1 + below(r, 20), (uint32_t)below(r, 20));
 	q.has_duration_min = one_in(r, 6);
 	q.duration_min_ns = one_in(r, 4) ? INT64_MIN : (int64_t)below(r, 1000) * 1000;
 	q.has_duration_max = one_in(r, 6);
@@ -435,9 +362,158 @@ store_conformance_same(struct store *s, struct store *reference, uint64_t seed, 
 		store_conformance_put(s, &b);
 		store_conformance_put(reference, &b);
 		for (size_t n = 0; n < questions / batches; n++) {
-			struct store_query q = random_question(&r);
+			struct store_query q = random_question(&r, false);
 			same_answer(s, reference, &q);
 		}
 	}
 	batch_fini(&b);
+}
+
+/* ---- repeats: what was sent is written down in lists, which say what a store must recognise */
+
+enum { LEDGER_SPANS = 20000, LEDGER_REQUESTS = 2000 };
+
+struct ledger {
+	struct {
+		struct str tenant;
+		uint64_t hi, lo, id;
+	} spans[LEDGER_SPANS];
+	size_t span_count;
+	struct {
+		struct hash128 identity;
+		uint64_t seq;
+	} requests[LEDGER_REQUESTS];
+	size_t request_count;
+	/* Of the batch last made. */
+	unsigned char hidden[LEDGER_SPANS];
+};
+
+/* False when the list has it. */
+static bool
+ledger_add(struct ledger *l, const struct table *t, size_t row)
+{
+	struct str tenant = table_str(t, row, SPAN_TENANT);
+	uint64_t hi = table_u64(t, row, SPAN_TRACE_HI), lo = table_u64(t, row, SPAN_TRACE_LO);
+	uint64_t id = table_u64(t, row, SPAN_SPAN_ID);
+	for (size_t i = 0; i < l->span_count; i++)
+		if (str_eq(l->spans[i].tenant, tenant) && l->spans[i].hi == hi &&
+		    l->spans[i].lo == lo && l->spans[i].id == id)
+			return false;
+	assert_true(l->span_count < LEDGER_SPANS);
+	size_t at = l->span_count++;
+	l->spans[at].tenant = tenant; /* a literal: it outlives the batch */
+	l->spans[at].hi = hi;
+	l->spans[at].lo = lo;
+	l->spans[at].id = id;
+	return true;
+}
+
+/* Some spans get the ids of another one: sent before, in this batch, of this or another tenant. */
+static void
+repeat_spans(struct ledger *l, struct rng *r, struct batch *b)
+{
+	struct table *t = &b->tables[TABLE_SPANS];
+	for (size_t row = 0; row < t->row_count; row++) {
+		if (l->span_count > 0 && one_in(r, 3)) {
+			size_t other = below(r, l->span_count);
+			table_set_u64(t, row, SPAN_TRACE_HI, l->spans[other].hi);
+			table_set_u64(t, row, SPAN_TRACE_LO, l->spans[other].lo);
+			table_set_u64(t, row, SPAN_SPAN_ID, l->spans[other].id);
+		}
+		l->hidden[row] = !ledger_add(l, t, row);
+	}
+}
+
+/* A request that is new, or one sent before, which has no rows. */
+static void
+add_request(struct ledger *l, struct rng *r, struct batch *b, struct store *s,
+    struct store *reference)
+{
+	struct batch_request *request = batch_request_add(b);
+	assert_non_null(request);
+	request->seq = b->last_seq;
+	request->identity = (struct hash128){next(r), next(r)};
+	request->tenant = str_from(tenants[0]);
+	request->signal = SIGNAL_TRACES;
+	request->received_ns = NOW;
+	uint64_t known = 0;
+	if (l->request_count > 0 && one_in(r, 4)) {
+		size_t other = below(r, l->request_count);
+		request->identity = l->requests[other].identity;
+		request->repeat = true;
+		/* A repeat of one of the same batch is the loader's to see. */
+		known = l->requests[other].seq <= store_applied(s) ? l->requests[other].seq : 0;
+	}
+	assert_int_equal(store_knows(s, request->identity), known);
+	assert_int_equal(store_knows(reference, request->identity), known);
+	if (request->repeat)
+		return;
+	size_t before = batch_row_count(b);
+	add_rows(b, r, b->last_seq, below(r, 40));
+	request->rows = (uint32_t)(batch_row_count(b) - before);
+	assert_true(l->request_count < LEDGER_REQUESTS);
+	l->requests[l->request_count].identity = request->identity;
+	l->requests[l->request_count++].seq = request->seq;
+}
+
+static void
+check_hidden(const struct ledger *l, const struct batch *b)
+{
+	const struct table *t = &b->tables[TABLE_SPANS];
+	size_t hidden_count = 0;
+	for (size_t row = 0; row < t->row_count; row++) {
+		bool hidden = b->hidden[TABLE_SPANS] && b->hidden[TABLE_SPANS][row];
+		assert_int_equal(hidden, l->hidden[row]);
+		hidden_count += hidden;
+	}
+	assert_null(b->hidden[TABLE_LOGS]);
+	assert_null(b->hidden[TABLE_POINTS]);
+	for (size_t i = 0; i < b->request_count; i++) {
+		size_t duplicates = 0;
+		for (size_t row = 0; row < t->row_count; row++)
+			duplicates +=
+			    l->hidden[row] && table_u64(t, row, SPAN_SEQ) == b->requests[i].seq;
+		assert_int_equal(b->requests[i].duplicates, duplicates);
+		hidden_count -= duplicates;
+	}
+	assert_int_equal(hidden_count, 0);
+}
+
+static void
+put_and_check(struct store *s, struct batch *b, const struct ledger *l)
+{
+	uint64_t before = store_position(s);
+	store_conformance_put(s, b);
+	check_hidden(l, b);
+	for (size_t i = 0; i < b->request_count; i++)
+		assert_true(store_knows(s, b->requests[i].identity) != 0);
+	assert_int_equal(store_applied(s), b->last_seq);
+	assert_in_range(store_position(s), before, b->last_seq);
+}
+
+void
+store_conformance_same_identity(struct store *s, struct store *reference, uint64_t seed,
+    size_t batches, size_t questions)
+{
+	struct rng r = {seed};
+	struct ledger *l = xcalloc(1, sizeof(*l));
+	struct batch b;
+	uint64_t seq = store_applied(s);
+	batch_init(&b, 0);
+	for (size_t i = 0; i < batches; i++) {
+		batch_reset(&b);
+		for (size_t n = 1 + below(&r, 4); n > 0; n--) {
+			b.last_seq = seq += 1 + below(&r, 3);
+			add_request(l, &r, &b, s, reference);
+		}
+		repeat_spans(l, &r, &b);
+		put_and_check(s, &b, l);
+		put_and_check(reference, &b, l);
+		for (size_t n = 0; n < questions / batches; n++) {
+			struct store_query q = random_question(&r, true);
+			same_answer(s, reference, &q);
+		}
+	}
+	batch_fini(&b);
+	free(l);
 }

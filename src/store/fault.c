@@ -59,6 +59,24 @@ fault_position(struct store *s)
 	return store_position(fault_of(s)->inside);
 }
 
+static uint64_t
+fault_applied(struct store *s)
+{
+	return store_applied(fault_of(s)->inside);
+}
+
+static uint64_t
+fault_knows(struct store *s, struct hash128 identity)
+{
+	return store_knows(fault_of(s)->inside, identity);
+}
+
+static void
+fault_on_poison(struct store *s, store_poison_fn fn, void *ctx)
+{
+	store_on_poison(fault_of(s)->inside, fn, ctx);
+}
+
 static enum err_code
 fault_query(struct store *s, const struct store_query *q, struct store_result *result,
     struct err *err)
@@ -91,6 +109,9 @@ static const struct store_ops ops = {
     .name = "fault",
     .append = fault_append,
     .position = fault_position,
+    .applied = fault_applied,
+    .knows = fault_knows,
+    .on_poison = fault_on_poison,
     .query = fault_query,
     .status = fault_status,
     .cancel = fault_cancel,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/mem.h"
 
+#include "base/hash.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -12,9 +14,29 @@ struct node {
 	uint64_t last_seq;
 };
 
+/* A span that is there. */
+struct known_span {
+	struct str tenant; /* in its node */
+	uint64_t trace_hi, trace_lo, span_id;
+	size_t next; /* of its chain, + 1; 0: the last */
+};
+
+struct known_request {
+	struct hash128 identity;
+	uint64_t seq;
+};
+
+enum { CHAINS = 1 << 14 };
+
 struct mem {
 	struct store store;
 	_Atomic(struct node *) newest;
+	/* The rest is the loader's alone. */
+	struct known_span *spans;
+	size_t span_count, span_cap;
+	size_t chains[CHAINS]; /* place in spans + 1; 0: none */
+	struct known_request *requests;
+	size_t request_count, request_cap;
 };
 
 /* A row that matches. */
@@ -118,24 +140,155 @@ node_free(struct node *n)
 	free(n);
 }
 
+/* ---- what is there already */
+
+static size_t *
+chain_of(struct mem *m, const struct known_span *k)
+{
+	uint64_t parts[] = {hash_u64(k->tenant), k->trace_hi, k->trace_lo, k->span_id};
+	return &m->chains[hash_u64(str_of(parts, sizeof(parts))) % CHAINS];
+}
+
+static struct known_span
+known_span_of(const struct table *t, size_t row)
+{
+	return (struct known_span){
+	    .tenant = table_str(t, row, SPAN_TENANT),
+	    .trace_hi = table_u64(t, row, SPAN_TRACE_HI),
+	    .trace_lo = table_u64(t, row, SPAN_TRACE_LO),
+	    .span_id = table_u64(t, row, SPAN_SPAN_ID),
+	};
+}
+
+static bool
+span_is_known(struct mem *m, const struct known_span *k)
+{
+	for (size_t at = *chain_of(m, k); at != 0; at = m->spans[at - 1].next) {
+		const struct known_span *other = &m->spans[at - 1];
+		if (other->span_id == k->span_id && other->trace_lo == k->trace_lo &&
+		    other->trace_hi == k->trace_hi && str_eq(other->tenant, k->tenant))
+			return true;
+	}
+	return false;
+}
+
+static void
+know_span(struct mem *m, struct known_span k)
+{
+	if (m->span_count == m->span_cap) {
+		m->span_cap = m->span_cap ? 2 * m->span_cap : 256;
+		m->spans = xrealloc(m->spans, m->span_cap * sizeof(*m->spans));
+	}
+	size_t *chain = chain_of(m, &k);
+	k.next = *chain;
+	m->spans[m->span_count] = k;
+	*chain = ++m->span_count;
+}
+
+static void
+forget_spans_from(struct mem *m, size_t count)
+{
+	while (m->span_count > count) {
+		const struct known_span *last = &m->spans[--m->span_count];
+		*chain_of(m, last) = last->next;
+	}
+}
+
+static uint64_t
+mem_knows(struct store *s, struct hash128 identity)
+{
+	const struct mem *m = mem_of(s);
+	for (size_t i = 0; i < m->request_count; i++)
+		if (m->requests[i].identity.hi == identity.hi &&
+		    m->requests[i].identity.lo == identity.lo)
+			return m->requests[i].seq;
+	return 0;
+}
+
+static void
+know_requests(struct mem *m, const struct batch *batch)
+{
+	for (size_t i = 0; i < batch->request_count; i++) {
+		const struct batch_request *r = &batch->requests[i];
+		if (mem_knows(&m->store, r->identity) != 0)
+			continue;
+		if (m->request_count == m->request_cap) {
+			m->request_cap = m->request_cap ? 2 * m->request_cap : 64;
+			m->requests = xrealloc(m->requests, m->request_cap * sizeof(*m->requests));
+		}
+		m->requests[m->request_count++] = (struct known_request){r->identity, r->seq};
+	}
+}
+
+/* ---- appending */
+
+static bool
+hide_span(struct batch *batch, size_t row)
+{
+	const struct table *spans = &batch->tables[TABLE_SPANS];
+	unsigned char **hidden = &batch->hidden[TABLE_SPANS];
+	if (!*hidden)
+		*hidden = arena_alloc(&batch->arena, spans->row_count);
+	if (!*hidden)
+		return false;
+	(*hidden)[row] = 1;
+	for (size_t i = 0; i < batch->request_count; i++)
+		if (batch->requests[i].seq == table_u64(spans, row, SPAN_SEQ))
+			batch->requests[i].duplicates++;
+	return true;
+}
+
+static void
+show_all(struct batch *batch)
+{
+	memset(batch->hidden, 0, sizeof(batch->hidden));
+	for (size_t i = 0; i < batch->request_count; i++)
+		batch->requests[i].duplicates = 0;
+}
+
+static bool
+add_span(struct mem *m, struct table *to, struct batch *batch, size_t row)
+{
+	struct known_span k = known_span_of(&batch->tables[TABLE_SPANS], row);
+	if (span_is_known(m, &k))
+		return hide_span(batch, row);
+	if (!copy_row(to, &batch->tables[TABLE_SPANS], row))
+		return false;
+	know_span(m, known_span_of(to, to->row_count - 1));
+	return true;
+}
+
+static bool
+add_rows(struct mem *m, struct node *n, struct batch *batch)
+{
+	bool fits = true;
+	for (int id = 0; id < TABLE_STORED_COUNT; id++) {
+		const struct table *from = &batch->tables[id];
+		struct table *to = &n->tables[id];
+		table_init(to, (enum table_id)id, &n->arena);
+		for (size_t row = 0; row < from->row_count && fits; row++)
+			fits = id == TABLE_SPANS ? add_span(m, to, batch, row)
+			                         : copy_row(to, from, row);
+	}
+	return fits;
+}
+
 static enum err_code
 mem_append(struct store *s, struct batch *batch, struct err *err)
 {
 	struct mem *m = mem_of(s);
 	struct node *n = xcalloc(1, sizeof(*n));
-	bool fits = true;
+	size_t span_count = m->span_count;
 	n->older = atomic_load(&m->newest);
 	n->last_seq = batch->last_seq;
-	for (int id = 0; id < TABLE_STORED_COUNT; id++) {
-		const struct table *from = &batch->tables[id];
-		table_init(&n->tables[id], (enum table_id)id, &n->arena);
-		for (size_t row = 0; row < from->row_count && fits; row++)
-			fits = copy_row(&n->tables[id], from, row);
-	}
-	if (!fits) {
+	show_all(batch);
+	if (!add_rows(m, n, batch)) {
+		show_all(batch);
+		forget_spans_from(m, span_count);
 		node_free(n);
-		return err_set(err, ERR_BUSY, "no memory to append a batch");
+		return err_set(err, ERR_TOO_LARGE, "no memory to append a batch");
 	}
+	know_requests(m, batch);
 	atomic_store(&m->newest, n);
 	return ERR_OK;
 }
@@ -145,130 +298,6 @@ mem_position(struct store *s)
 {
 	struct node *n = atomic_load(&mem_of(s)->newest);
 	return n ? n->last_seq : 0;
-}
-
-/* ---- attributes: the text of each value is made, then compared */
-
-static size_t
-put_utf8(uint32_t cp, char out[4])
-{
-	if (cp < 0x80) {
-		out[0] = (char)cp;
-		return 1;
-	}
-	size_t more = cp < 0x800 ? 1 : cp < 0x10000 ? 2 : 3;
-	static const unsigned char lead[] = {0, 0xC0, 0xE0, 0xF0};
-	out[0] = (char)(lead[more] | cp >> (6 * more));
-	for (size_t i = 1; i <= more; i++)
-		out[i] = (char)(0x80 | (cp >> (6 * (more - i)) & 0x3F));
-	return more + 1;
-}
-
-static uint32_t
-unit_at(struct str s, size_t at)
-{
-	char digits[5] = {0};
-	memcpy(digits, s.ptr + at, s.len - at < 4 ? s.len - at : 4);
-	return (uint32_t)strtoul(digits, NULL, 16);
-}
-
-/* A JSON string that begins at s.ptr[*at], a quote: its content to out, *at behind it. */
-static void
-read_string(struct str s, size_t *at, struct buf *out)
-{
-	for (++*at; *at < s.len && s.ptr[*at] != '"'; ++*at) {
-		if (s.ptr[*at] != '\\') {
-			buf_char(out, s.ptr[*at]);
-			continue;
-		}
-		char utf8[4];
-		uint32_t cp;
-		if (++*at == s.len)
-			return;
-		switch (s.ptr[*at]) {
-		case 'b': buf_char(out, '\b'); break;
-		case 'f': buf_char(out, '\f'); break;
-		case 'n': buf_char(out, '\n'); break;
-		case 'r': buf_char(out, '\r'); break;
-		case 't': buf_char(out, '\t'); break;
-		case 'u':
-			cp = unit_at(s, *at + 1);
-			*at += 4;
-			if (cp >= 0xD800 && cp < 0xE000) {
-				cp = 0x10000 + (cp - 0xD800) * 0x400 +
-				    (unit_at(s, *at + 3) - 0xDC00);
-				*at += 6;
-			}
-			buf_append(out, utf8, put_utf8(cp, utf8));
-			break;
-		default: buf_char(out, s.ptr[*at]);
-		}
-	}
-	++*at;
-}
-
-/* The end of the value that begins at `at`: where a ',' or '}' outside of it stands. */
-static size_t
-value_end(struct str s, size_t at)
-{
-	struct buf ignored = {0};
-	for (int depth = 0; at < s.len;) {
-		char c = s.ptr[at];
-		if (depth == 0 && (c == ',' || c == '}'))
-			break;
-		depth += (c == '{' || c == '[') - (c == '}' || c == ']');
-		if (c == '"')
-			read_string(s, &at, &ignored);
-		else
-			at++;
-	}
-	buf_fini(&ignored);
-	return at;
-}
-
-static void
-put_value(struct str text, struct buf *out)
-{
-	size_t at = 0;
-	struct str special = STR("{\"$double\":"), bytes = STR("{\"$bytes\":");
-	if (text.len > 0 && text.ptr[0] == '"') {
-		read_string(text, &at, out);
-	} else if (str_starts(text, special) || str_starts(text, bytes)) {
-		text = str_skip(text, str_find(text, ':') + 1);
-		read_string(text, &at, out);
-	} else {
-		buf_str(out, text);
-	}
-}
-
-bool
-store_mem_attr_text(struct str attributes, struct str key, struct buf *out)
-{
-	struct buf name = {0};
-	bool found = false;
-	for (size_t at = 1; at < attributes.len && !found;) {
-		buf_reset(&name);
-		read_string(attributes, &at, &name);
-		size_t end = value_end(attributes, at + 1);
-		struct str stored = buf_view(&name);
-		bool escaped = stored.len > 0 && stored.ptr[0] == '$';
-		found = str_eq(escaped ? str_skip(stored, 1) : stored, key);
-		if (found && at < attributes.len)
-			put_value(str_of(attributes.ptr + at + 1, end - at - 1), out);
-		at = end + 1;
-	}
-	buf_fini(&name);
-	return found;
-}
-
-static bool
-attr_equal(struct str attributes, const struct store_attr *a, bool *equal)
-{
-	struct buf text = {0};
-	bool there = attributes.len > 2 && store_mem_attr_text(attributes, a->key, &text);
-	*equal = there && str_eq(buf_view(&text), a->value);
-	buf_fini(&text);
-	return there;
 }
 
 /* ---- what matches */
@@ -291,17 +320,18 @@ match_attrs(struct mem *m, const struct store_query *q, const struct shape *s,
     const struct table *t, size_t row)
 {
 	for (size_t i = 0; i < q->attr_count; i++) {
-		bool equal;
+		const struct store_attr *a = &q->attrs[i];
+		bool matches;
 		size_t res_row;
-		if (!attr_equal(table_str(t, row, s->attributes), &q->attrs[i], &equal)) {
+		if (!store_mem_attr_test(table_str(t, row, s->attributes), a, &matches)) {
 			const struct table *res = find_dict(m, TABLE_RESOURCES, q->tenant,
 			    table_u64(t, row, s->resource_id), &res_row);
 			if (!res ||
-			    !attr_equal(table_str(res, res_row, RESOURCE_ATTRIBUTES), &q->attrs[i],
-			        &equal))
+			    !store_mem_attr_test(table_str(res, res_row, RESOURCE_ATTRIBUTES), a,
+			        &matches))
 				return false;
 		}
-		if (!equal)
+		if (!matches)
 			return false;
 	}
 	return true;
@@ -639,6 +669,8 @@ mem_close(struct store *s)
 		older = n->older;
 		node_free(n);
 	}
+	free(mem_of(s)->spans);
+	free(mem_of(s)->requests);
 	free(s);
 }
 
@@ -646,6 +678,7 @@ static const struct store_ops ops = {
     .name = "mem",
     .append = mem_append,
     .position = mem_position,
+    .knows = mem_knows,
     .query = mem_query,
     .status = mem_status,
     .close = mem_close,

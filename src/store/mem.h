@@ -18,4 +18,7 @@ struct store *store_mem_new(void);
  * there is no such key. */
 bool store_mem_attr_text(struct str attributes, struct str key, struct buf *out);
 
+/* Whether there is such a key; if so *matches_out is whether its value matches. */
+bool store_mem_attr_test(struct str attributes, const struct store_attr *a, bool *matches_out);
+
 #endif

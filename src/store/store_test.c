@@ -15,6 +15,7 @@
 		store_close(s);                                                                    \
 	}
 STORE_CONFORMANCE(X)
+STORE_CONFORMANCE_IDENTITY(X)
 #undef X
 
 TEST(store, mem_attribute_text_is_what_a_filter_compares)
@@ -40,6 +41,129 @@ TEST(store, mem_attribute_text_is_what_a_filter_compares)
 			assert_true(str_eq(buf_view(&out), str_from(cases[i].text)));
 		buf_fini(&out);
 	}
+}
+
+TEST(store, mem_recognises_what_lists_of_it_do)
+{
+	for (uint64_t seed = 1; seed <= 5; seed++) {
+		struct store *s = store_mem_new();
+		struct store *other = store_fault_new(store_mem_new());
+		store_conformance_same_identity(s, other, seed, 30, 150);
+		store_close(s);
+		store_close(other);
+	}
+}
+
+/* The batch has no memory left to say in which rows are hidden. */
+TEST(store, mem_append_that_fails_changes_nothing)
+{
+	struct store *s = store_mem_new();
+	struct batch b;
+	struct err err = {0};
+	size_t failed = 0;
+	enum err_code code;
+	for (size_t bytes_max = 1000;; bytes_max += 200) {
+		batch_init(&b, bytes_max);
+		b.last_seq = store_position(s) + 1;
+		struct batch_request *request = batch_request_add(&b);
+		bool fits = request != NULL;
+		for (uint32_t i = 0; i < 100 && fits; i++) {
+			size_t row = table_add_row(&b.tables[TABLE_SPANS]);
+			fits = row != SIZE_MAX;
+			if (!fits)
+				continue;
+			request->seq = b.last_seq;
+			table_set_str(&b.tables[TABLE_SPANS], row, SPAN_TENANT, STR("acme"));
+			table_set_u64(&b.tables[TABLE_SPANS], row, SPAN_SEQ, b.last_seq);
+			table_set_u64(&b.tables[TABLE_SPANS], row, SPAN_SPAN_ID, i / 2);
+		}
+		code = fits ? store_append(s, &b, &err) : ERR_TOO_LARGE;
+		if (fits && code != ERR_OK) {
+			failed++;
+			assert_int_equal(code, ERR_TOO_LARGE);
+			assert_int_equal(store_position(s), 0);
+			assert_null(b.hidden[TABLE_SPANS]);
+			assert_int_equal(request->duplicates, 0);
+		}
+		if (code == ERR_OK)
+			break;
+		batch_fini(&b);
+	}
+	assert_true(failed > 0);
+	assert_int_equal(b.requests[0].duplicates, 50);
+	struct store_status status;
+	store_status(s, &status);
+	assert_int_equal(status.row_count, 50);
+	batch_fini(&b);
+	store_close(s);
+}
+
+static enum err_code
+no_poison(void *ctx, enum table_id table, uint64_t seq, uint32_t ord, const struct err *why,
+    struct err *err)
+{
+	(void)ctx, (void)table, (void)seq, (void)ord, (void)why, (void)err;
+	return ERR_OK;
+}
+
+/* A store that only remembers what it was asked. */
+struct asked {
+	struct store store;
+	store_poison_fn poison;
+};
+
+static uint64_t
+asked_applied(struct store *s)
+{
+	(void)s;
+	return 41;
+}
+
+static uint64_t
+asked_position(struct store *s)
+{
+	(void)s;
+	return 40;
+}
+
+static uint64_t
+asked_knows(struct store *s, struct hash128 identity)
+{
+	(void)s;
+	return identity.hi + identity.lo;
+}
+
+static void
+asked_on_poison(struct store *s, store_poison_fn fn, void *ctx)
+{
+	assert_ptr_equal(ctx, s);
+	((struct asked *)s)->poison = fn;
+}
+
+static void
+asked_close(struct store *s)
+{
+	(void)s;
+}
+
+TEST(store, fault_passes_on_what_it_does_not_fail)
+{
+	static const struct store_ops ops = {
+	    .name = "asked",
+	    .position = asked_position,
+	    .applied = asked_applied,
+	    .knows = asked_knows,
+	    .on_poison = asked_on_poison,
+	    .close = asked_close,
+	};
+	struct asked inside = {.store.ops = &ops};
+	struct store *s = store_fault_new(&inside.store);
+	assert_int_equal(store_position(s), 40);
+	assert_int_equal(store_applied(s), 41);
+	assert_int_equal(store_knows(s, (struct hash128){2, 3}), 5);
+	store_on_poison(s, no_poison, &inside.store);
+	assert_ptr_equal(inside.poison, no_poison);
+	store_close(s);
 }
 
 TEST(store, find_id_finds_the_row_or_none)
