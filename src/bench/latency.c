@@ -56,16 +56,32 @@ by_value(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-uint64_t
-latency_quantile(struct latency *l, double share)
+bool
+latency_quantile_with(struct latency *l, uint64_t missing, double share, uint64_t *ns_out)
 {
-	CHECK(l->count > 0);
 	CHECK(share >= 0 && share <= 1);
+	if (l->count == 0)
+		return false;
 	if (!l->sorted)
 		qsort(l->ns, l->count, sizeof(*l->ns), by_value);
 	l->sorted = true;
-	size_t rank = (size_t)ceil(share * (double)l->count);
+	uint64_t all = l->count + missing;
+	uint64_t rank = (uint64_t)ceil(share * (double)all);
 	if (rank == 0)
 		rank = 1;
-	return l->ns[(rank < l->count ? rank : l->count) - 1];
+	if (rank > all)
+		rank = all;
+	if (rank > l->count)
+		return false;
+	*ns_out = l->ns[rank - 1];
+	return true;
+}
+
+uint64_t
+latency_quantile(struct latency *l, double share)
+{
+	uint64_t ns = 0;
+	CHECK(l->count > 0);
+	CHECK(latency_quantile_with(l, 0, share, &ns));
+	return ns;
 }

@@ -25,5 +25,8 @@ void latency_fini(struct latency *l);
 /* The smallest value that at least this share (0 to 1) of all do not exceed; of at least one
  * value. Share 1 is the largest. */
 uint64_t latency_quantile(struct latency *l, double share);
+/* The same of these and `missing` more that took longer than any of them, nobody knows how long; false
+ * when it is one of those that is asked for (or there is none at all). */
+bool latency_quantile_with(struct latency *l, uint64_t missing, double share, uint64_t *ns_out);
 
 #endif

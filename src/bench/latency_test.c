@@ -69,3 +69,26 @@ TEST(latency, nothing_has_no_quantile)
 {
 	test_dies(quantile_of_nothing, NULL);
 }
+
+TEST(latency, what_is_missing_is_slower_than_all)
+{
+	struct latency l = {0};
+	uint64_t ns = 7;
+	assert_false(latency_quantile_with(&l, 0, 0.5, &ns));
+	assert_false(latency_quantile_with(&l, 3, 0, &ns));
+	for (uint64_t i = 1; i <= 99; i++)
+		latency_add(&l, 100 - i);
+	assert_true(latency_quantile_with(&l, 0, 0.99, &ns));
+	assert_int_equal(ns, 99);
+	/* 99 of 100 are known, and those are 99 %. */
+	assert_true(latency_quantile_with(&l, 1, 0.99, &ns));
+	assert_int_equal(ns, 99);
+	assert_false(latency_quantile_with(&l, 1, 1, &ns));
+	assert_false(latency_quantile_with(&l, 2, 0.99, &ns));
+	assert_true(latency_quantile_with(&l, 2, 0.98, &ns));
+	/* The median of 99 and 101 more is one of those. */
+	assert_true(latency_quantile_with(&l, 99, 0.5, &ns));
+	assert_int_equal(ns, 99);
+	assert_false(latency_quantile_with(&l, 101, 0.5, &ns));
+	latency_fini(&l);
+}

@@ -9,7 +9,8 @@
  *
  * Without a rate a client keeps `inflight` calls in flight (a closed loop), and a call's time begins
  * when it is handed to the connection. With a rate calls have due times, and a call's time begins when
- * it was due, so that a server that makes the client wait cannot hide it.
+ * it was due, so that a server that makes the client wait cannot hide it; what was due and never left
+ * is counted.
  *
  * A refusal that asks for a retry (RetryInfo) is counted, and its client waits as long as it was
  * told. Everything else but full success ends the run with an error.
@@ -54,6 +55,8 @@ struct load_plan {
 struct load_result { /* zeroed before the first use */
 	uint64_t requests, spans; /* acknowledged */
 	uint64_t refused_requests;
+	uint64_t
+	    unsent_requests; /* due under a rate, but its time was over before their turn came */
 	uint64_t body_bytes, wire_bytes; /* of what was acknowledged: protobuf, and as sent */
 	uint64_t start_mono_ns, end_mono_ns; /* first call started, last answer came */
 	uint64_t cpu_ns; /* of this process */

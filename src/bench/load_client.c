@@ -208,6 +208,18 @@ wait_for_turn(struct load_client *c, uint64_t due_ns)
 	return c->err.code;
 }
 
+/* Calls of a paced run that were due before its end and never started. */
+static uint64_t
+count_unsent(const struct load_client *c, uint64_t first_due)
+{
+	if (!c->interval_ns || c->end_ns == UINT64_MAX || first_due >= c->end_ns)
+		return 0;
+	uint64_t due = (c->end_ns - 1 - first_due) / c->interval_ns + 1;
+	if (due > c->requests_max)
+		due = c->requests_max;
+	return due > c->started ? due - c->started : 0;
+}
+
 void
 load_client_run(void *ctx)
 {
@@ -226,6 +238,7 @@ load_client_run(void *ctx)
 		if (due && grpc_client_run(c->conn, SIZE_MAX, 0, &c->err) == ERR_UNAVAILABLE)
 			break;
 	}
+	c->result.unsent_requests = count_unsent(c, first_due);
 	if (c->err.code == ERR_OK)
 		(void)wait_for_answers(c, 0);
 	if (c->err.code != ERR_OK)

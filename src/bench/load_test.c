@@ -32,6 +32,7 @@ struct seen {
 	char address[32], url[48];
 	struct mutex lock;
 	enum answer answer;
+	uint64_t hold_ns; /* before each answer */
 	struct map spans; /* id -> request */
 	uint64_t requests, gzip_requests;
 	struct kit_request request;
@@ -40,6 +41,9 @@ struct seen {
 	unsigned polls_until_visible; /* of each trace */
 	struct map polls; /* trace id lo -> how often it was asked for */
 	uint64_t metrics_polls;
+	unsigned
+	    hot_rows; /* then one less at every look, down to hot_rows_min; 0: it does not tell */
+	unsigned hot_rows_min;
 };
 
 static void
@@ -67,7 +71,9 @@ handle_grpc(void *ctx, struct grpc_call *call)
 	enum answer kind = s->answer;
 	if (kind == ANSWER_BUSY_ONCE)
 		s->answer = ANSWER_OK;
+	uint64_t hold_ns = s->hold_ns;
 	mutex_unlock(&s->lock);
+	clock_sleep_ns(hold_ns);
 	if (kind == ANSWER_REJECT) {
 		otlp_write_response(SIGNAL_TRACES, &counts, false, &message);
 		answer.message = buf_view(&message);
@@ -107,6 +113,12 @@ answer_metrics(struct seen *s, struct http_answer *answer)
 	    "weir_loaded_seq 1\nweir_wal_durable_seq 2\nweir_wal_bytes_total 1e3\n"
 	    "weir_wal_commits_total 5 1700000000\nweir_load_rows_total 6\n",
 	    (unsigned long long)lag);
+	if (s->hot_rows == 0)
+		return;
+	buf_printf(&answer->body,
+	    "weir_hot_rows{signal=\"traces\"} %u\nweir_hot_rows{signal=\"logs\"} 2\n", s->hot_rows);
+	if (s->hot_rows > s->hot_rows_min)
+		s->hot_rows--;
 }
 
 static void
@@ -317,6 +329,28 @@ TEST(bench_load, a_paced_run_takes_as_long_as_its_rate_says)
 	load_result_fini(&r);
 }
 
+TEST(bench_load, what_is_due_and_has_no_turn_is_counted)
+{
+	struct seen *s = start_server(10);
+	/* A client has one call in flight, and the server holds each for 50 ms: of 3 times 50 calls due
+	 * in half a second at most 3 times 11 leave. */
+	struct load *l = connect_load_inflight(s, PAYLOAD_SDK, 10, false, 1);
+	struct load_result r = {0};
+	struct load_plan plan = {.duration_ns = NS_PER_S / 2, .spans_per_s = 3000};
+	struct err err = {0};
+	s->hold_ns = 50 * NS_PER_MS;
+	assert_int_equal(load_run(l, &plan, &r, &err), ERR_OK);
+	assert_int_equal(r.requests + r.unsent_requests, 150);
+	assert_true(r.requests <= 33);
+	/* Nobody was kept waiting for what was not due any more. */
+	plan = (struct load_plan){.requests_max = 3, .spans_per_s = 3000};
+	assert_int_equal(load_run(l, &plan, &r, &err), ERR_OK);
+	assert_int_equal(r.unsent_requests, 0);
+	load_free(l);
+	stop_server(s);
+	load_result_fini(&r);
+}
+
 TEST(bench_load, nobody_there_is_an_error)
 {
 	struct load *l;
@@ -345,14 +379,18 @@ TEST(bench_load, the_delay_of_a_refusal_is_read)
 
 /* Runs with a watch on every request. */
 static void
-run_watched(struct seen *s, uint64_t requests, uint64_t give_up_ns, struct watch_result *out)
+run_watched_looks(struct seen *s, uint64_t requests, uint64_t looks, uint64_t give_up_ns,
+    struct watch_result *out)
 {
 	struct load *l = connect_load(s, PAYLOAD_JAEGER, 20, false);
 	struct watch *w = NULL;
 	struct load_result r = {0};
 	struct err err = {0};
-	struct watch_options opt = {
-	    .api = str_from(s->url), .share = 1, .poll_ns = NS_PER_MS, .give_up_ns = give_up_ns};
+	struct watch_options opt = {.api = str_from(s->url),
+	    .share = 1,
+	    .poll_ns = NS_PER_MS,
+	    .looks = looks,
+	    .give_up_ns = give_up_ns};
 	if (watch_start(&opt, &w, &err) != ERR_OK)
 		fail_msg("%s", err.message);
 	struct load_plan plan = {.requests_max = requests, .on_ack = watch_offer, .ctx = w};
@@ -360,6 +398,51 @@ run_watched(struct seen *s, uint64_t requests, uint64_t give_up_ns, struct watch
 	watch_stop(w, out);
 	load_free(l);
 	load_result_fini(&r);
+}
+
+static void
+run_watched(struct seen *s, uint64_t requests, uint64_t give_up_ns, struct watch_result *out)
+{
+	run_watched_looks(s, requests, 0, give_up_ns, out);
+}
+
+TEST(bench_watch, some_traces_of_a_request_are_its_first_and_its_last)
+{
+	struct seen *s = start_server(60);
+	struct load *l = connect_load(s, PAYLOAD_JAEGER, 60, false);
+	struct watch_result out = {0};
+	struct watch *w = NULL;
+	struct load_result r = {0};
+	struct err err = {0};
+	struct watch_options opt = {.api = str_from(s->url),
+	    .share = 1,
+	    .poll_ns = NS_PER_MS,
+	    .looks = 2,
+	    .give_up_ns = 60 * NS_PER_S};
+	if (watch_start(&opt, &w, &err) != ERR_OK)
+		fail_msg("%s", err.message);
+	struct load_plan plan = {.requests_max = 3, .on_ack = watch_offer, .ctx = w};
+	assert_int_equal(load_run(l, &plan, &r, &err), ERR_OK);
+	watch_stop(w, &out);
+	assert_int_equal(out.visible.count, 3);
+	/* One request of each of three clients, six traces in it. */
+	assert_int_equal(s->polls.count, 6);
+	for (uint32_t client = 0; client < 3; client++) {
+		struct payload p = {PAYLOAD_JAEGER, client, 60, 77};
+		assert_non_null(map_get(&s->polls, payload_trace_id(&p, 0).lo));
+		assert_non_null(map_get(&s->polls, payload_trace_id(&p, 5).lo));
+	}
+	watch_result_fini(&out);
+	load_free(l);
+	load_result_fini(&r);
+	/* More than there are is all; one is one. */
+	run_watched_looks(s, 3, 100, 60 * NS_PER_S, &out);
+	assert_int_equal(out.visible.count, 3);
+	watch_result_fini(&out);
+	run_watched_looks(s, 3, 1, 60 * NS_PER_S, &out);
+	assert_int_equal(out.visible.count, 3);
+	watch_result_fini(&out);
+	stop_server(s);
 }
 
 TEST(bench_watch, a_request_is_visible_when_all_its_traces_are_whole)
@@ -415,7 +498,8 @@ TEST(bench_server, it_waits_until_all_is_loaded)
 	struct server server;
 	struct server_snapshot look;
 	struct err err = {0};
-	uint64_t loaded_ns, begin = clock_mono_ns();
+	struct server_idle idle;
+	uint64_t begin = clock_mono_ns();
 	assert_int_equal(server_open(&server, str_from(s->url), (uint64_t)getpid(), NULL, &err),
 	    ERR_OK);
 	assert_int_equal(server_look(&server, &look, &err), ERR_OK);
@@ -424,13 +508,57 @@ TEST(bench_server, it_waits_until_all_is_loaded)
 	assert_float_equal(look.wal_bytes, 1000, 0);
 	assert_float_equal(look.wal_commits, 5, 0);
 	/* No time at all: it is asked once, and has not loaded. */
-	assert_int_equal(server_wait_idle(&server, 0, 0, &loaded_ns, &err), ERR_DEADLINE);
+	assert_int_equal(server_wait_idle(&server, 0, 0, &idle, &err), ERR_DEADLINE);
 	assert_non_null(strstr(err.message, "2 bytes"));
-	assert_int_equal(server_wait_idle(&server, 60 * NS_PER_S, 0, &loaded_ns, &err), ERR_OK);
+	assert_int_equal(server_wait_idle(&server, 60 * NS_PER_S, 0, &idle, &err), ERR_OK);
 	assert_int_equal(s->metrics_polls, 4);
-	assert_true(loaded_ns > begin);
+	assert_true(idle.loaded_mono_ns > begin);
+	assert_false(idle.settled);
 	server_close(&server);
 	stop_server(s);
+}
+
+TEST(bench_server, it_waits_while_rows_are_being_sealed)
+{
+	struct seen *s = start_server(1);
+	struct server server;
+	struct server_snapshot look;
+	struct err err = {0};
+	double rows = 0;
+	assert_int_equal(server_open(&server, str_from(s->url), 0, NULL, &err), ERR_OK);
+	/* One that does not tell is not waited for. */
+	assert_int_equal(server_wait_sealed(&server, NS_PER_S, 60 * NS_PER_S, &rows, &err), ERR_OK);
+	assert_int_equal(s->metrics_polls, 1);
+	assert_float_equal(rows, -1, 0);
+	/* 7 and 2, 6 and 2, 5 and 2, and then no fewer. */
+	s->hot_rows = 7;
+	s->hot_rows_min = 5;
+	assert_int_equal(server_wait_sealed(&server, NS_PER_S / 2, 60 * NS_PER_S, &rows, &err),
+	    ERR_OK);
+	assert_float_equal(rows, 7, 0);
+	assert_true(s->metrics_polls >= 4);
+	assert_int_equal(server_look(&server, &look, &err), ERR_OK);
+	assert_true(look.has_hot_rows);
+	assert_float_equal(look.hot_rows, 7, 0);
+	/* No time: one look. */
+	s->hot_rows = 900;
+	assert_int_equal(server_wait_sealed(&server, NS_PER_S, 0, &rows, &err), ERR_OK);
+	assert_float_equal(rows, 902, 0);
+	server_close(&server);
+	stop_server(s);
+}
+
+TEST(bench_server, samples_of_one_name_are_added_up)
+{
+	double v = 0;
+	struct str text =
+	    STR("# TYPE a gauge\na{x=\"1\"} 2\na{x=\"2\"} 3.5 99\na 10\nab 7\na_b{x=\"1\"} 8\n");
+	assert_true(server_metric_sum(text, STR("a"), &v));
+	assert_float_equal(v, 15.5, 0);
+	assert_true(server_metric_sum(STR("z{q=\"\"} 0"), STR("z"), &v));
+	assert_float_equal(v, 0, 0);
+	assert_false(server_metric_sum(STR("z{q=\"\"\nz{\nz\nz{} x\n"), STR("z"), &v));
+	assert_false(server_metric_sum(STR_EMPTY, STR("z"), &v));
 }
 
 TEST(bench_server, a_process_that_is_not_there_is_an_error)

@@ -3,6 +3,7 @@
 
 #include "base/timefmt.h"
 #include "bench/load.h"
+#include "bench/report.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -32,10 +33,19 @@ enum kind { SWITCH, TEXT, PATH, COUNT, RATE, SPAN, SPAN_OR_ZERO, PAYLOAD, FORMAT
 	X("visible", SWITCH, visible, 0, 0, NULL,                                                  \
 	    "measure how long after its answer a request shows in the API")                        \
 	X("samples", COUNT, samples, 1, 1000000, "N", "requests --visible follows, about [400]")   \
+	X("looks", COUNT, looks, 1, 10000, "N",                                                    \
+	    "traces of each of these to look for, spread over it [all]")                           \
 	X("poll", SPAN, poll_ns, 0, 0, "SPAN", "pause between two looks of --visible [5ms]")       \
+	X("rounds", COUNT, rounds, 1, REPORT_ROUNDS_MAX, "N",                                      \
+	    "run the load so often, each time on top of all before [1]")                           \
+	X("queries", COUNT, queries, 1, 1000000, "N",                                              \
+	    "then ask N questions of each kind; the server holds nothing else [none]")             \
+	X("query-time", SPAN, query_ns, 0, 0, "SPAN", "ask at most so long for each kind [60s]")   \
+	X("seal-wait", SPAN_OR_ZERO, seal_ns, 0, 0, "SPAN",                                        \
+	    "wait before that while rows are being sealed, at most so long [120s]")                \
 	X("drain", SPAN, drain_ns, 0, 0, "SPAN", "wait at most so long for the loader [120s]")     \
 	X("settle", SPAN_OR_ZERO, settle_ns, 0, 0, "SPAN",                                         \
-	    "then so long for the server to be idle [15s]")                                        \
+	    "then so long for the server to be idle [60s]")                                        \
 	X("seed", COUNT, seed, 0, UINT64_MAX, "N", "other ids [random]")                           \
 	X("name", TEXT, name, 0, 0, "TEXT", "of this run, for the report")                         \
 	X("output", FORMAT, json, 0, 0, "FORMAT", "text or json [text]")                           \
@@ -146,10 +156,18 @@ complete(struct bench_options *o, struct err *err)
 		o->duration_ns = 10 * NS_PER_S;
 	if (o->spans == 0)
 		o->spans = o->visible ? 10 : 512;
+	if (o->api.len == 0 && (o->visible || o->rounds > 1 || o->queries > 0))
+		return err_set(err, ERR_INVALID, "--%s needs --api",
+		    o->visible           ? "visible"
+		        : o->queries > 0 ? "queries"
+		                         : "rounds");
+	if (o->queries > 0 && o->payload != PAYLOAD_JAEGER)
+		return err_set(err, ERR_INVALID, "--queries needs --payload jaeger");
+	if (o->visible && (o->rounds > 1 || o->queries > 0))
+		return err_set(err, ERR_INVALID,
+		    "--visible goes with neither --rounds nor --queries");
 	if (!o->visible)
 		return ERR_OK;
-	if (o->api.len == 0)
-		return err_set(err, ERR_INVALID, "--visible needs --api");
 	if (o->rate <= 0)
 		o->rate = 1000;
 	uint64_t per = payload_trace_spans(o->payload);
@@ -170,7 +188,10 @@ bench_options_parse(int argc, char **argv, struct bench_options *out, struct err
 	    .warmup_ns = NS_PER_S,
 	    .pool_bytes = UINT64_C(256) << 20,
 	    .drain_ns = 120 * NS_PER_S,
-	    .settle_ns = 15 * NS_PER_S,
+	    .settle_ns = 60 * NS_PER_S,
+	    .rounds = 1,
+	    .query_ns = 60 * NS_PER_S,
+	    .seal_ns = 120 * NS_PER_S,
 	    .poll_ns = 5 * NS_PER_MS,
 	    .samples = 400};
 	for (int i = 1; i < argc; i++) {

@@ -27,7 +27,12 @@ struct bench_options { /* strings are argv's */
 	uint64_t drain_ns;
 	uint64_t settle_ns;
 	uint64_t poll_ns;
+	uint64_t looks; /* traces of a request that --visible looks for; 0: all */
 	uint64_t samples; /* requests that --visible follows, about */
+	uint64_t rounds; /* how often the load is run */
+	uint64_t queries; /* of each kind, after it; 0: none */
+	uint64_t query_ns; /* at most, for each kind */
+	uint64_t seal_ns; /* at most, before the queries */
 	uint64_t seed;
 	bool gzip;
 	bool visible;

@@ -55,6 +55,17 @@ TEST(bench_options, every_option_reaches_its_field)
 	assert_int_equal(o.poll_ns, NS_PER_MS);
 	assert_true(o.json);
 	assert_false(o.gzip);
+	assert_int_equal(o.rounds, 1);
+	assert_int_equal(o.queries, 0);
+	assert_int_equal(parse("--rounds 10 --queries 200 --query-time 3s --seal-wait 0 --api x:1 "
+	                       "--payload=jaeger --looks 3",
+	                     &o, &err),
+	    ERR_OK);
+	assert_int_equal(o.rounds, 10);
+	assert_int_equal(o.queries, 200);
+	assert_int_equal(o.query_ns, 3 * NS_PER_S);
+	assert_int_equal(o.seal_ns, 0);
+	assert_int_equal(o.looks, 3);
 }
 
 TEST(bench_options, defaults_follow_from_what_is_measured)
@@ -98,6 +109,17 @@ TEST(bench_options, what_is_wrong_is_refused_by_name)
 	    {"--server-pid 0", "--server-pid must be"},
 	    {"-o xml", "--output: \"xml\""},
 	    {"--visible", "--visible needs --api"},
+	    {"--rounds 0", "--rounds must be a number from 1 to 200"},
+	    {"--rounds 201", "--rounds must be"},
+	    {"--rounds 2", "--rounds needs --api"},
+	    {"--queries 0", "--queries must be"},
+	    {"--queries 5 --payload jaeger", "--queries needs --api"},
+	    {"--queries 5 --api x:1", "--queries needs --payload jaeger"},
+	    {"--queries 5 --api x:1 --payload jaeger --visible", "--visible goes with neither"},
+	    {"--rounds 2 --api x:1 --visible", "--visible goes with neither"},
+	    {"--query-time 0", "--query-time: \"0\""},
+	    {"--seal-wait never", "--seal-wait: \"never\""},
+	    {"--looks 0", "--looks must be"},
 	    {"--visible --api x:1 --spans 12", "multiple of 5"},
 	    {"--visible --api x:1 --spans 15 --payload jaeger", "multiple of 10"},
 	};

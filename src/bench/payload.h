@@ -74,4 +74,16 @@ struct payload_trace_id {
 struct payload_trace_id payload_trace_id(const struct payload *p, uint64_t trace);
 uint64_t payload_span_id(const struct payload *p, uint64_t span);
 
+/* What stands in a span of a body: its number modulo payload_ring() * spans says it. A root has no
+ * numbered attributes (false). */
+enum { PAYLOAD_TEXT_BYTES = 24, PAYLOAD_JAEGER_ATTRIBUTES = 11 };
+struct payload_attribute {
+	unsigned key, value; /* attr_NN = val_NN */
+};
+unsigned payload_jaeger_service(uint64_t span);
+void payload_jaeger_service_text(unsigned service, char out[PAYLOAD_TEXT_BYTES]);
+bool payload_jaeger_attribute(uint64_t span, unsigned i, struct payload_attribute *out);
+void payload_jaeger_attribute_text(struct payload_attribute a, char key[PAYLOAD_TEXT_BYTES],
+    char value[PAYLOAD_TEXT_BYTES]);
+
 #endif

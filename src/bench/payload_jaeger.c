@@ -11,7 +11,6 @@
 enum {
 	TRACE_SPANS = 10,
 	SERVICES = 10,
-	ATTRIBUTES = 11,
 	KEYS = 97,
 	VALUES = 1000,
 	SPAN_US = 123,
@@ -25,11 +24,49 @@ text_attr(struct otlp_encoder *e, const char *key, const char *value)
 	otlp_encode_attr(e, str_from(key), otlp_value_str(str_from(value)));
 }
 
+/* ---- what is in a span, for those who ask about it */
+
+unsigned
+payload_jaeger_service(uint64_t span)
+{
+	return (unsigned)(span / TRACE_SPANS % SERVICES);
+}
+
+void
+payload_jaeger_service_text(unsigned service, char out[PAYLOAD_TEXT_BYTES])
+{
+	snprintf(out, PAYLOAD_TEXT_BYTES, "tracegen-%02u", service);
+}
+
+/* Attributes are numbered over all children. */
+bool
+payload_jaeger_attribute(uint64_t span, unsigned i, struct payload_attribute *out)
+{
+	CHECK(i < PAYLOAD_JAEGER_ATTRIBUTES);
+	uint64_t position = span % TRACE_SPANS;
+	if (position == 0)
+		return false;
+	uint64_t child = span / TRACE_SPANS * (TRACE_SPANS - 1) + position - 1;
+	uint64_t a = child * PAYLOAD_JAEGER_ATTRIBUTES + i;
+	*out = (struct payload_attribute){(unsigned)(a % KEYS), (unsigned)(a % VALUES)};
+	return true;
+}
+
+void
+payload_jaeger_attribute_text(struct payload_attribute a, char key[PAYLOAD_TEXT_BYTES],
+    char value[PAYLOAD_TEXT_BYTES])
+{
+	snprintf(key, PAYLOAD_TEXT_BYTES, "attr_%02u", a.key);
+	snprintf(value, PAYLOAD_TEXT_BYTES, "val_%02u", a.value);
+}
+
+/* ---- encoding */
+
 static void
 encode_service(unsigned service, struct otlp_encoder *e)
 {
-	char name[32];
-	snprintf(name, sizeof(name), "tracegen-%02u", service);
+	char name[PAYLOAD_TEXT_BYTES];
+	payload_jaeger_service_text(service, name);
 	otlp_encode_resource(e, STR("https://opentelemetry.io/schemas/1.37.0"));
 	text_attr(e, "service.name", name);
 	text_attr(e, "telemetry.sdk.language", "go");
@@ -38,15 +75,14 @@ encode_service(unsigned service, struct otlp_encoder *e)
 	otlp_encode_scope(e, str_from(name), STR_EMPTY, STR_EMPTY);
 }
 
-/* Attributes are numbered over all children. */
 static void
 encode_child_attributes(uint64_t g, struct otlp_encoder *e)
 {
-	uint64_t child = g / TRACE_SPANS * (TRACE_SPANS - 1) + g % TRACE_SPANS - 1;
-	for (uint64_t a = child * ATTRIBUTES; a < (child + 1) * ATTRIBUTES; a++) {
-		char key[24], value[24];
-		snprintf(key, sizeof(key), "attr_%02u", (unsigned)(a % KEYS));
-		snprintf(value, sizeof(value), "val_%02u", (unsigned)(a % VALUES));
+	struct payload_attribute a;
+	for (unsigned i = 0; i < PAYLOAD_JAEGER_ATTRIBUTES && payload_jaeger_attribute(g, i, &a);
+	    i++) {
+		char key[PAYLOAD_TEXT_BYTES], value[PAYLOAD_TEXT_BYTES];
+		payload_jaeger_attribute_text(a, key, value);
 		text_attr(e, key, value);
 	}
 }
@@ -85,7 +121,7 @@ payload_jaeger(const struct payload *p, uint64_t first, struct otlp_encoder *e)
 	for (unsigned service = 0; service < SERVICES; service++) {
 		bool begun = false;
 		for (uint64_t g = first; g < first + p->spans; g++) {
-			if (g / TRACE_SPANS % SERVICES != service)
+			if (payload_jaeger_service(g) != service)
 				continue;
 			if (!begun)
 				encode_service(service, e);

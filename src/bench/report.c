@@ -60,6 +60,34 @@ report_condition(struct report *r, const char *key, const char *fmt, ...)
 	va_end(args);
 }
 
+void
+report_round(struct report *r, const struct report_round *round)
+{
+	CHECK(r->round_count < REPORT_ROUNDS_MAX);
+	r->rounds[r->round_count++] = *round;
+}
+
+void
+report_query(struct report *r, const char *key, const char *label, struct latency *times,
+    uint64_t wrong, const char *why)
+{
+	CHECK(r->query_count < REPORT_QUERIES_MAX);
+	struct report_query *q = &r->queries[r->query_count++];
+	*q = (struct report_query){.key = key,
+	    .label = label,
+	    .right = (double)times->count,
+	    .wrong = (double)wrong,
+	    .p50_ms = NAN,
+	    .p99_ms = NAN,
+	    .max_ms = NAN};
+	snprintf(q->why, sizeof(q->why), "%s", why);
+	if (times->count == 0)
+		return;
+	q->p50_ms = (double)latency_quantile(times, 0.5) / 1e6;
+	q->p99_ms = (double)latency_quantile(times, 0.99) / 1e6;
+	q->max_ms = (double)latency_quantile(times, 1) / 1e6;
+}
+
 /* ---- threads */
 
 /* "grpc-0" is "grpc": without a number at the end, and what it hangs on. */
@@ -135,6 +163,52 @@ print_figure(const struct figure *f, int decimals, const char *label, struct buf
 		buf_printf(out, "  %12s  %s: %s\n", "-", label, f->why);
 }
 
+/* "-" for what is not known. */
+static void
+print_number(double value, int width, int decimals, struct buf *out)
+{
+	char text[64];
+	snprintf(text, sizeof(text), "%.*f", decimals, value);
+	buf_printf(out, " %*s", width, isfinite(value) ? text : "-");
+}
+
+static void
+print_rounds(const struct report *r, struct buf *out)
+{
+	if (r->round_count < 2)
+		return;
+	buf_str(out,
+	    STR("\n  in all spans  CPU us/span    acked/s   loaded/s  ack p99 ms    RSS MiB  "
+	        "unsealed rows\n"));
+	for (size_t i = 0; i < r->round_count; i++) {
+		const struct report_round *x = &r->rounds[i];
+		print_number(x->total_spans, 13, 0, out);
+		print_number(x->cpu_us_per_span, 12, 2, out);
+		print_number(x->acked_rate, 10, 0, out);
+		print_number(x->loaded_rate, 10, 0, out);
+		print_number(x->ack_p99_ms, 11, 2, out);
+		print_number(x->rss_mib, 10, 1, out);
+		print_number(x->unsealed_after, 14, 0, out);
+		buf_printf(out, "%s%s\n", x->why[0] ? "  " : "", x->why);
+	}
+}
+
+static void
+print_queries(const struct report *r, struct buf *out)
+{
+	if (r->query_count > 0)
+		buf_str(out, STR("\n     right    wrong   p50 ms   p99 ms   max ms\n"));
+	for (size_t i = 0; i < r->query_count; i++) {
+		const struct report_query *q = &r->queries[i];
+		print_number(q->right, 9, 0, out);
+		print_number(q->wrong, 8, 0, out);
+		print_number(q->p50_ms, 8, 2, out);
+		print_number(q->p99_ms, 8, 2, out);
+		print_number(q->max_ms, 8, 2, out);
+		buf_printf(out, "  %s%s%s\n", q->label, q->why[0] ? ": " : "", q->why);
+	}
+}
+
 void
 report_print_text(const struct report *r, struct buf *out)
 {
@@ -148,6 +222,8 @@ report_print_text(const struct report *r, struct buf *out)
 	for (size_t i = 0; i < r->thread_count; i++)
 		buf_printf(out, "  %12.2f  %s\n", r->threads[i].cpu_us_per_span,
 		    r->threads[i].name);
+	print_rounds(r, out);
+	print_queries(r, out);
 }
 
 static void
@@ -177,6 +253,67 @@ write_figures(const struct report *r, struct json_writer *w)
 	jsonw_object_end(w);
 }
 
+static void
+write_number(struct json_writer *w, const char *key, double value)
+{
+	jsonw_key(w, key);
+	if (isfinite(value))
+		jsonw_f64(w, value);
+	else
+		jsonw_null(w);
+}
+
+static void
+write_text(struct json_writer *w, const char *key, const char *value)
+{
+	jsonw_key(w, key);
+	jsonw_str(w, str_from(value));
+}
+
+static void
+write_rounds(const struct report *r, struct json_writer *w)
+{
+	jsonw_key(w, "rounds");
+	jsonw_array(w);
+	for (size_t i = 0; i < r->round_count; i++) {
+		const struct report_round *x = &r->rounds[i];
+		jsonw_object(w);
+		write_number(w, "spans", x->spans);
+		write_number(w, "total_spans", x->total_spans);
+		write_number(w, "acked_spans_per_s", x->acked_rate);
+		write_number(w, "loaded_spans_per_s", x->loaded_rate);
+		write_number(w, "cpu_us_per_span", x->cpu_us_per_span);
+		write_number(w, "ack_p99_ms", x->ack_p99_ms);
+		write_number(w, "rss_mib", x->rss_mib);
+		write_number(w, "unsealed_rows_before", x->unsealed_before);
+		write_number(w, "unsealed_rows_after", x->unsealed_after);
+		write_text(w, "why", x->why);
+		jsonw_object_end(w);
+	}
+	jsonw_array_end(w);
+}
+
+static void
+write_queries(const struct report *r, struct json_writer *w)
+{
+	jsonw_key(w, "queries");
+	jsonw_array(w);
+	for (size_t i = 0; i < r->query_count; i++) {
+		const struct report_query *q = &r->queries[i];
+		jsonw_object(w);
+		write_text(w, "query", q->key);
+		write_text(w, "label", q->label);
+		write_number(w, "right", q->right);
+		write_number(w, "wrong", q->wrong);
+		write_number(w, "p50_ms", q->p50_ms);
+		write_number(w, "p99_ms", q->p99_ms);
+		write_number(w, "max_ms", q->max_ms);
+		write_text(w, "why", q->why);
+		jsonw_object_end(w);
+	}
+	jsonw_array_end(w);
+}
+
 void
 report_print_json(const struct report *r, struct buf *out)
 {
@@ -198,6 +335,8 @@ report_print_json(const struct report *r, struct buf *out)
 		jsonw_f64(&w, r->threads[i].cpu_us_per_span);
 	}
 	jsonw_object_end(&w);
+	write_rounds(r, &w);
+	write_queries(r, &w);
 	jsonw_object_end(&w);
 	buf_char(out, '\n');
 }

@@ -18,6 +18,7 @@
 	X(SPANS, "spans", "spans acknowledged", 0)                                                 \
 	X(REQUESTS, "requests", "requests acknowledged", 0)                                        \
 	X(REFUSED, "refused_requests", "requests refused (told to come back)", 0)                  \
+	X(UNSENT, "unsent_requests", "requests that were due and not sent in time", 0)             \
 	X(SECONDS, "seconds", "seconds, first request to last answer", 2)                          \
 	X(ACKED_RATE, "acked_spans_per_s", "spans/s acknowledged, durable", 0)                     \
 	X(LOADED_RATE, "loaded_spans_per_s", "spans/s loaded, until the last is visible", 0)       \
@@ -38,6 +39,11 @@
 	X(STORE_BYTES, "store_growth_bytes_per_span",                                              \
 	    "bytes/span the store's files grew by (some before, some after a checkpoint)", 1)      \
 	X(COMMIT_SPANS, "spans_per_commit", "spans per fdatasync of the log", 1)                   \
+	X(HOT_BEFORE, "unsealed_rows_before", "rows not sealed before the first request", 0)       \
+	X(HOT_AFTER, "unsealed_rows_after",                                                        \
+	    "rows not sealed when idle again: what it takes to seal them is not in the CPU", 0)    \
+	X(HOT_QUERIES, "unsealed_rows_at_queries", "rows not sealed when the queries began", 0)    \
+	X(RSS_QUERIES, "rss_after_queries_mib", "server RSS after the queries, MiB", 1)            \
 	X(VISIBLE_P50, "visible_p50_ms", "ack to visible p50, ms", 1)                              \
 	X(VISIBLE_P99, "visible_p99_ms", "ack to visible p99, ms", 1)                              \
 	X(VISIBLE_MAX, "visible_max_ms", "ack to visible max, ms", 1)                              \
@@ -59,6 +65,27 @@ struct figure {
 	char why[ERR_MESSAGE_BYTES]; /* not known */
 };
 
+/* Of one round. A figure that is not known is NAN. */
+struct report_round {
+	double spans, total_spans; /* in it; and before and in it, the warm-up too */
+	double acked_rate, loaded_rate;
+	double cpu_us_per_span;
+	double ack_p99_ms;
+	double rss_mib; /* when idle again */
+	double unsealed_before, unsealed_after; /* rows */
+	char why[ERR_MESSAGE_BYTES]; /* why something is not known; empty: all is */
+};
+
+/* Questions of one kind. */
+struct report_query {
+	const char *key, *label;
+	double right, wrong; /* answers */
+	double p50_ms, p99_ms, max_ms; /* of the right ones; NAN: there is none */
+	char why[ERR_MESSAGE_BYTES]; /* what is wrong with the first wrong one */
+};
+
+enum { REPORT_ROUNDS_MAX = 200, REPORT_QUERIES_MAX = 16 };
+
 enum { REPORT_THREADS_MAX = 32, REPORT_CONDITIONS_MAX = 24, REPORT_TEXT_BYTES = 160 };
 
 /* CPU time by name of thread: "grpc-0" and "grpc-1" are one. */
@@ -78,6 +105,10 @@ struct report { /* zeroed: everything unknown, without a reason */
 	size_t thread_count;
 	struct report_condition conditions[REPORT_CONDITIONS_MAX];
 	size_t condition_count;
+	struct report_round rounds[REPORT_ROUNDS_MAX];
+	size_t round_count;
+	struct report_query queries[REPORT_QUERIES_MAX];
+	size_t query_count;
 };
 
 void report_set(struct report *r, enum figure_id id, double value);
@@ -85,6 +116,10 @@ void report_unknown(struct report *r, enum figure_id id, const char *why);
 /* A quantile in ms; unknown, because of `why`, when there are no times. */
 void report_set_quantile(struct report *r, enum figure_id id, struct latency *l, double share,
     const char *why);
+void report_round(struct report *r, const struct report_round *round);
+/* `times`: of the right answers. */
+void report_query(struct report *r, const char *key, const char *label, struct latency *times,
+    uint64_t wrong, const char *why);
 void report_condition(struct report *r, const char *key, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* What each thread of `after` took since `before`, by name, most first; and "ended" for what the
  * process took that no thread of the two has. Names beyond REPORT_THREADS_MAX go to "others". */

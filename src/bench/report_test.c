@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/test.h"
 
+#include "base/arena.h"
 #include "bench/report.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *
@@ -36,7 +39,7 @@ TEST(bench_report, what_is_not_known_is_a_dash_with_its_reason_and_null)
 	    "\"cpu_us_per_span\":12.345,\"rss_peak_mib\":null},"
 	    "\"unknown\":{\"acked_spans_per_s\":\"there is nothing to divide by\","
 	    "\"loaded_spans_per_s\":\"there is nothing to divide by\","
-	    "\"rss_peak_mib\":\"needs --server-pid\"},\"cpu_us_per_span_by_thread\":{}}\n");
+	    "\"rss_peak_mib\":\"needs --server-pid\"},\"cpu_us_per_span_by_thread\":{},\"rounds\":[],\"queries\":[]}\n");
 	buf_fini(&text);
 	buf_fini(&json);
 }
@@ -72,4 +75,54 @@ TEST(bench_report, cpu_time_is_added_up_by_the_name_of_threads)
 	assert_string_equal(r.threads[2].name, "ended");
 	assert_float_equal(r.threads[2].cpu_us_per_span, 25, 1e-6);
 	assert_string_equal(r.threads[3].name, "42");
+}
+
+TEST(bench_report, rounds_and_queries_are_printed_with_what_is_not_known)
+{
+	struct report *r = xcalloc(1, sizeof(*r));
+	struct buf text = {0}, json = {0};
+	struct latency l = {0}, none = {0};
+	struct report_round first = {.spans = 10,
+	    .total_spans = 10,
+	    .acked_rate = 4,
+	    .loaded_rate = NAN,
+	    .cpu_us_per_span = 6.5,
+	    .ack_p99_ms = 2,
+	    .rss_mib = 50,
+	    .unsealed_before = NAN,
+	    .unsealed_after = 3};
+	struct report_round second = first;
+	second.cpu_us_per_span = NAN;
+	second.total_spans = 20;
+	snprintf(second.why, sizeof(second.why), "it was busy");
+	report_round(r, &first);
+	report_print_text(r, &text);
+	assert_null(strstr(text_of(&text), "in all spans")); /* one is in the figures */
+	report_round(r, &second);
+	for (uint64_t i = 1; i <= 200; i++)
+		latency_add(&l, i * 1000000);
+	report_query(r, "trace", "a trace", &l, 0, "");
+	report_query(r, "services", "all services", &none, 4, "3 instead of 4");
+	buf_reset(&text);
+	report_print_text(r, &text);
+	report_print_json(r, &json);
+	assert_non_null(strstr(text_of(&text),
+	    "            20            -          4          -"));
+	assert_non_null(strstr(text.ptr, " it was busy\n"));
+	assert_non_null(strstr(text.ptr, "200        0   100.00   198.00   200.00  a trace\n"));
+	assert_non_null(strstr(text.ptr,
+	    "  0        4        -        -        -  all services: 3 instead"));
+	assert_non_null(strstr(text_of(&json),
+	    "{\"query\":\"trace\",\"label\":\"a trace\",\"right\":200.0,\"wrong\":0.0,"
+	    "\"p50_ms\":100.0,\"p99_ms\":198.0,\"max_ms\":200.0,\"why\":\"\"},"
+	    "{\"query\":\"services\",\"label\":\"all services\",\"right\":0.0,\"wrong\":4.0,"
+	    "\"p50_ms\":null,\"p99_ms\":null,\"max_ms\":null,\"why\":\"3 instead of 4\"}]}\n"));
+	assert_non_null(strstr(json.ptr,
+	    "\"loaded_spans_per_s\":null,\"cpu_us_per_span\":null,\"ack_p99_ms\":2.0,"
+	    "\"rss_mib\":50.0,\"unsealed_rows_before\":null,\"unsealed_rows_after\":3.0,"
+	    "\"why\":\"it was busy\"}]"));
+	latency_fini(&l);
+	buf_fini(&text);
+	buf_fini(&json);
+	free(r);
 }

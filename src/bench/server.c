@@ -6,11 +6,14 @@
 #include "sys/clock.h"
 #include "sys/file.h"
 
+#include <math.h>
+
 enum {
 	HTTP_TIMEOUT_MS = 30000,
 	METRICS_BYTES_MAX = 4 << 20,
 	DRAIN_POLL_MS = 20,
 	SETTLE_POLL_MS = 300,
+	SEAL_POLL_MS = 100,
 	IDLE_PERCENT = 5
 };
 
@@ -50,6 +53,31 @@ server_metric(struct str text, struct str name, double *value_out)
 	return false;
 }
 
+bool
+server_metric_sum(struct str text, struct str name, double *sum_out)
+{
+	bool found = false;
+	*sum_out = 0;
+	while (text.len > 0) {
+		struct str line = {text.ptr, str_find(text, '\n')};
+		text = str_skip(text, line.len + 1);
+		if (!str_starts(line, name) || line.len == name.len)
+			continue;
+		/* Label values of our own server hold no braces. */
+		size_t labels = line.ptr[name.len] == '{' ? str_find(line, '}') + 1 : name.len;
+		if (labels >= line.len || line.ptr[labels] != ' ')
+			continue;
+		struct str value = str_skip(line, labels + 1);
+		double v;
+		value.len = str_find(value, ' ');
+		if (!str_to_f64(value, &v))
+			continue;
+		*sum_out += v;
+		found = true;
+	}
+	return found;
+}
+
 static enum err_code
 scrape(struct server *s, struct server_snapshot *out, struct err *err)
 {
@@ -73,6 +101,8 @@ scrape(struct server *s, struct server_snapshot *out, struct err *err)
 			return err_set(err, ERR_INVALID, "GET /metrics does not tell %.*s",
 			    STR_ARG(wanted[i].name));
 	out->has_metrics = true;
+	out->has_hot_rows =
+	    server_metric_sum(buf_view(&s->body), STR("weir_hot_rows"), &out->hot_rows);
 	return ERR_OK;
 }
 
@@ -125,17 +155,18 @@ wait_loaded(struct server *s, uint64_t deadline, uint64_t *loaded_mono_ns_out, s
 }
 
 static enum err_code
-wait_settled(const struct server *s, uint64_t deadline, struct err *err)
+wait_settled(const struct server *s, uint64_t deadline, bool *settled_out, struct err *err)
 {
 	struct measure_process before, after;
 	enum err_code code = measure_process(s->pid, &before, err);
-	while (code == ERR_OK && clock_mono_ns() < deadline) {
+	while (code == ERR_OK && !*settled_out && clock_mono_ns() < deadline) {
 		uint64_t start = clock_mono_ns();
 		clock_sleep_ns(SETTLE_POLL_MS * NS_PER_MS);
 		uint64_t passed = clock_mono_ns() - start;
 		code = measure_process(s->pid, &after, err);
-		if (code == ERR_OK && (after.cpu_ns - before.cpu_ns) * 100 < passed * IDLE_PERCENT)
+		if (code != ERR_OK)
 			break;
+		*settled_out = (after.cpu_ns - before.cpu_ns) * 100 < passed * IDLE_PERCENT;
 		before = after;
 	}
 	return code;
@@ -143,13 +174,37 @@ wait_settled(const struct server *s, uint64_t deadline, struct err *err)
 
 enum err_code
 server_wait_idle(struct server *s, uint64_t drain_max_ns, uint64_t settle_max_ns,
-    uint64_t *loaded_mono_ns_out, struct err *err)
+    struct server_idle *out, struct err *err)
 {
 	enum err_code code = ERR_OK;
-	*loaded_mono_ns_out = clock_mono_ns();
+	*out = (struct server_idle){.loaded_mono_ns = clock_mono_ns()};
 	if (s->http)
-		code = wait_loaded(s, clock_mono_ns() + drain_max_ns, loaded_mono_ns_out, err);
+		code = wait_loaded(s, clock_mono_ns() + drain_max_ns, &out->loaded_mono_ns, err);
 	if (code == ERR_OK && s->pid)
-		code = wait_settled(s, clock_mono_ns() + settle_max_ns, err);
+		code = wait_settled(s, clock_mono_ns() + settle_max_ns, &out->settled, err);
 	return code;
+}
+
+enum err_code
+server_wait_sealed(struct server *s, uint64_t still_ns, uint64_t wait_max_ns, double *hot_rows_out,
+    struct err *err)
+{
+	struct server_snapshot now = {0};
+	uint64_t deadline = clock_mono_ns() + wait_max_ns, since = clock_mono_ns();
+	double least = INFINITY;
+	*hot_rows_out = -1;
+	for (;;) {
+		enum err_code code = scrape(s, &now, err);
+		if (code != ERR_OK || !now.has_hot_rows)
+			return code;
+		*hot_rows_out = now.hot_rows;
+		uint64_t t = clock_mono_ns();
+		if (now.hot_rows < least) {
+			least = now.hot_rows;
+			since = t;
+		}
+		if (now.hot_rows <= 0 || t - since >= still_ns || t >= deadline)
+			return ERR_OK;
+		clock_sleep_ns(SEAL_POLL_MS * NS_PER_MS);
+	}
 }

@@ -20,7 +20,8 @@ struct sample {
 	struct payload payload;
 	uint64_t acked_ns;
 	uint64_t polled_ns; /* last time */
-	uint64_t trace, trace_end; /* numbers of the traces not yet seen whole */
+	uint64_t trace, traces; /* number of the first one, and how many */
+	uint64_t looks, seen; /* how many are looked for, and were whole */
 };
 
 struct watch {
@@ -55,13 +56,22 @@ watch_span_count(struct str json)
 	return 0;
 }
 
+/* The next one that is looked for: the first, the last, and some between them. */
+static uint64_t
+next_trace(const struct sample *s)
+{
+	if (s->looks == 1)
+		return s->trace + s->traces / 2;
+	return s->trace + s->seen * (s->traces - 1) / (s->looks - 1);
+}
+
 /* Is the first trace that was not seen whole yet there now? */
 static bool
 ask(struct watch *w, const struct sample *s)
 {
 	char hex[32];
 	int status;
-	struct payload_trace_id id = payload_trace_id(&s->payload, s->trace);
+	struct payload_trace_id id = payload_trace_id(&s->payload, next_trace(s));
 	hex_u64(id.hi, hex);
 	hex_u64(id.lo, hex + 16);
 	buf_reset(&w->path);
@@ -84,10 +94,10 @@ poll_sample(struct watch *w, struct sample *s)
 	if (s->polled_ns)
 		latency_add(&w->result.gaps, start - s->polled_ns);
 	s->polled_ns = start;
-	while (s->trace < s->trace_end && ask(w, s))
-		s->trace++;
+	while (s->seen < s->looks && ask(w, s))
+		s->seen++;
 	uint64_t now = clock_mono_ns();
-	if (s->trace == s->trace_end) {
+	if (s->seen == s->looks) {
 		latency_add(&w->result.visible, now - s->acked_ns);
 		return true;
 	}
@@ -195,7 +205,8 @@ watch_offer(void *ctx, const struct load_acked *acked)
 	*s = (struct sample){.payload = *acked->payload,
 	    .acked_ns = acked->acked_mono_ns,
 	    .trace = first / per,
-	    .trace_end = (first + acked->payload->spans) / per};
+	    .traces = acked->payload->spans / per};
+	s->looks = w->opt.looks && w->opt.looks < s->traces ? w->opt.looks : s->traces;
 	if (queue_push(w->queue, s) == ERR_OK)
 		return;
 	free(s);

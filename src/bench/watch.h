@@ -3,7 +3,7 @@
  * bench/watch.h - how long it takes from the answer to a request until the API shows its spans.
  *
  * A thread of its own polls GET /api/v1/traces/{id} for the traces of sampled requests, from the moment
- * the request was acknowledged until every trace shows all its spans. What is measured ends
+ * the request was acknowledged until every trace (or some of them) shows all its spans. What is measured ends
  * when that answer has come, so it is too long by the time of one query and up to one pause between two
  * polls; the pauses are measured too.
  *
@@ -25,6 +25,7 @@ struct watch_options {
 	struct str api; /* "http://HOST:PORT" */
 	double share; /* of the requests that are sampled, 0 to 1 */
 	uint64_t poll_ns; /* pause between two polls of a request */
+	uint64_t looks; /* traces of a request that are looked for, spread over it; 0: all */
 	uint64_t give_up_ns; /* after that a request counts as never seen */
 };
 

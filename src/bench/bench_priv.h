@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bench/bench_priv.h - between bench.c (the run) and figures.c (what it comes to).
+ */
+#ifndef BENCH_BENCH_PRIV_H
+#define BENCH_BENCH_PRIV_H
+
+#include "bench/ask.h"
+#include "bench/load.h"
+#include "bench/options.h"
+#include "bench/report.h"
+#include "bench/server.h"
+#include "bench/watch.h"
+
+enum { BENCH_GIVE_UP_S = 30 }; /* --visible: a request is then called never seen */
+
+struct bench {
+	struct bench_options opt;
+	char api_url[300];
+	struct load *load;
+	struct ledger *ledger; /* NULL: no --queries */
+	struct server server;
+	struct load_result warmup, run; /* the last round */
+	uint64_t total_spans; /* acknowledged, of all rounds and the warm-up */
+	struct watch_result watch;
+	uint64_t begin_unix_ns; /* the last round's */
+	struct server_idle idle;
+	struct err not_loaded; /* or why that is not known */
+	/* Before anything was sent; of the last round: right before it, at its last answer, idle again. */
+	struct server_snapshot fresh, before, acked, after;
+	double hot_rows; /* when the queries began; -1: the server does not tell */
+	struct server_snapshot asked; /* after them */
+	struct ask_result answers[ASK_KINDS];
+	struct report report;
+};
+
+/* b->report gets an entry for the round that has just been. */
+void bench_figures_round(struct bench *b);
+/* b->report gets all the rest. */
+void bench_figures_all(struct bench *b);
+
+#endif

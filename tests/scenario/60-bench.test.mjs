@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `weir bench` against a real server: rounds, and questions whose answers are checked. And the page that
+// tools/bench-page.mjs makes of such figures: what counts as a goal that was met.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { goalsOf, makeCase, pageOf } from '../../tools/bench-page.mjs';
+import { run, Weir } from './lib/weir.mjs';
+
+describe('weir bench', () => {
+	it('loads in rounds, asks, and finds every answer right', async () => {
+		const w = await Weir.start();
+		const args = ['bench', '--grpc', w.grpc, '--api', w.api, '--payload', 'jaeger', '--spans', '100', '--requests', '20',
+			'--rounds', '3', '--warm-up', '0', '--queries', '10', '--seal-wait', '1s', '-o', 'json'];
+		const { code, stdout, stderr } = await run(args);
+		assert.equal(code, 0, stderr);
+		const got = JSON.parse(stdout);
+		assert.deepEqual(got.rounds.map((r) => r.spans), [2000, 2000, 2000]);
+		assert.deepEqual(got.rounds.map((r) => r.total_spans), [2000, 4000, 6000]);
+		assert.equal(got.rounds[2].cpu_us_per_span, null);
+		assert.match(got.rounds[2].why, /needs --server-pid/);
+		assert.deepEqual(got.queries.map((q) => [q.query, q.right, q.wrong, q.why]), ['trace', 'trace_absent', 'attribute',
+			'attribute_absent', 'newest', 'services'].map((name) => [name, 10, 0, '']));
+		for (const q of got.queries) assert.ok(q.p50_ms > 0 && q.p50_ms <= q.p99_ms && q.p99_ms <= q.max_ms, JSON.stringify(q));
+		assert.equal((await w.get('/api/v1/services')).body.services.reduce((n, s) => n + s.span_count, 0), 6000);
+		// A server that holds something else as well does not give the answers that are expected.
+		const again = await run([...args, '--rounds', '1']);
+		assert.equal(again.code, 1);
+		assert.match(again.stderr, /answers of the API were wrong/);
+		assert.match(JSON.parse(again.stdout).queries.at(-1).why, /10 services with 8000 spans instead of 10 with 2000/);
+		await w.stop();
+	});
+
+	it('refuses what does not go together', async () => {
+		for (const [args, said] of [
+			[['--queries', '5'], /--queries needs --api/],
+			[['--rounds', '2'], /--rounds needs --api/],
+			[['--rounds', '0'], /--rounds must be a number/],
+			[['--queries', '1', '--api', 'x:1'], /--queries needs --payload jaeger/],
+		]) {
+			const { code, stderr } = await run(['bench', ...args]);
+			assert.equal(code, 2);
+			assert.match(stderr, said);
+		}
+	});
+});
+
+// ---- the page
+
+const loadRun = (figures, unknown = {}) => ({
+	conditions: { machine: 'a machine', load: 'closed loop' }, unknown, rounds: [], queries: [], cpu_us_per_span_by_thread: { grpc: 1.5 },
+	figures: { spans: 1000, total_spans: 1100, cpu_us_per_span: 6.5, acked_spans_per_s: 200000, loaded_spans_per_s: 99999,
+		rss_peak_mib: 600, rss_before_mib: 45, ...figures },
+});
+const seen = (more = {}) => ({ kind: 'load', stop_ms: 5, stop_cpu_ms: 1, store_bytes: 60000, restart: { listen_ms: 90, ready_ms: 95, loaded_ms: 99,
+	unsealed_rows: 100, rss_kib: 51200 }, wall_ms: 1000, others_ms: 500, stolen_ms: 10, ...more });
+const metOf = (cases) => Object.fromEntries(goalsOf(cases).map((g) => [g.what, g.met]));
+
+describe('the page of tools/bench.sh', () => {
+	it('has a goal met when the figure is within it, the border included', () => {
+		const c = makeCase('jaeger-512-plain', loadRun({}), '', seen());
+		assert.equal(c.figures.stop_cpu_us_per_span, 1);
+		assert.equal(c.figures.cpu_all_us_per_span, 7.5);
+		assert.equal(c.figures.store_at_rest_bytes_per_span, 60); // 100 of 1,100 are not in the store
+		assert.deepEqual(metOf([c]), {
+			'CPU of the server, all in': 'yes', 'durable (acked)': 'yes', 'loaded (visible)': 'no', 'RSS at full rate, peak': 'yes',
+			'disk, at rest': 'yes', 'RSS idle, nothing sent yet': 'yes',
+		});
+		const late = makeCase('jaeger-512-plain', loadRun({}), '', seen({ stop_cpu_ms: 2 }));
+		assert.equal(metOf([late])['CPU of the server, all in'], 'no'); // what was put off until the stop counts
+	});
+
+	it('never shows a figure that is not known as met', () => {
+		const c = makeCase('sdk-512-plain', loadRun({ cpu_us_per_span: null, rss_peak_mib: null, rss_before_mib: null },
+			{ cpu_us_per_span: 'it was busy', rss_peak_mib: 'needs --server-pid' }), '', seen());
+		assert.equal(metOf([c])['CPU of the server, all in'], '-');
+		assert.equal(metOf([c])['RSS idle, nothing sent yet'], '-');
+		const failed = makeCase('sdk-512-plain', null, 'the server said: no', seen());
+		for (const g of goalsOf([failed])) assert.equal(g.met, '-', g.what);
+		const page = pageOf([c, failed], goalsOf([c, failed]), {});
+		assert.match(page, /sdk-512-plain: it was busy/);
+		assert.match(page, /sdk-512-plain: the server said: no/);
+		assert.doesNotMatch(page, /NaN|undefined|null/);
+	});
+
+	it('does not give a size that leaves out what is not in the store', () => {
+		const none = makeCase('jaeger-512-plain', loadRun({}), '', seen({ restart: { unsealed_rows: 1100 } }));
+		assert.equal(none.figures.store_at_rest_bytes_per_span, null);
+		assert.equal(metOf([none])['disk, at rest'], '-');
+		const killed = makeCase('jaeger-512-plain', loadRun({}), '', seen({ store_bytes: undefined }));
+		assert.equal(metOf([killed])['disk, at rest'], '-');
+	});
+
+	const query = (name, p99_ms, more = {}) => ({ query: name, label: name, right: 200, wrong: 0, p50_ms: 1, p99_ms, max_ms: p99_ms, why: '', ...more });
+	const millions = (total_spans, queries, cpu = [7, 7.2]) => makeCase('jaeger-millions', {
+		...loadRun({ total_spans }), queries,
+		rounds: cpu.map((cpu_us_per_span, i) => ({ spans: 1e6, total_spans: (i + 1) * 1e6, cpu_us_per_span, why: cpu_us_per_span ? '' : 'busy' })),
+	}, '', seen({ kind: 'millions' }));
+
+	it('has a goal for ten million met only at ten million, by 200 right answers', () => {
+		const trace = 'trace by id, p99';
+		assert.equal(metOf([millions(1e7, [query('trace', 10)])])[trace], 'yes');
+		assert.equal(metOf([millions(1e7, [query('trace', 10.01)])])[trace], 'no');
+		assert.equal(metOf([millions(2e6, [query('trace', 10)])])[trace], 'only at 2 million');
+		assert.equal(metOf([millions(2e6, [query('trace', 11)])])[trace], 'no');
+		assert.equal(metOf([millions(1e7, [query('trace', 1, { right: 199 })])])[trace], 'only 199 asked');
+		assert.equal(metOf([millions(1e7, [query('trace', 1, { right: 199, wrong: 1, why: 'x' })])])[trace], 'no: 1 wrong');
+		assert.equal(metOf([millions(1e7, [query('trace', null, { right: 0, wrong: 9, why: 'x' })])])[trace], 'no: 9 wrong');
+		assert.equal(metOf([millions(1e7, [])])[trace], '-');
+	});
+
+	it('compares the last million with the first', () => {
+		const what = 'CPU/span of the last million, of the first\'s';
+		assert.equal(metOf([millions(1e7, [], [7, 9, 7.3])])[what], 'yes');
+		assert.equal(metOf([millions(1e7, [], [7, 7, 7.4])])[what], 'no');
+		assert.equal(metOf([millions(1e7, [], [7])])[what], '-');
+		assert.equal(metOf([millions(1e7, [], [7, null])])[what], '-');
+		assert.equal(metOf([millions(2e6, [], [7, 7])])[what], 'only at 2 million');
+	});
+
+	it('takes the latency of the case with a rate, and names the rate', () => {
+		const c = makeCase('sdk-rate', { ...loadRun({ ack_p99_ms: 49 }), conditions: { load: '100000 spans/s, latency from the time due' } }, '', seen({ kind: 'rate' }));
+		const goals = goalsOf([c]);
+		assert.equal(goals[0].what, 'ack p99, 100,000 spans/s');
+		assert.deepEqual([goals[0].goal, goals[0].figure, goals[0].met], ['<= 50 ms', '49.00 ms', 'yes']);
+	});
+
+	it('says who else took processor time', () => {
+		const c = makeCase('jaeger-512-plain', loadRun({}), '', seen());
+		assert.match(pageOf([c], goalsOf([c]), { BENCH_LOAD_BEFORE: '0.5 1 2' }), /load average before it began: 0.5 1 2/);
+		assert.match(pageOf([c], [], {}), /jaeger-512-plain: .*other programs took 50 % of a processor, the host 1 %/);
+	});
+});
