@@ -6,7 +6,7 @@
  * Filters", 2007; the layout of Apache Parquet's: blocks of 256 bits, eight words, one bit in
  * each) as bytes that can be stored: little endian on every machine, a head with a version and the
  * number of blocks. Its size follows from how many distinct hashes it got, about 10 bits each,
- * 1 % false positives, up to bytes_max; beyond that it says "perhaps" more often. Bytes that are no
+ * 1.3 % false positives, up to bytes_max; beyond that it says "perhaps" more often. Bytes that are no
  * filter say "perhaps" to everything; empty bytes say "no" to everything.
  *
  * Hashes must spread well (XXH3). Threading: a builder has one owner; finished bytes are read by any.

@@ -2,16 +2,18 @@
 /*
  * ident/ident.h - what has been seen before: spans and requests, in bounded memory.
  *
- * Spans. Every span's identity goes into a filter, which may say "perhaps" of one it never saw (about
- * 1 in 10,000) and never "no" of one it did; so "no" is certain, and cheap. Spans of the hot tail are
+ * Spans. Every span's identity goes into a filter, which may say "perhaps" of one it never saw (1 in
+ * 1,000 with ten million in it) and never "no" of one it did; so "no" is certain, and cheap. Spans of the hot tail are
  * also in an exact set (128-bit hashes of tenant, trace id and span id), so that "perhaps" is
  * decided without looking at rows for what is not in the files. What only the filter knows is
  * looked up in the files by the caller.
  *
  * The filter is a chain of cuckoo filters (Fan, Andersen, Kaminsky, Mitzenmacher, "Cuckoo Filter:
- * Practically Better Than Bloom", CoNEXT 2014), four 16-bit tags a bucket, each twice the size of
- * the one before it, because such a filter cannot grow in place. When the memory is used up the
- * oldest of the chain is forgotten and counted: its spans are then no longer recognised by this.
+ * Practically Better Than Bloom", CoNEXT 2014), four 16-bit tags a bucket: the first of 64 KiB, each
+ * twice the size of the one before it, because such a filter cannot grow in place, but none larger
+ * than a quarter of the memory there is. When that is used up the oldest of the chain are forgotten
+ * and counted: their spans are then no longer recognised by this. A full one is wrong about 1 in
+ * 9,000 keys, so the chain about as many times that as it has filters. Two to four bytes a key.
  *
  * Requests. The 128-bit identities of the newest requests with the seq each was applied under, up to a
  * number and an age; the oldest are forgotten first.
@@ -61,8 +63,9 @@ void ident_set_prefetch(const struct ident_set *s, struct hash128 key);
 bool ident_set_add(struct ident_set *s, struct hash128 key, uint64_t seq, uint32_t ord);
 /* Take back what an append that failed has added. */
 void ident_set_remove(struct ident_set *s, struct hash128 key);
-/* Forget those for which `gone` says so (they are in the files now). Cheap when called about once
- * per doubling. */
+/* Forget those for which `gone` says so (they are in the files now); it may be asked twice of one.
+ * Looks at everything, 25 ns a key: call it when about half are gone. Halves the memory when
+ * little is left in it. */
 void ident_set_sweep(struct ident_set *s, bool (*gone)(void *ctx, uint64_t seq, uint32_t ord),
     void *ctx);
 size_t ident_set_count(const struct ident_set *s);
@@ -82,9 +85,10 @@ struct ident_requests *ident_requests_new(size_t count_max, uint64_t age_max_ns)
 void ident_requests_free(struct ident_requests *r);
 /* The seq it was applied under; 0: not known. */
 uint64_t ident_requests_find(const struct ident_requests *r, struct hash128 identity);
-/* Of one that is known the first seq stays. */
+/* By ascending seq, equal ones too. Of one that is known the first seq stays, whatever the new one. */
 void ident_requests_add(struct ident_requests *r, const struct ident_request *request);
-/* Forget what was received more than age_max_ns before now. */
+/* Forget what was received more than age_max_ns before now, in the order of seq: what stands behind
+ * a younger one (the clock was put back) stays as long as that. */
 void ident_requests_expire(struct ident_requests *r, uint64_t now_unix_ns);
 /* Those with a seq beyond `after_seq`, by ascending seq, until `each` says false. */
 void ident_requests_since(const struct ident_requests *r, uint64_t after_seq,

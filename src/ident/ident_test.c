@@ -284,8 +284,12 @@ TEST(ident, set_gives_memory_back_after_a_sweep)
 		assert_true(ident_set_has(s, key_of(1, i)));
 	assert_false(ident_set_has(s, key_of(1, 100001)));
 	all_gone.below = 99991;
+	for (uint64_t bytes = ident_set_bytes(s); bytes > empty_bytes; bytes /= 2) {
+		assert_int_equal(ident_set_bytes(s), bytes);
+		ident_set_sweep(s, gone, &all_gone);
+		assert_int_equal(ident_set_count(s), 10);
+	}
 	ident_set_sweep(s, gone, &all_gone);
-	assert_int_equal(ident_set_count(s), 10);
 	assert_int_equal(ident_set_bytes(s), empty_bytes);
 	for (uint64_t i = 1; i <= 100000; i++)
 		assert_int_equal(ident_set_has(s, key_of(1, i)), i >= 99991);

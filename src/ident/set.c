@@ -150,11 +150,10 @@ ident_set_sweep(struct ident_set *s, bool (*gone)(void *ctx, uint64_t seq, uint3
 	for (size_t i = 0; i <= s->mask; i++)
 		while (s->entries[i].used && gone(ctx, s->entries[i].seq, s->entries[i].ord))
 			remove_at(s, i);
+	/* One step at a time: what is swept is filled again soon, unless nothing comes any more. */
 	size_t cap = s->mask + 1;
-	while (cap > CAP_MIN && count_of(s) < cap / 8)
-		cap /= 2;
-	if (cap <= s->mask)
-		resize(s, cap);
+	if (cap > CAP_MIN && count_of(s) < cap / 8)
+		resize(s, cap / 2);
 }
 
 size_t

@@ -29,7 +29,8 @@
 	X(answer_beyond_the_budget_is_too_large)                                                   \
 	X(readers_see_whole_batches)
 
-/* The same, about what is there already, and ranges of attributes. */
+/* The same, about what is there already, and ranges of attributes. In those a stored number is the
+ * decimal of its typed JSON, `value` one as JSON writes numbers; NaN and the infinities are none. */
 #define STORE_CONFORMANCE_IDENTITY(X)                                                              \
 	X(attribute_ranges_are_exact)                                                              \
 	X(span_twice_in_a_batch_is_one_row)                                                        \
