@@ -38,4 +38,7 @@ enum shred_type shred_value_type(struct str value);
 bool shred_value_read(struct str value, enum shred_type type, char *unescaped,
     struct shred_value *out);
 
+/* In how many of the rows counted a key was seen, at least. For tests. */
+uint64_t shred_window_seen(const struct shred_window *w, struct str key);
+
 #endif
