@@ -252,6 +252,8 @@ prepare(struct duck *d, struct err *err)
 	if (code == ERR_OK)
 		code = duck_attr_register(d, w->con, err);
 	if (code == ERR_OK)
+		code = duck_merge_register(d, w->con, err);
+	if (code == ERR_OK)
 		code = duck_schema_migrate(d, w->con, err);
 	if (code == ERR_OK)
 		code = load_state(d, err);

@@ -9,7 +9,8 @@
  *     duck_dict.c    resources and scopes
  *     duck_query.c   questions                          duck_read.c   data chunks -> rows
  *     duck_where.c   the conditions of a question
- *     duck_attr.c    the SQL function weir_attr_is
+ *     duck_attr.c    the SQL functions weir_attr_is and weir_attr_cmp
+ *     duck_merge.c   the SQL function weir_attributes
  *     duck_pool.c    connections for readers            duck_keep.c   checkpoints
  *
  * `struct writer` belongs to the thread that appends. Everything else that threads share is
@@ -222,12 +223,22 @@ void duck_where(struct duck_sql *sql, const struct store_query *q, enum table_id
 MUST_CHECK enum err_code duck_where_resources(struct duck *d, duckdb_connection con,
     const struct store_query *q, const struct store_attr *a, struct duck_ids *out, struct err *err);
 
-/* ---- the SQL function */
+/* ---- the SQL functions */
 
 /* weir_attr_is(attributes, key, value): NULL when there is no such key, else whether its value is
- * equal as text. `key` is as stored (the '$' rule applied). */
+ * equal as text. `key` is as stored (the '$' rule applied).
+ * weir_attr_cmp(attributes, key, op, value): NULL when there is no such key, false when its value is
+ * neither int nor double or `value` is no decimal, else the comparison (duck/duck_number.h); op is
+ * one of >=, >, <=, <. */
 MUST_CHECK enum err_code duck_attr_register(struct duck *d, duckdb_connection con, struct err *err);
 enum duck_attr_match { DUCK_ATTR_ABSENT, DUCK_ATTR_DIFFERENT, DUCK_ATTR_EQUAL };
 enum duck_attr_match duck_attr_is(struct str json, struct str key, struct str value);
+
+/* weir_attributes(columns, rest, attribute_order, value...): shred_merge() of a row. `columns` names
+ * the columns of the values, in their order: for each the letter of its type (SHRED_LETTERS), then
+ * its key as it stands in the JSON, joined by newlines. A value is a VARCHAR, BIGINT, DOUBLE or BOOLEAN
+ * as its letter says, or NULL. The result is NULL when all of a row is NULL. */
+MUST_CHECK enum err_code duck_merge_register(struct duck *d, duckdb_connection con,
+    struct err *err);
 
 #endif

@@ -32,6 +32,7 @@
 #include <stdbool.h>
 
 enum shred_type { SHRED_TEXT, SHRED_INT, SHRED_DOUBLE, SHRED_BOOL, SHRED_TYPES };
+#define SHRED_LETTERS "tidb" /* of the types, by number: in the text of weir_attributes() */
 
 enum {
 	SHRED_COLUMNS = 32, /* of one table */
