@@ -84,6 +84,21 @@ take_value(struct duck_json *j, struct str *out)
 	return out->len > 0 && depth == 0;
 }
 
+/* What most values are: a string without escapes. False: nothing was taken. */
+static inline bool
+take_plain(struct duck_json *j, struct str *out)
+{
+	const char *start = j->ptr;
+	if (start == j->end || *start != '"')
+		return false;
+	const char *quote = find_special(start + 1, j->end);
+	if (j->end - quote < 2 || *quote != '"' || (quote[1] != ',' && quote[1] != '}'))
+		return false;
+	j->ptr = quote + 1;
+	*out = str_of(start, (size_t)(j->ptr - start));
+	return true;
+}
+
 struct duck_json
 duck_json_begin(struct str text)
 {
@@ -95,12 +110,24 @@ duck_json_begin(struct str text)
 	return j;
 }
 
+static inline bool
+take_member(struct duck_json *j, struct duck_json_member *out)
+{
+	if (!take(j, '"') || !take_string(j, &out->key) || !take(j, ':'))
+		return false;
+	out->plain = take_plain(j, &out->value);
+	return out->plain || take_value(j, &out->value);
+}
+
 bool
 duck_json_member(struct duck_json *j, struct duck_json_member *out)
 {
-	if (!j->more || !take(j, '"') || !take_string(j, &out->key) || !take(j, ':') ||
-	    !take_value(j, &out->value))
+	if (!j->more)
 		return false;
+	if (!take_member(j, out)) {
+		j->ptr = j->end; /* nothing more comes of it, and it was no map */
+		return false;
+	}
 	j->more = take(j, ',');
 	return true;
 }

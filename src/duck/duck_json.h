@@ -28,6 +28,7 @@ struct duck_json {
 struct duck_json_member {
 	struct str key; /* between its quotes, as it stands */
 	struct str value; /* as it stands; never empty */
+	bool plain; /* the value is a string, and what is between its quotes is what it says */
 };
 
 struct duck_json duck_json_begin(struct str text);

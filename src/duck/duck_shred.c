@@ -8,11 +8,12 @@
  *
  * The order is text: place p is the character U+0021 + p, one byte for the first 95.
  */
-#include "duck/duck_shred_priv.h"
+#include "duck/duck_shred.h"
 
 #include "base/hash.h"
 #include "base/utf8.h"
 #include "duck/duck_json.h"
+#include "duck/duck_shred_priv.h"
 
 _Static_assert(SHRED_COLUMNS <= 32, "a mask of columns is 32 bits");
 
@@ -110,6 +111,7 @@ list_members(struct list *l, struct str json)
 		struct shred_member *new = &l->m[l->count++];
 		new->key = m.key;
 		new->value = m.value;
+		new->plain = m.plain;
 		new->column = SHRED_NOT_A_COLUMN;
 	}
 	return duck_json_end(&j) ? LIST_MAP : LIST_NO_MAP;
@@ -121,7 +123,13 @@ take_column(struct shred_member *m, const struct shred_column *c, struct arena *
     struct shred_row *out)
 {
 	char *unescaped = NULL;
-	struct shred_value v;
+	struct shred_value v = {.set = true};
+	if (m->plain && c->type == SHRED_TEXT) {
+		v.text = str_of(m->value.ptr + 1, m->value.len - 2);
+		out->values[c->number] = v;
+		m->column = (int)c->number;
+		return true;
+	}
 	if (shred_value_type(m->value) != c->type)
 		return true;
 	if (c->type == SHRED_TEXT && memchr(m->value.ptr, '\\', m->value.len)) {

@@ -21,6 +21,7 @@ struct shred_member {
 	uint64_t head; /* shred_key_head(key) */
 	struct str key, value; /* as they stand in the JSON */
 	int column; /* place in the plan or in the values, or SHRED_NOT_A_COLUMN */
+	bool plain; /* see struct duck_json_member */
 	bool taken; /* by the order that is being checked */
 };
 

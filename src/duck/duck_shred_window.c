@@ -232,7 +232,7 @@ shred_window_count(struct shred_window *w, struct str json)
 	w->rows++;
 	while (members < ADMIT_MAX && duck_json_member(&j, &m[members]))
 		members++;
-	while (j.more && duck_json_member(&j, &more))
+	while (members >= ADMIT_MAX && duck_json_member(&j, &more))
 		members++;
 	if (members > ADMIT_MAX) {
 		count_wide(w, json, members);

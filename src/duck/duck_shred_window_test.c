@@ -113,6 +113,16 @@ TEST(duck, window_refuses_keys_that_cannot_be_columns)
 	shred_window_free(w);
 }
 
+TEST(duck, window_counts_a_text_up_to_where_it_goes_wrong)
+{
+	struct shred_window *w = shred_window_new();
+	count_text(w, "{\"a\":1,\"b\":1,x\"c\":1,\"d\":1}", 3);
+	count_text(w, "{\"a\":1,\"b\"\"c\":1}", 1);
+	count_text(w, "{\"a\":1,\"b\":\"c", 1);
+	assert_chosen(w, "a:1 b:1");
+	shred_window_free(w);
+}
+
 /* The plan's own columns stay, what is chosen fills it up. */
 TEST(duck, window_fills_a_plan_up)
 {
