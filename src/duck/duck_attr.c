@@ -98,7 +98,7 @@ run_is(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 	(void)info;
 	idx_t count = duckdb_data_chunk_get_size(in);
 	struct args a = args_of(in);
-	struct str s[ARGS_MAX];
+	struct str s[ARGS_MAX] = {0};
 	bool *result = duckdb_vector_get_data(out);
 	duckdb_vector_ensure_validity_writable(out);
 	uint64_t *validity = duckdb_vector_get_validity(out);
@@ -153,7 +153,7 @@ run_cmp(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 	idx_t count = duckdb_data_chunk_get_size(in);
 	struct args a = args_of(in);
 	struct asked asked = {0};
-	struct str s[ARGS_MAX], number;
+	struct str s[ARGS_MAX] = {0}, number;
 	bool *result = duckdb_vector_get_data(out);
 	duckdb_vector_ensure_validity_writable(out);
 	uint64_t *validity = duckdb_vector_get_validity(out);

@@ -16,6 +16,8 @@
 #include "duck/duck_shred_priv.h"
 
 _Static_assert(SHRED_COLUMNS <= 32, "a mask of columns is 32 bits");
+_Static_assert((int)SHRED_ORDER_FIRST + (int)SHRED_MEMBERS_MAX < 0xD800,
+    "an order has no surrogates");
 
 /* ---- plan */
 

@@ -18,7 +18,6 @@ struct merge {
 	const struct shred_value *values;
 	const struct shred_column *columns;
 	struct shred_member *m, near[MERGE_NEAR];
-	uint32_t *places, near_places[3 * MERGE_NEAR]; /* sorted, by order, free */
 	size_t count, cap;
 };
 
@@ -32,7 +31,6 @@ add(struct merge *g, struct str key, struct str value, int column)
 		struct shred_member *far = xcalloc(MERGE_MAX, sizeof(*far));
 		memcpy(far, g->m, g->count * sizeof(*far));
 		g->m = far;
-		g->places = xcalloc(3 * MERGE_MAX, sizeof(*g->places));
 		g->cap = MERGE_MAX;
 	}
 	struct shred_member *m = &g->m[g->count++];
@@ -125,11 +123,11 @@ shred_merge(const struct shred_column *columns, const struct shred_value *values
     struct str rest, struct str order, struct buf *out)
 {
 	struct merge g;
+	uint32_t near[3 * MERGE_NEAR], *far = NULL;
 	CHECK(count <= SHRED_COLUMNS);
 	g.columns = columns;
 	g.values = values;
 	g.m = g.near;
-	g.places = g.near_places;
 	g.count = 0;
 	g.cap = MERGE_NEAR;
 	for (size_t i = 0; i < count; i++)
@@ -141,12 +139,13 @@ shred_merge(const struct shred_column *columns, const struct shred_value *values
 	}
 	if (rest.ptr)
 		add_rest(&g, rest);
-	uint32_t *sorted = g.places, *ordered = sorted + g.cap, *scratch = ordered + g.cap;
+	if (g.m != g.near)
+		far = xcalloc(3 * g.cap, sizeof(*far));
+	uint32_t *sorted = far ? far : near, *ordered = sorted + g.cap, *scratch = ordered + g.cap;
 	shred_sort(g.m, sorted, scratch, g.count);
 	bool other = order.ptr && follow(&g, order, sorted, ordered);
 	put_members(&g, other ? ordered : sorted, out);
-	if (g.m != g.near) {
+	free(far);
+	if (g.m != g.near)
 		free(g.m);
-		free(g.places);
-	}
 }

@@ -15,7 +15,6 @@ enum { SHRED_MEMBERS_MAX = 4096, SHRED_MEMBERS_NEAR = 64, SHRED_NOT_A_COLUMN = -
 
 /* The character that stands for place 0 in an order. */
 enum { SHRED_ORDER_FIRST = 0x21 };
-_Static_assert(SHRED_ORDER_FIRST + SHRED_MEMBERS_MAX < 0xD800, "an order has no surrogates");
 
 struct shred_member {
 	uint64_t head; /* shred_key_head(key) */
