@@ -260,7 +260,7 @@ static void
 deal_out(struct plan *p, const struct table *from, const uint32_t *group_of_row,
     const struct grouping *g, uint32_t first_target)
 {
-	uint32_t *idx[HOT_PARTS_MAX];
+	uint32_t *idx[HOT_PARTS_MAX] = {NULL};
 	for (uint32_t t = first_target; t < p->target_count; t++)
 		p->targets[t].run = run_of(p, from);
 	for (uint32_t i = 0; i < g->count; i++)
@@ -286,6 +286,7 @@ plan_dealt(struct plan *p, enum table_id table, const struct table *from,
 		if (hidden && hidden[row])
 			continue;
 		group_of_row[row] = group_of(p->h, &g, (int64_t)(times[row] / HOT_DAY_NS));
+		CHECK(g.groups != NULL);
 		g.groups[group_of_row[row]].rows++;
 	}
 	map_fini(&g.by_day);

@@ -149,6 +149,7 @@ part_info(const struct hot_part *part)
 		last = piece->segment;
 	}
 	if (part->head) {
+		CHECK(part->head->segment != NULL);
 		info.first_seq = part->head->segment->seqs[part->head->first];
 		info.first_log_bytes = part->head->segment->log_bytes[part->head->first];
 	}

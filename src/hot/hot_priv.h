@@ -36,7 +36,7 @@ enum {
 
 struct hot_memory {
 	atomic_uint_fast64_t bytes;
-	/* Tests: the allocation of the appender after which so many are left fails; 0: none. */
+	/* Tests: which allocation of the appender fails, and all after it: 1 the next; 0 none. */
 	uint64_t fail_in;
 };
 
@@ -45,6 +45,13 @@ void *hot_alloc(struct hot_memory *m, size_t n) __attribute__((returns_nonnull))
 /* The appender's: NULL when there is none. */
 MUST_CHECK void *hot_try_alloc(struct hot_memory *m, size_t n);
 void hot_release(struct hot_memory *m, void *p, size_t n); /* n as when it was allocated */
+
+/* What stands at this offset of an allocation. */
+static inline void *
+hot_at(void *memory, size_t off)
+{
+	return (char *)memory + off;
+}
 
 /* ---- segments */
 

@@ -116,6 +116,52 @@ TEST(hot, distant_days_leave_room_for_those_near_today_and_empty_ones_are_given_
 	close_world(&w);
 }
 
+static bool
+has_part(struct hot *h, enum table_id table, int64_t day)
+{
+	struct hot_info info;
+	hot_info(h, &info);
+	for (size_t i = 0; i < info.part_count; i++)
+		if (info.parts[i].table == table && info.parts[i].day == day)
+			return true;
+	return false;
+}
+
+TEST(hot, an_empty_part_of_a_day_near_today_is_not_given_up)
+{
+	struct world w;
+	open_world(&w);
+	for (int i = -1; i <= 1; i++)
+		append_spans(w.h, &w.b, (uint64_t)i + 2, KIT_DAY + i, 1);
+	for (int i = 0; i < HOT_DISTANT_DAYS_MAX; i++)
+		append_spans(w.h, &w.b, (uint64_t)i + 11, 100 + i, HOT_OWN_DAY_ROWS);
+	for (int i = -1; i <= 1; i++)
+		seal(w.h, TABLE_SPANS, KIT_DAY + i, 1);
+	seal(w.h, TABLE_SPANS, 101, HOT_OWN_DAY_ROWS);
+	append_spans(w.h, &w.b, 21, 201, HOT_OWN_DAY_ROWS);
+	assert_int_equal(kit_part_rows(w.h, TABLE_SPANS, 201), HOT_OWN_DAY_ROWS);
+	assert_false(has_part(w.h, TABLE_SPANS, 101));
+	for (int i = -1; i <= 1; i++)
+		assert_true(has_part(w.h, TABLE_SPANS, KIT_DAY + i));
+	close_world(&w);
+}
+
+TEST(hot, a_segment_that_is_being_written_to_is_not_taken_away)
+{
+	struct world w;
+	open_world(&w);
+	append_spans(w.h, &w.b, 1, KIT_DAY, 1);
+	const struct hot_part *part = hot_find_part(w.h, TABLE_SPANS, KIT_DAY);
+	w.h->appending = true; /* as in the middle of an append */
+	seal(w.h, TABLE_SPANS, KIT_DAY, 1);
+	hot_tidy(w.h, 1);
+	assert_non_null(part->open);
+	w.h->appending = false;
+	hot_tidy(w.h, 1);
+	assert_null(part->open);
+	close_world(&w);
+}
+
 TEST(hot, a_reader_gets_what_goes_with_its_generation_or_is_told_to_begin_again)
 {
 	struct world w;

@@ -38,8 +38,10 @@ hot_alloc(struct hot_memory *m, size_t n)
 void *
 hot_try_alloc(struct hot_memory *m, size_t n)
 {
-	if (m->fail_in > 0 && --m->fail_in == 0)
+	if (m->fail_in == 1)
 		return NULL;
+	if (m->fail_in > 0)
+		m->fail_in--;
 	void *p = malloc(n);
 	if (p)
 		atomic_fetch_add_explicit(&m->bytes, n, memory_order_relaxed);
@@ -90,17 +92,15 @@ hot_segment_new(struct hot_memory *m, enum table_id table, uint32_t cap)
 	size_t u64s = aligned(cap * sizeof(uint64_t));
 	int seq_col = seq_column(table);
 	size_t size = head + cols + arrays + u64s + (seq_col < 0 ? u64s : 0);
-	char *memory = hot_try_alloc(m, size);
-	if (!memory)
+	struct hot_segment *s = hot_try_alloc(m, size);
+	if (!s)
 		return NULL;
-	struct hot_segment *s = (struct hot_segment *)(void *)memory;
 	*s = (struct hot_segment){.memory = m, .size = size};
 	atomic_init(&s->refs, 1);
-	char *at = memory + head + cols;
-	table_init_fixed(&s->rows, table, cap, (struct column *)(void *)(memory + head), at);
-	s->log_bytes = (uint64_t *)(void *)(at + arrays);
-	s->seqs =
-	    seq_col < 0 ? (uint64_t *)(void *)(at + arrays + u64s) : s->rows.cols[seq_col].u64;
+	size_t at = head + cols;
+	table_init_fixed(&s->rows, table, cap, hot_at(s, head), hot_at(s, at));
+	s->log_bytes = hot_at(s, at + arrays);
+	s->seqs = seq_col < 0 ? hot_at(s, at + arrays + u64s) : s->rows.cols[seq_col].u64;
 	return s;
 }
 
@@ -277,7 +277,7 @@ copy_text(struct column *to, uint32_t at, const struct column *from, enum col_ki
 			last_len = v.len;
 			/* An empty value is not NULL: it keeps a pointer. */
 			copy = v.ptr ? room : NULL;
-			if (v.len > 0)
+			if (v.ptr && v.len > 0)
 				memcpy(room, v.ptr, v.len);
 			room += v.len;
 		}

@@ -26,9 +26,10 @@ hot_snapshot_new(struct hot *h, size_t slice_cap)
 	size_t bytes = sizeof(struct hot_snapshot) + slice_cap * each;
 	struct hot_snapshot *s = hot_alloc(&h->memory, bytes);
 	*s = (struct hot_snapshot){.hot = h, .bytes = bytes, .slice_cap = slice_cap};
-	s->slices = (struct hot_slice *)(void *)(s + 1);
-	s->tables = (struct table *)(void *)(s->slices + slice_cap);
-	s->segments = (struct hot_segment **)(void *)(s->tables + slice_cap);
+	size_t at = sizeof(*s);
+	s->slices = hot_at(s, at);
+	s->tables = hot_at(s, at += slice_cap * sizeof(*s->slices));
+	s->segments = hot_at(s, at + slice_cap * sizeof(*s->tables));
 	s->view.parts = s->parts;
 	atomic_init(&s->dict_index[0], NULL);
 	atomic_init(&s->dict_index[1], NULL);
