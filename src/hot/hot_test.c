@@ -3,6 +3,8 @@
 #include "hot/kit_test.h"
 #include "tests/test.h"
 
+#include <stdlib.h>
+
 /* `rows` spans of one request on a day. */
 static void
 append_spans(struct hot *h, struct batch *b, uint64_t seq, int64_t day, uint32_t rows)
@@ -339,6 +341,43 @@ TEST(hot, a_batch_whose_rows_are_all_hidden_only_moves_the_position)
 	kit_append(w.h, &w.b, 3);
 	assert_int_equal(hot_applied(w.h), 3);
 	assert_int_equal(view_rows(w.h, 0), 0);
+	close_world(&w);
+}
+
+TEST(hot, texts_that_begin_at_one_place_and_long_ones_are_copied_as_they_are)
+{
+	enum { ROWS = 24, LONG = 1024 * 1024 };
+	struct world w;
+	open_world(&w);
+	char *text = xcalloc(1, LONG);
+	memset(text, 'x', LONG);
+	for (uint64_t seq = 1; seq <= 2; seq++) {
+		for (uint32_t i = 0; i < ROWS / 2; i++) {
+			struct table *t = &w.b.tables[TABLE_SPANS];
+			kit_add_row(&w.b, TABLE_SPANS, seq, i, KIT_DAY);
+			table_set_str(t, i, SPAN_NAME, str_of(text, i % 4));
+			table_set_str(t, i, SPAN_ATTRIBUTES, str_of(text, LONG - i / 3));
+		}
+		kit_append(w.h, &w.b, seq);
+	}
+	memset(text, 'y', LONG);
+	struct hot_view *v;
+	assert_int_equal(hot_view_take(w.h, 0, &v, NULL), ERR_OK);
+	uint32_t row = 0;
+	for (size_t s = 0; s < v->parts[0].slice_count; s++) {
+		const struct hot_slice *slice = &v->parts[0].slices[s];
+		for (uint32_t r = slice->first; r < slice->first + slice->count; r++, row++) {
+			uint32_t i = row % (ROWS / 2);
+			struct str name = table_str(slice->rows, r, SPAN_NAME);
+			struct str attributes = table_str(slice->rows, r, SPAN_ATTRIBUTES);
+			assert_true(str_eq(name, str_of("xxx", i % 4)));
+			assert_int_equal(attributes.len, LONG - i / 3);
+			assert_int_equal(str_find(attributes, 'y'), attributes.len);
+		}
+	}
+	assert_int_equal(row, ROWS);
+	hot_view_free(v);
+	free(text);
 	close_world(&w);
 }
 
