@@ -3,7 +3,7 @@
 # The front door. `make help` lists what it can do; each target sets up what it needs.
 
 .POSIX:
-.PHONY: help run build unit test asan tsan fuzz bench lint format cover check install clean distclean
+.PHONY: help run build unit test asan tsan fuzz fault bench lint format cover check install clean distclean
 
 PREFIX ?= /usr/local
 
@@ -33,6 +33,9 @@ tsan: ## every test under the thread sanitizer
 
 fuzz: ## run each fuzzer for FUZZ_SECONDS (60); F=name runs one
 	@exec tools/fuzz.sh $(F)
+
+fault: ## every file operation fails, kill -9 at each of them, damaged files, a full disk: half an hour
+	@exec tools/fault.sh
 
 bench: build ## measure speed, size and latency
 	@exec tools/bench.sh

@@ -57,7 +57,7 @@ check_scripts() {
 		}
 		shellcheck "$script" || bad=1
 	done
-	for script in tests/*.mjs tests/sdk/*.mjs tests/scenario/*.mjs; do
+	for script in tests/*.mjs tests/sdk/*.mjs tests/scenario/*.mjs tests/fault/*.mjs; do
 		[ ! -e "$script" ] || node --check "$script" || bad=1
 	done
 	return $bad

@@ -1,0 +1,15 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# usage: tools/fault.sh [--short] [--verbose] [--seed N] [--only 'GROUP CASE'] [GROUP...]
+#
+# The fault suite of tests/fault on the release build: every file operation that a small scenario reaches
+# fails, or is where weir is killed; damaged files; a full disk; kill -9 in a loop. After each the data is
+# compared with a ledger of what was acknowledged. Without --short it takes about half an hour.
+set -eu
+cd "$(dirname "$0")/.."
+
+tools/build.sh debug weir-fault
+tools/build.sh release weir
+export WEIR_BIN="${WEIR_BIN:-$PWD/build/release/weir}"
+exec node tests/fault/main.mjs "$@"
