@@ -150,6 +150,7 @@ set_global(struct cli_request *req, enum cli_global global, struct str value, st
 	case GLOBAL_VERBOSE: req->verbose = true; return ERR_OK;
 	case GLOBAL_LOGS: req->logs = true; return ERR_OK;
 	case GLOBAL_ALL: req->all = true; return ERR_OK;
+	case GLOBAL_YES: req->yes = true; return ERR_OK;
 	case GLOBAL_HELP: req->help = true; return ERR_OK;
 	case GLOBAL_NONE: break;
 	}
@@ -304,8 +305,8 @@ check_whole(const struct cli_request *req, struct err *err)
 	if (req->help)
 		return ERR_OK;
 	if (param && !has_value(req, param))
-		return err_set(err, ERR_INVALID, "%s needs a %s: %s", req->op->name, param->name,
-		    param->help);
+		return err_set(err, ERR_INVALID, "%s needs %s %s: %s", req->op->name,
+		    strchr("aeiou", param->name[0]) ? "an" : "a", param->name, param->help);
 	bool tree = req->verbose || req->logs;
 	if (tree && req->span.len > 0)
 		return err_set(err, ERR_INVALID,

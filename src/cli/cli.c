@@ -26,8 +26,8 @@ cli_fail(const struct cli_io *io, int exit_code, const struct err *err)
 /* ---- the real world */
 
 static enum err_code
-get_over_http(void *ctx, const struct cli_server *server, struct str path, int *status_out,
-    struct buf *body_out, struct err *err)
+send_over_http(void *ctx, const struct cli_server *server, const char *method, struct str path,
+    int *status_out, struct buf *body_out, struct err *err)
 {
 	(void)ctx;
 	uint64_t timeout_ms = server->timeout_ns / NS_PER_MS;
@@ -42,9 +42,26 @@ get_over_http(void *ctx, const struct cli_server *server, struct str path, int *
 	enum err_code code = http_client_open(&opt, &client, err);
 	if (code)
 		return code;
-	code = http_client_get(client, path, status_out, body_out, err);
+	code = http_client_send(client, method, path, status_out, body_out, err);
 	http_client_close(client);
 	return code;
+}
+
+static enum err_code
+get_over_http(void *ctx, const struct cli_server *server, struct str path, int *status_out,
+    struct buf *body_out, struct err *err)
+{
+	return send_over_http(ctx, server, "GET", path, status_out, body_out, err);
+}
+
+static bool
+read_line_of_terminal(void *ctx, char *out, size_t size)
+{
+	(void)ctx;
+	if (!fgets(out, (int)size, stdin))
+		return false;
+	out[strcspn(out, "\n")] = '\0';
+	return true;
 }
 
 static const char *
@@ -64,8 +81,8 @@ is_one_of(const char *arg, const char *a, const char *b)
 static int
 unknown_command(const struct cli_io *io, struct str name, const struct cli_command *extra)
 {
-	const char *names[COMMANDS_MAX] = {"help", "version"};
-	size_t n = 2;
+	const char *names[COMMANDS_MAX] = {"help", "version", "dlq"};
+	size_t n = 3;
 	for (const struct op *op = ops_table; op->name && n < COMMANDS_MAX - 1; op++)
 		names[n++] = op->name;
 	for (; extra && extra->name && n < COMMANDS_MAX - 1; extra++)
@@ -100,6 +117,11 @@ run_help(const struct cli_io *io, char *name, const struct cli_command *extra)
 		char flag[] = "--help";
 		char *argv[] = {name, flag, NULL};
 		return command->run(2, argv);
+	}
+	if (strcmp(name, "dlq") == 0) {
+		char flag[] = "--help";
+		char *argv[] = {name, flag, NULL};
+		return cli_dlq(io, 2, argv);
 	}
 	const struct op *op = ops_find_name(str_from(name));
 	bool is_own = is_one_of(name, "help", "version") || is_one_of(name, "--help", "-h");
@@ -137,6 +159,22 @@ run_client(const struct cli_io *io, const struct op *op, int at, int argc, char 
 	return exit_code;
 }
 
+/* Its words stand behind its name, global options around it too. */
+static int
+run_dlq(const struct cli_io *io, int at, int argc, char **argv)
+{
+	char **words = xcalloc((size_t)argc + 1, sizeof *words);
+	int count = 0;
+	words[count++] = argv[at];
+	for (int i = at + 1; i < argc; i++)
+		words[count++] = argv[i];
+	for (int i = 1; i < at; i++)
+		words[count++] = argv[i];
+	int exit_code = cli_dlq(io, count, words);
+	free(words);
+	return exit_code;
+}
+
 static int
 run_command(const struct cli_io *io, int at, int argc, char **argv, const struct cli_command *extra)
 {
@@ -152,6 +190,8 @@ run_command(const struct cli_io *io, int at, int argc, char **argv, const struct
 		return command->run(argc - at, argv + at);
 	if (str_eq(name, STR("help")))
 		return run_help(io, at + 1 < argc ? argv[at + 1] : NULL, extra);
+	if (str_eq(name, STR("dlq")))
+		return run_dlq(io, at, argc, argv);
 	const struct op *op = ops_find_name(name);
 	return op ? run_client(io, op, at, argc, argv) : unknown_command(io, name, extra);
 }
@@ -193,12 +233,15 @@ cli_run(int argc, char **argv, const struct cli_command *extra, const char *vers
 {
 	struct cli_io io = {.out = stdout,
 	    .err = stderr,
+	    .in_is_tty = term_is_tty(TERM_STDIN),
 	    .out_is_tty = term_is_tty(TERM_STDOUT),
 	    .err_is_tty = term_is_tty(TERM_STDERR),
 	    .width = term_width(TERM_STDOUT),
 	    .now_unix_ns = clock_unix_ns(),
 	    .env = env_of_process,
-	    .get = get_over_http};
+	    .get = get_over_http,
+	    .send = send_over_http,
+	    .read_line = read_line_of_terminal};
 	term_die_quietly_on_closed_pipe();
 	int exit_code = cli_main(&io, argc, argv, extra, version);
 	if (fflush(stdout) != 0 && exit_code == CLI_OK)

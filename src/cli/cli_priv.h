@@ -32,13 +32,18 @@ struct cli_server { /* which server, as whom */
 
 struct cli_io {
 	FILE *out, *err;
-	bool out_is_tty, err_is_tty;
+	bool in_is_tty, out_is_tty, err_is_tty;
 	unsigned width; /* of out, 0: unknown */
 	uint64_t now_unix_ns;
 	const char *(*env)(const char *name); /* as getenv() */
 	/* GET. ERR_OK for any HTTP answer, as http_client_get(). */
 	enum err_code (*get)(void *ctx, const struct cli_server *server, struct str path,
 	    int *status_out, struct buf *body_out, struct err *err);
+	/* The same with the method "POST" or "DELETE". */
+	enum err_code (*send)(void *ctx, const struct cli_server *server, const char *method,
+	    struct str path, int *status_out, struct buf *body_out, struct err *err);
+	/* A line from who sits at the terminal, without its end; false: the input has ended. */
+	bool (*read_line)(void *ctx, char *out, size_t size);
 	void *ctx;
 };
 
@@ -55,6 +60,7 @@ enum cli_global {
 	GLOBAL_SPAN, /* these three belong to the command that shows a trace */
 	GLOBAL_VERBOSE,
 	GLOBAL_LOGS,
+	GLOBAL_YES, /* of the command that deletes */
 	GLOBAL_OUTPUT,
 	GLOBAL_ALL,
 	GLOBAL_URL,
@@ -93,7 +99,8 @@ struct cli_request {
 	struct cli_server server;
 	enum cli_format format;
 	enum cli_when color;
-	bool all, help;
+	bool all, help, yes;
+	const char *method; /* NULL: GET */
 	/* of a trace: only this span (empty: all of them), with attributes, with log records */
 	struct str span;
 	bool verbose, logs;
@@ -135,6 +142,12 @@ int cli_warn_if_partial(const struct cli_io *io, struct buf *body);
 /* When the service asked for is none that the server knows: which ones there are (hint.c). */
 void cli_hint_services(const struct cli_io *io, const struct cli_request *req, struct buf *out,
     const struct cli_style *style);
+
+/* `weir dlq ...` (dlq.c): a command of several, argv being the words behind "weir". */
+int cli_dlq(const struct cli_io *io, int argc, char **argv);
+bool cli_dlq_deletes(const struct op *op);
+extern const char cli_dlq_help[]; /* one line */
+extern const struct table_column cli_dlq_columns[];
 
 /* ---- drawing: text.h, table.h, tree.h; the views (views.c) and trees (tree_draw.c) */
 

@@ -16,6 +16,7 @@ build_path(struct buf *path, const struct cli_request *req, struct str cursor)
 	for (size_t i = 0; i < req->value_count; i++)
 		if (in_path && str_eq(req->values[i].name, str_from(in_path->name)))
 			buf_str(path, req->values[i].value);
+	buf_str(path, str_skip(template, str_find(template, '}') + 1));
 	for (size_t i = 0; i < req->value_count; i++) {
 		bool done = in_path && str_eq(req->values[i].name, str_from(in_path->name));
 		bool replaced = cursor.len > 0 && str_eq(req->values[i].name, STR("cursor"));
@@ -83,8 +84,9 @@ cli_fetch(const struct cli_io *io, const struct cli_request *req, struct str cur
 	buf_init(&path, LIMIT_MIB);
 	build_path(&path, req, cursor);
 	int status = 0;
-	enum err_code code = path.failed
-	    ? err_set(&e, ERR_TOO_LARGE, "the options are too long")
+	enum err_code code = path.failed ? err_set(&e, ERR_TOO_LARGE, "the options are too long")
+	    : req->method
+	    ? io->send(io->ctx, &req->server, req->method, buf_view(&path), &status, body, &e)
 	    : io->get(io->ctx, &req->server, buf_view(&path), &status, body, &e);
 	buf_fini(&path);
 	if (code) {

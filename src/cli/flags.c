@@ -12,6 +12,7 @@ static const struct {
     {"span", 0, GLOBAL_SPAN, "SPAN_ID", "only this span, with all it has"},
     {"verbose", 'v', GLOBAL_VERBOSE, "", "with the attributes and events of each span"},
     {"logs", 0, GLOBAL_LOGS, "", "with the log records of each span"},
+    {"yes", 'y', GLOBAL_YES, "", "do not ask whether it is meant"},
     {"output", 'o', GLOBAL_OUTPUT, "FORMAT",
         "json, table or ndjson (a terminal gets tables, a pipe JSON)"},
     {"all", 0, GLOBAL_ALL, "", "all pages, one item a line (ndjson)"},
@@ -86,8 +87,9 @@ is_for(enum cli_global global, const struct op *op)
 	switch (global) {
 	case GLOBAL_SPAN:
 	case GLOBAL_VERBOSE:
-	case GLOBAL_LOGS: return op && cli_positional(op);
+	case GLOBAL_LOGS: return op && cli_positional(op) && strcmp(op->name, "trace") == 0;
 	case GLOBAL_ALL: return !op || cli_has_pages(op);
+	case GLOBAL_YES: return op && cli_dlq_deletes(op);
 	case GLOBAL_NONE:
 	case GLOBAL_OUTPUT:
 	case GLOBAL_URL:

@@ -388,6 +388,7 @@ cli_view_of(const char *op)
 	    {"logs", "log records", log_columns},
 	    {"metrics", "points", point_columns},
 	    {"services", "services", service_columns},
+	    {"dlq list", "dead letters", cli_dlq_columns},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(views); i++)
 		if (strcmp(views[i].op, op) == 0)

@@ -37,6 +37,7 @@ answer(void *ctx, const struct cli_server *server, struct str path, int *status_
 	note(w->tenant, sizeof w->tenant, server->tenant);
 	note(w->token, sizeof w->token, server->token);
 	w->timeout_ns = server->timeout_ns;
+	note(w->method, sizeof w->method, STR("GET"));
 	size_t i = (size_t)w->asked++;
 	while (i > 0 && (i >= WORLD_NOTES_MAX || !w->answers[i]))
 		i--;
@@ -48,12 +49,34 @@ answer(void *ctx, const struct cli_server *server, struct str path, int *status_
 	return ERR_OK;
 }
 
+static enum err_code
+answer_send(void *ctx, const struct cli_server *server, const char *method, struct str path,
+    int *status_out, struct buf *body_out, struct err *err)
+{
+	struct world *w = ctx;
+	enum err_code code = answer(ctx, server, path, status_out, body_out, err);
+	note(w->method, sizeof w->method, str_from(method));
+	return code;
+}
+
+static bool
+type_line(void *ctx, char *out, size_t size)
+{
+	const struct world *w = ctx;
+	snprintf(out, size, "%s", w->typed ? w->typed : "");
+	return w->typed != NULL;
+}
+
 void
 world_init(struct world *w)
 {
 	*w = (struct world){.status = 200};
-	w->io = (struct cli_io){
-	    .now_unix_ns = UINT64_C(1795187531000000042), .env = get_env, .get = answer, .ctx = w};
+	w->io = (struct cli_io){.now_unix_ns = UINT64_C(1795187531000000042),
+	    .env = get_env,
+	    .get = answer,
+	    .send = answer_send,
+	    .read_line = type_line,
+	    .ctx = w};
 	world_env(w, "LANG", "C.UTF-8");
 	current = w;
 }

@@ -22,6 +22,8 @@ struct world {
 	enum err_code failure; /* instead of an answer */
 	/* what it was asked */
 	int asked;
+	char method[16];
+	const char *typed; /* what somebody at the terminal answers, NULL: nothing */
 	char path[4096], first_path[4096];
 	char url[128], tenant[64], token[64];
 	uint64_t timeout_ns;

@@ -196,6 +196,13 @@ enum err_code
 http_client_get(struct http_client *c, struct str path_and_query, int *status_out,
     struct buf *body_out, struct err *err)
 {
+	return http_client_send(c, "GET", path_and_query, status_out, body_out, err);
+}
+
+enum err_code
+http_client_send(struct http_client *c, const char *method, struct str path_and_query,
+    int *status_out, struct buf *body_out, struct err *err)
+{
 	struct sink sink = {.client = c, .body = body_out};
 	long status = 0;
 	*status_out = 0;
@@ -210,6 +217,14 @@ http_client_get(struct http_client *c, struct str path_and_query, int *status_ou
 	c->body_too_large = false;
 	c->curl_error[0] = '\0';
 	SET(CURLOPT_URL, c->url.ptr);
+	bool posts = strcmp(method, "POST") == 0;
+	if (posts) {
+		SET(CURLOPT_POSTFIELDS, "");
+		SET(CURLOPT_POSTFIELDSIZE, 0L);
+	} else {
+		SET(CURLOPT_HTTPGET, 1L);
+	}
+	SET(CURLOPT_CUSTOMREQUEST, method);
 	SET(CURLOPT_WRITEDATA, &sink);
 	CURLcode rc = curl_easy_perform(c->curl);
 	if (rc != CURLE_OK)

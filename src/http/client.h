@@ -29,6 +29,9 @@ void http_client_close(struct http_client *c);
  * those of the connection. */
 MUST_CHECK enum err_code http_client_get(struct http_client *c, struct str path_and_query,
     int *status_out, struct buf *body_out, struct err *err);
+/* The same with another method: "POST" (with an empty body) or "DELETE". */
+MUST_CHECK enum err_code http_client_send(struct http_client *c, const char *method,
+    struct str path_and_query, int *status_out, struct buf *body_out, struct err *err);
 /* Append name=value, percent-encoded, with the right separator to a path. */
 void http_client_add_param(struct buf *path, struct str name, struct str value);
 

@@ -47,20 +47,34 @@ write_error(enum err_code code, struct str message, struct buf *out)
 	buf_char(out, '\n');
 }
 
-void
-rest_respond_error(struct rest *r, struct http_request *req, enum err_code code,
+static void
+respond_error(struct rest *r, struct http_request *req, enum err_code code, const char *allowed,
     const char *message)
 {
 	struct http_answer answer = {.status = err_http_status(code),
 	    .content_type = REST_JSON,
 	    .headers = {{"Cache-Control", "no-store"}}};
 	if (code == ERR_METHOD)
-		answer.headers[1] = (struct http_header){"Allow", "GET, HEAD"};
+		answer.headers[1] = (struct http_header){"Allow", allowed};
 	else if (code == ERR_BUSY || code == ERR_UNAVAILABLE)
 		answer.headers[1] = (struct http_header){"Retry-After", "1"};
 	write_error(code, str_from(message), &answer.body);
 	stats_refused(r->opt.stats, code);
 	http_respond(req, &answer);
+}
+
+void
+rest_respond_error(struct rest *r, struct http_request *req, enum err_code code,
+    const char *message)
+{
+	respond_error(r, req, code, "GET, HEAD", message);
+}
+
+void
+rest_respond_method(struct rest *r, struct http_request *req, const char *allowed,
+    const char *message)
+{
+	respond_error(r, req, ERR_METHOD, allowed, message);
 }
 
 const char *
@@ -93,6 +107,10 @@ rest_handle(void *ctx, struct http_request *req)
 	bool has_value;
 	const struct op *op = ops_find_path(path, &path_value, &has_value);
 	size_t i = 0;
+	if (rest_dlq_is_path(path)) {
+		rest_dlq(r, req);
+		return;
+	}
 	while (i < ARRAY_LEN(routes) && !str_eq(routes[i].path, path))
 		i++;
 	if (!op && i == ARRAY_LEN(routes)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rest/rest.h - the REST face of weir: ops_table over HTTP, and /, /healthz, /readyz, /metrics.
+ * rest/rest.h - the REST face of weir: ops_table over HTTP, dead letters, and /, /healthz, /readyz,
+ * /metrics.
  * docs/api.md is the contract. No query logic here.
  *
  * Plug rest_handle() and rest_error_body() into struct http_server_options, ctx being the struct
@@ -30,6 +31,7 @@
 
 #include "http/http.h"
 
+struct dlq;
 struct rest;
 struct store;
 
@@ -43,6 +45,9 @@ enum { REST_CHECKS_MAX = 16, REST_THREADS_DEFAULT = 4, REST_SMALL_BYTES = 64 * 1
 
 struct rest_options {
 	struct store *store; /* borrowed */
+	struct dlq *dlq; /* borrowed; NULL: there are no dead letters, which is answered 404 */
+	/* What is in a letter's payload, as JSON, appended. NULL, or an error: it is shown as base64. */
+	enum err_code (*dlq_to_json)(struct str payload, struct buf *json, struct err *err);
 	const struct limits *limits; /* borrowed */
 	struct stats *stats; /* borrowed, NULL allowed */
 	unsigned thread_count; /* readers; 0: REST_THREADS_DEFAULT */

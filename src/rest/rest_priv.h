@@ -7,6 +7,7 @@
 
 #include "rest/rest.h"
 
+#include "ops/ops.h"
 #include "sys/queue.h"
 #include "sys/thread.h"
 
@@ -29,13 +30,26 @@ struct rest {
 void rest_respond(struct http_request *req, int status, const char *content_type, struct buf *body);
 void rest_respond_error(struct rest *r, struct http_request *req, enum err_code code,
     const char *message);
+/* 405, with the methods that are served. */
+void rest_respond_method(struct rest *r, struct http_request *req, const char *allowed,
+    const char *message);
+
+/* What an operation's handler gets: those of this module may look at the rest of it. */
+struct rest_context {
+	struct op_context op; /* first */
+	struct rest *rest;
+	struct http_request *request;
+};
 
 /* run.c: put the operation into the queue; it will be answered. */
-struct op;
-struct op_value;
 void rest_run(struct rest *r, struct http_request *req, const struct op *op,
     const struct op_value *path_value);
 void rest_reader_main(void *ctx);
+
+/* dlq.c: all paths below /api/v1/dlq */
+bool rest_dlq_is_path(struct str path);
+void rest_dlq(struct rest *r, struct http_request *req);
+void rest_dlq_index(struct buf *out); /* its lines of / */
 
 /* system.c: answered at once */
 void rest_index(struct rest *r, struct http_request *req);

@@ -115,12 +115,14 @@ run_op(struct rest *r, const struct job *job, struct arena *arena, struct buf *j
 {
 	struct op_value *values = NULL;
 	size_t count = 0;
-	struct op_context ctx = {.store = r->opt.store,
-	    .limits = r->opt.limits,
-	    .stats = r->opt.stats,
-	    .now_unix_ns = clock_unix_ns(),
-	    .deadline_mono_ns = job->deadline_mono_ns,
-	    .arena = arena};
+	struct rest_context ctx = {.rest = r,
+	    .request = job->request,
+	    .op = {.store = r->opt.store,
+	        .limits = r->opt.limits,
+	        .stats = r->opt.stats,
+	        .now_unix_ns = clock_unix_ns(),
+	        .deadline_mono_ns = job->deadline_mono_ns,
+	        .arena = arena}};
 	if (atomic_load(&r->stopping))
 		return err_set(err, ERR_UNAVAILABLE, "the server is stopping");
 	if (client_left(r, job))
@@ -131,10 +133,10 @@ run_op(struct rest *r, const struct job *job, struct arena *arena, struct buf *j
 		    "the query waited longer than %llu ms for its turn",
 		    (unsigned long long)r->opt.limits->query_timeout_ms);
 	enum err_code code = tenant_choose(http_request_header(job->request, TENANT_HEADER_1),
-	    http_request_header(job->request, TENANT_HEADER_2), &ctx.tenant, err);
+	    http_request_header(job->request, TENANT_HEADER_2), &ctx.op.tenant, err);
 	if (code == ERR_OK)
 		code = gather_values(job, arena, &values, &count, err);
-	return code == ERR_OK ? ops_run(job->op, &ctx, values, count, json, err) : code;
+	return code == ERR_OK ? ops_run(job->op, &ctx.op, values, count, json, err) : code;
 }
 
 static void

@@ -36,6 +36,8 @@ rest_index(struct rest *r, struct http_request *req)
 	buf_printf(&body, "weir %s, an OpenTelemetry backend\n\n", WEIR_VERSION);
 	for (const struct op *op = ops_table; op->name; op++)
 		buf_printf(&body, "GET %-32s %s\n", op->path, op->help);
+	if (r->opt.dlq)
+		rest_dlq_index(&body);
 	buf_printf(&body, "GET %-32s %s\n", "/healthz", "does the process run?");
 	buf_printf(&body, "GET %-32s %s\n", "/readyz",
 	    "does it take data and answer? (?format=text)");

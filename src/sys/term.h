@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-enum { TERM_STDOUT = 1, TERM_STDERR = 2 };
+enum { TERM_STDIN = 0, TERM_STDOUT = 1, TERM_STDERR = 2 };
 
 bool term_is_tty(int fd);
 /* Columns of the terminal behind fd; 0 when it has none or does not say. */

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `weir dlq list | show | retry | drop`: dead letters, over REST. */
+#include "cli/cli_priv.h"
+
+#include "base/arena.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#define DLQ_PATH "/api/v1/dlq"
+
+enum { CELL_BYTES_MAX = 4096 };
+
+const char cli_dlq_help[] = "list, show, retry or drop what could not be stored";
+
+static const char help_text[] =
+    "weir dlq: what was acknowledged and could not be stored: dead letters\n"
+    "\n"
+    "Usage: weir dlq list [--state STATE] [-n N] [--cursor CURSOR | --all]\n"
+    "       weir dlq show ID [--request=false]\n"
+    "       weir dlq retry ID | --all [--state STATE]\n"
+    "       weir dlq drop ID | --all [--state STATE] [--yes]\n"
+    "\n"
+    "A letter is tried again by itself, after longer and longer pauses. After the\n"
+    "last attempt it is quarantined until you retry or drop it.\n"
+    "\n"
+    "Options:\n"
+    "      --state STATE             waiting, running, quarantined or unreadable; of\n"
+    "                                retry --all and drop --all: quarantined\n"
+    "  -n, --limit N                 at most so many (100)\n"
+    "      --cursor CURSOR           the page behind: next_cursor of the one before\n"
+    "      --all                     all there are; of list as ndjson\n"
+    "      --request=false           without the request itself\n"
+    "  -y, --yes                     do not ask whether it is meant\n"
+    "  -o, --output FORMAT           json, table or ndjson (a terminal gets tables, a\n"
+    "                                pipe JSON)\n"
+    "      --tenant NAME             only this tenant's ($WEIR_TENANT), else all\n"
+    "      --url, --token, --timeout, --color: as of the other commands\n";
+
+#define PARAM_ID {.name = "id", .type = OP_TEXT, .in_path = true, .help = "as list shows it"}
+#define PARAM_STATE                                                                                \
+	{.name = "state",                                                                          \
+	    .type = OP_ENUM,                                                                       \
+	    .choices = "waiting|running|quarantined|unreadable",                                   \
+	    .help = "is in this state"}
+#define PARAM_CURSOR {.name = "cursor", .type = OP_CURSOR, .help = "the page behind"}
+
+static const struct op_param list_params[] = {
+    PARAM_STATE,
+    {.name = "limit", .type = OP_INT, .help = "at most so many (100)"},
+    PARAM_CURSOR,
+    {.name = NULL},
+};
+static const struct op_param show_params[] = {
+    PARAM_ID,
+    {.name = "request", .type = OP_BOOL, .help = "with the request"},
+    {.name = NULL},
+};
+static const struct op_param one_params[] = {PARAM_ID, {.name = NULL}};
+static const struct op_param all_params[] = {PARAM_STATE, PARAM_CURSOR, {.name = NULL}};
+
+static const struct verb {
+	const char *name;
+	const char *method; /* NULL: GET */
+	const char *done; /* the member that counts */
+	struct op one; /* or a list */
+	struct op all; /* with --all; no name: that is a flag of `one` */
+} verbs[] = {
+    {"list", NULL, NULL, {"dlq list", DLQ_PATH, "list dead letters", "letters", list_params, NULL},
+        {0}},
+    {"show", NULL, NULL,
+        {"dlq show", DLQ_PATH "/{id}", "show a dead letter", NULL, show_params, NULL}, {0}},
+    {"retry", "POST", "retried",
+        {"dlq retry", DLQ_PATH "/{id}/retry", "try again", NULL, one_params, NULL},
+        {"dlq retry", DLQ_PATH "/retry", "try all again", NULL, all_params, NULL}},
+    {"drop", "DELETE", "dropped", {"dlq drop", DLQ_PATH "/{id}", "delete", NULL, one_params, NULL},
+        {"dlq drop", DLQ_PATH, "delete all", NULL, all_params, NULL}},
+};
+
+bool
+cli_dlq_deletes(const struct op *op)
+{
+	return strcmp(op->name, "dlq drop") == 0;
+}
+
+/* ---- the table */
+
+static void
+letter_text(struct table_text *t, const json_t *item, const char *key, enum text_color color)
+{
+	struct str s = cli_item_str(item, key);
+	s.len = text_head(s, CELL_BYTES_MAX);
+	table_cell(t, s.len > 0 ? s : STR("-"), color);
+}
+
+static void
+letter_time(struct table_text *t, const json_t *item, const char *key)
+{
+	struct buf b = {0};
+	uint64_t at = cli_item_u64(item, key);
+	if (at > 0)
+		text_age(&b, at, t->style->now_unix_ns);
+	else
+		buf_char(&b, '-');
+	table_cell(t, buf_view(&b), COLOR_DIM);
+	buf_fini(&b);
+}
+
+static void
+letter_id(struct table_text *t, const json_t *item)
+{
+	letter_text(t, item, "id", COLOR_NONE);
+}
+
+static void
+letter_state(struct table_text *t, const json_t *item)
+{
+	bool bad =
+	    cli_item_is(item, "state", "quarantined") || cli_item_is(item, "state", "unreadable");
+	letter_text(t, item, "state", bad ? COLOR_RED : COLOR_YELLOW);
+}
+
+static void
+letter_age(struct table_text *t, const json_t *item)
+{
+	letter_time(t, item, "created_unix_nano");
+}
+
+static void
+letter_next(struct table_text *t, const json_t *item)
+{
+	letter_time(t, item, "next_attempt_unix_nano");
+}
+
+static void
+letter_tenant(struct table_text *t, const json_t *item)
+{
+	letter_text(t, item, "tenant", COLOR_CYAN);
+}
+
+static void
+letter_signal(struct table_text *t, const json_t *item)
+{
+	letter_text(t, item, "signal", COLOR_NONE);
+}
+
+static void
+letter_number(struct table_text *t, const json_t *item, const char *key)
+{
+	struct buf b = {0};
+	if (json_is_null(json_object_get(item, key)))
+		buf_char(&b, '-');
+	else
+		buf_u64(&b, cli_item_u64(item, key));
+	table_cell(t, buf_view(&b), COLOR_NONE);
+	buf_fini(&b);
+}
+
+static void
+letter_items(struct table_text *t, const json_t *item)
+{
+	letter_number(t, item, "item_count");
+}
+
+static void
+letter_attempts(struct table_text *t, const json_t *item)
+{
+	letter_number(t, item, "attempts");
+}
+
+static void
+letter_error(struct table_text *t, const json_t *item)
+{
+	letter_text(t, item, "error", COLOR_NONE);
+}
+
+const struct table_column cli_dlq_columns[] = {
+    {.title = "ID", .keep = 95, .cell = letter_id},
+    {.title = "STATE", .keep = 70, .param = "state", .cell = letter_state},
+    {.title = "AGE", .keep = 30, .right = true, .cell = letter_age},
+    {.title = "TENANT", .keep = 35, .want = 8, .cell = letter_tenant},
+    {.title = "SIGNAL", .keep = 25, .cell = letter_signal},
+    {.title = "ITEMS", .keep = 20, .right = true, .cell = letter_items},
+    {.title = "TRIES", .keep = 22, .right = true, .cell = letter_attempts},
+    {.title = "NEXT", .keep = 15, .right = true, .cell = letter_next},
+    {.title = "ERROR", .keep = 50, .want = 32, .below = BELOW_ALWAYS, .cell = letter_error},
+    {.title = NULL},
+};
+
+/* ---- one letter */
+
+static void
+put_field(struct buf *out, const char *key, const json_t *value, const struct cli_style *style)
+{
+	struct buf raw = {0};
+	cli_value_text(&raw, value);
+	raw.len = text_head(buf_view(&raw), CELL_BYTES_MAX);
+	text_color_on(out, style, COLOR_DIM);
+	buf_printf(out, "%-14s", key);
+	text_color_off(out, style, COLOR_DIM);
+	text_clean(out, buf_view(&raw), style->utf8);
+	buf_char(out, '\n');
+	buf_fini(&raw);
+}
+
+static enum err_code
+put_letter(struct buf *out, const json_t *letter, const struct cli_style *style,
+    struct cli_json_style json_style, struct err *err)
+{
+	static const char *const keys[] = {"id", "state", "tenant", "signal", "seq", "item_first",
+	    "item_count", "identity", "attempts", "created", "last_attempt", "next_attempt",
+	    "bytes", "error", "request_base64"};
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		const json_t *value = json_object_get(letter, keys[i]);
+		if (value && !json_is_null(value))
+			put_field(out, keys[i], value, style);
+	}
+	char *request = json_dumps(json_object_get(letter, "request"), JSON_ENCODE_ANY);
+	if (!request)
+		return ERR_OK;
+	buf_char(out, '\n');
+	json_style.pretty = json_style.safe = true;
+	enum err_code code = cli_json_print(out, str_from(request), json_style, err);
+	free(request);
+	return code;
+}
+
+static enum cli_format
+format_of(const struct cli_io *io, const struct cli_request *req)
+{
+	if (req->format != FORMAT_AUTO)
+		return req->format;
+	return io->out_is_tty ? FORMAT_TABLE : FORMAT_JSON;
+}
+
+static int
+show_letter(const struct cli_io *io, const struct cli_request *req, struct buf *body)
+{
+	struct err e = {0};
+	struct buf out = {0};
+	struct cli_style style = cli_style_of(io, req);
+	struct cli_json_style json_style = cli_json_style_of(io, &style);
+	enum cli_format format = format_of(io, req);
+	json_t *letter = format == FORMAT_TABLE ? cli_json_load(body) : NULL;
+	enum err_code code;
+	json_style.pretty = json_style.pretty && format != FORMAT_NDJSON;
+	if (format != FORMAT_TABLE)
+		code = cli_json_print(&out, buf_view(body), json_style, &e);
+	else if (!json_object_get(letter, "id"))
+		code = err_set(&e, ERR_CORRUPT, "the server's answer is no dead letter");
+	else
+		code = put_letter(&out, letter, &style, json_style, &e);
+	int exit_code = code ? cli_fail(io, CLI_ERROR, &e) : cli_write_out(io, &out);
+	json_decref(letter);
+	buf_fini(&out);
+	return exit_code;
+}
+
+static int
+ask_show(const struct cli_io *io, const struct cli_request *req)
+{
+	struct buf body;
+	buf_init(&body, CLI_ANSWER_BYTES_MAX);
+	int exit_code = cli_fetch(io, req, STR_EMPTY, &body);
+	if (exit_code == CLI_OK)
+		exit_code = show_letter(io, req, &body);
+	buf_fini(&body);
+	return exit_code;
+}
+
+/* ---- changes */
+
+/* What has been done, for people or as JSON. */
+static int
+say_done(const struct cli_io *io, const struct cli_request *req, const char *done, uint64_t count,
+    uint64_t skipped)
+{
+	struct buf out = {0};
+	unsigned long long n = count, m = skipped;
+	if (format_of(io, req) != FORMAT_TABLE)
+		buf_printf(&out, "{\"%s\":%llu,\"skipped\":%llu}\n", done, n, m);
+	else if (skipped > 0)
+		buf_printf(&out, "%s %llu, skipped %llu (running, unreadable or gone)\n", done, n,
+		    m);
+	else
+		buf_printf(&out, "%s %llu\n", done, n);
+	int exit_code = cli_write_out(io, &out);
+	buf_fini(&out);
+	return exit_code;
+}
+
+static int
+ask_one(const struct cli_io *io, const struct cli_request *req, const struct verb *verb)
+{
+	struct buf body;
+	buf_init(&body, CLI_ANSWER_BYTES_MAX);
+	int exit_code = cli_fetch(io, req, STR_EMPTY, &body);
+	if (exit_code == CLI_OK)
+		exit_code = format_of(io, req) == FORMAT_TABLE ? say_done(io, req, verb->done, 1, 0)
+		                                               : show_letter(io, req, &body);
+	buf_fini(&body);
+	return exit_code;
+}
+
+/* One piece of the work; the server says how to go on. */
+static int
+ask_piece(const struct cli_io *io, const struct cli_request *req, const char *done,
+    struct buf *cursor, uint64_t *count, uint64_t *skipped)
+{
+	struct err e = {0};
+	struct buf body;
+	buf_init(&body, CLI_ANSWER_BYTES_MAX);
+	int exit_code = cli_fetch(io, req, buf_view(cursor), &body);
+	json_t *answer = exit_code == CLI_OK ? cli_json_load(&body) : NULL;
+	struct str next = cli_item_str(answer, "next_cursor");
+	if (exit_code == CLI_OK && !json_object_get(answer, done))
+		exit_code = cli_fail(io, CLI_ERROR,
+		    (err_set(&e, ERR_CORRUPT, "the server's answer does not say what it did"), &e));
+	if (exit_code == CLI_OK && next.len > 0 && str_eq(next, buf_view(cursor)))
+		exit_code = cli_fail(io, CLI_ERROR,
+		    (err_set(&e, ERR_CORRUPT, "the server does the same again and again"), &e));
+	*count += cli_item_u64(answer, done);
+	*skipped += cli_item_u64(answer, "skipped");
+	buf_reset(cursor);
+	buf_str(cursor, next);
+	json_decref(answer);
+	buf_fini(&body);
+	return exit_code;
+}
+
+static int
+ask_all(const struct cli_io *io, const struct cli_request *req, const struct verb *verb)
+{
+	struct buf cursor = {0};
+	uint64_t count = 0, skipped = 0;
+	int exit_code;
+	do
+		exit_code = ask_piece(io, req, verb->done, &cursor, &count, &skipped);
+	while (exit_code == CLI_OK && cursor.len > 0);
+	buf_fini(&cursor);
+	if (exit_code != CLI_OK && count == 0)
+		return exit_code;
+	int said = say_done(io, req, verb->done, count, skipped);
+	return exit_code != CLI_OK ? exit_code : said;
+}
+
+/* ---- the command line */
+
+static struct str
+given(const struct cli_request *req, const char *param)
+{
+	for (size_t i = 0; i < req->value_count; i++)
+		if (str_eq(req->values[i].name, str_from(param)))
+			return req->values[i].value;
+	return STR_EMPTY;
+}
+
+/* Who sits at a terminal is asked before something goes for good. */
+static bool
+is_meant(const struct cli_io *io, const struct cli_request *req, bool all)
+{
+	char line[16];
+	struct str state = given(req, "state"), id = given(req, "id");
+	if (req->yes || !io->in_is_tty)
+		return true;
+	if (all)
+		fprintf(io->err, "delete all %.*s dead letters for good? [y/N] ", STR_ARG(state));
+	else
+		fprintf(io->err, "delete %.*s for good? [y/N] ", STR_ARG(id));
+	fflush(io->err);
+	return io->read_line(io->ctx, line, sizeof line) &&
+	    (str_eq_nocase(str_from(line), STR("y")) || str_eq_nocase(str_from(line), STR("yes")));
+}
+
+/* It becomes part of a path. */
+static enum err_code
+check_id(const struct cli_request *req, struct err *err)
+{
+	struct str id = given(req, "id");
+	for (size_t i = 0; i < id.len; i++) {
+		char c = id.ptr[i];
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-')
+			return err_set(err, ERR_INVALID, "not the id of a dead letter: \"%.*s\"",
+			    id.len < 48 ? (int)id.len : 48, id.ptr);
+	}
+	return ERR_OK;
+}
+
+static int
+ask(const struct cli_io *io, struct cli_request *req, const struct verb *verb, bool all)
+{
+	struct err e = {0};
+	if (all && given(req, "state").len == 0)
+		req->values[req->value_count++] =
+		    (struct op_value){STR("state"), STR("quarantined")};
+	req->method = verb->method;
+	if (cli_dlq_deletes(req->op) && !is_meant(io, req, all))
+		return cli_fail(io, CLI_ERROR,
+		    (err_set(&e, ERR_CANCELLED, "nothing was deleted"), &e));
+	if (all)
+		return ask_all(io, req, verb);
+	if (verb->done)
+		return ask_one(io, req, verb);
+	return cli_positional(req->op) ? ask_show(io, req) : cli_ask(io, req);
+}
+
+static int
+run_verb(const struct cli_io *io, const struct verb *verb, int argc, char **argv)
+{
+	struct cli_request req;
+	struct err e = {0};
+	bool all = false;
+	int count = 0;
+	for (int i = 0; i < argc; i++) {
+		bool is_all = verb->all.name && strcmp(argv[i], "--all") == 0;
+		all = all || is_all;
+		if (!is_all)
+			argv[count++] = argv[i];
+	}
+	enum err_code code = cli_parse(io, all ? &verb->all : &verb->one, count, argv, &req, &e);
+	if (code == ERR_OK && !req.help)
+		code = check_id(&req, &e);
+	if (code != ERR_OK) {
+		int exit_code = cli_fail(io, CLI_USAGE, &e);
+		fprintf(io->err, "try: weir dlq --help\n");
+		return exit_code;
+	}
+	if (!req.help)
+		return ask(io, &req, verb, all);
+	fputs(help_text, io->out);
+	return CLI_OK;
+}
+
+static int
+usage_error(const struct cli_io *io, const char *word)
+{
+	const char *names[ARRAY_LEN(verbs) + 1] = {NULL};
+	struct err e = {0};
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		names[i] = verbs[i].name;
+	const char *near = word ? cli_nearest(str_from(word), names) : NULL;
+	if (near)
+		err_set(&e, ERR_INVALID, "dlq has no \"%.40s\"; did you mean %s?", word, near);
+	else if (word)
+		err_set(&e, ERR_INVALID, "dlq has no \"%.40s\": list, show, retry or drop", word);
+	else
+		err_set(&e, ERR_INVALID, "dlq what: list, show, retry or drop");
+	int exit_code = cli_fail(io, CLI_USAGE, &e);
+	fprintf(io->err, "try: weir dlq --help\n");
+	return exit_code;
+}
+
+int
+cli_dlq(const struct cli_io *io, int argc, char **argv)
+{
+	const char *word = argc > 1 ? argv[1] : NULL;
+	for (size_t i = 0; word && i < ARRAY_LEN(verbs); i++)
+		if (strcmp(verbs[i].name, word) == 0)
+			return run_verb(io, &verbs[i], argc - 2, argv + 2);
+	if (!word || (strcmp(word, "--help") != 0 && strcmp(word, "-h") != 0))
+		return usage_error(io, word);
+	fputs(help_text, io->out);
+	return CLI_OK;
+}
