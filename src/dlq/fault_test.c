@@ -287,8 +287,10 @@ fail_one(const struct change *c, enum file_op op, unsigned n, bool stays)
 	struct dlq *d;
 	snprintf(how, sizeof(how), "%s%s", names[op], stays ? " for ever" : "");
 	const char *dir = fresh(c, how, n, &d);
+	/* Of bytes some go through; all else fails at once. */
+	bool bytes = op == FILE_OP_WRITE || op == FILE_OP_READ;
 	file_fault_begin(&(struct file_fault_plan){
-	    .op = op, .nth = n, .os_errno = EIO, .short_bytes = 7, .stays = stays});
+	    .op = op, .nth = n, .os_errno = EIO, .short_bytes = bytes ? 7 : 0, .stays = stays});
 	enum err_code code = c->make(d);
 	bool hit = file_fault_hit();
 	file_fault_end();
@@ -395,6 +397,33 @@ TEST(dlq, a_full_disk_is_busy_and_letters_without_a_mark_can_still_go)
 	assert_int_equal(dlq_put(d, &(struct dlq_letter){.seq = 2, .item_count = 1}, STR("x"),
 	                     KIT_T0, &err),
 	    ERR_OK);
+	dlq_close(d);
+}
+
+TEST(dlq, a_letter_that_could_not_be_deleted_does_not_outlive_its_mark)
+{
+	const char *dir = test_tmp_dir();
+	struct dlq *d = kit_open(dir);
+	char id[DLQ_ID_BYTES];
+	kit_id(ITS_SEQ, 0, id);
+	assert_int_equal(kit_put(d, ITS_SEQ, 0, KIT_T0), ERR_OK);
+	file_fault_begin(&(struct file_fault_plan){
+	    .op = FILE_OP_UNLINK, .nth = 1, .os_errno = EIO, .stays = true});
+	assert_int_equal(dlq_drop(d, id, NULL), ERR_OK); /* the mark says so */
+	dlq_trim(d, ITS_SEQ);
+	file_fault_end();
+	assert_int_equal(kit_files(dir, "dlq", ""), 2);
+	assert_true(dlq_covers(d, ITS_SEQ, 0));
+	/* Nor does the mark go before the deletion is on disk. */
+	file_fault_begin(&(struct file_fault_plan){
+	    .op = FILE_OP_SYNC_DIR, .nth = 1, .os_errno = EIO});
+	dlq_trim(d, ITS_SEQ);
+	file_fault_end();
+	assert_int_equal(kit_files(dir, "dlq", ".done"), 1);
+	dlq_trim(d, ITS_SEQ);
+	assert_int_equal(kit_files(dir, "dlq", ""), 0);
+	kit_reopen(&d, dir);
+	assert_int_equal(kit_count(d, DLQ_WAITING), 0);
 	dlq_close(d);
 }
 
