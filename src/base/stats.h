@@ -52,14 +52,21 @@ enum stats_kind { STATS_COUNTER, STATS_GAUGE, STATS_SECONDS };
 	X(WAL_SEGMENTS, GAUGE, "weir_wal_segments", "", "Log segments on disk.")                   \
 	X(WAL_DURABLE_SEQ, GAUGE, "weir_wal_durable_seq", "", "Last durable record.")              \
 	X(LOADED_SEQ, GAUGE, "weir_loaded_seq", "", "Last record that is visible to queries.")     \
-	X(LAG_BYTES, GAUGE, "weir_lag_bytes", "", "Log bytes not yet loaded.")                     \
+	X(KEPT_SEQ, GAUGE, "weir_sealed_seq", "",                                                  \
+	    "Last record that the store keeps without the log.")                                   \
+	X(LAG_BYTES, GAUGE, "weir_lag_bytes", "", "Log bytes not yet visible to queries.")         \
+	X(KEPT_BYTES, GAUGE, "weir_wal_unsealed_bytes", "",                                        \
+	    "Log bytes kept because they are not in the store's files yet.")                       \
 	X(LOAD_BATCHES, COUNTER, "weir_load_batches_total", "", "Batches loaded into the store.")  \
-	X(LOAD_ROWS, COUNTER, "weir_load_rows_total", "", "Rows loaded into the store.")           \
+	X(LOAD_ROWS, COUNTER, "weir_load_rows_total", "", "Rows that became visible.")             \
 	X(LOAD_NS, SECONDS, "weir_load_seconds_total", "", "Time spent loading.")                  \
 	X(LOAD_ERRORS, COUNTER, "weir_load_errors_total", "",                                      \
 	    "Batches that could not be loaded and are tried again.")                               \
-	X(QUARANTINED, COUNTER, "weir_quarantined_requests_total", "",                             \
-	    "Acknowledged requests that cannot be loaded, kept as files in quarantine/.")          \
+	X(DEAD_LETTERS, COUNTER, "weir_dead_letters_total", "",                                    \
+	    "Parts of acknowledged requests that could not be loaded and were put aside.")         \
+	X(LETTERS_APPLIED, COUNTER, "weir_dead_letter_retries_total", "result=\"applied\"",        \
+	    "Dead letters that were tried again.")                                                 \
+	X(LETTERS_FAILED, COUNTER, "weir_dead_letter_retries_total", "result=\"failed\"", "")      \
 	X(QUERIES, COUNTER, "weir_queries_total", "", "Queries answered.")                         \
 	X(QUERY_ERRORS, COUNTER, "weir_query_errors_total", "", "Queries that failed.")            \
 	X(QUERY_NS, SECONDS, "weir_query_seconds_total", "", "Time spent in queries.")
@@ -101,5 +108,12 @@ stats_get(const struct stats *s, enum stats_id id)
 void stats_refused(struct stats *s, enum err_code code);
 /* Append the whole table in the Prometheus text exposition format 0.0.4. */
 void stats_print(const struct stats *s, struct buf *out);
+
+/* The same for numbers that are kept elsewhere: the head of a family, then each of its samples.
+ * `labels` is empty or a="b",c="d", with nothing in it that needs to be escaped. */
+void stats_print_family(struct buf *out, const char *family, enum stats_kind kind,
+    const char *help);
+void stats_print_sample(struct buf *out, const char *family, enum stats_kind kind,
+    const char *labels, int64_t value);
 
 #endif

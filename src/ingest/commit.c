@@ -43,7 +43,7 @@ static void
 answer(struct ingest *in, struct pending *p, enum err_code code, const char *message)
 {
 	atomic_fetch_sub(&in->queue_bytes, p->req.body.len);
-	if (code == ERR_OK)
+	if (code == ERR_OK && !p->letter)
 		count_answer(in, p);
 	p->req.done(p->req.ctx, code, &p->counts, message);
 	ingest_pending_free(p);

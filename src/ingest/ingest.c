@@ -13,7 +13,7 @@
 enum {
 	QUEUE_REQUESTS = 4096,
 	LOAD_ROWS_DEFAULT = 100000,
-	LOAD_DELAY_MS_DEFAULT = 50,
+	LOAD_DELAY_MS_DEFAULT = 5,
 	LOAD_RETRY_MS_DEFAULT = 100
 };
 
@@ -36,12 +36,22 @@ ingest_lag_bytes(const struct ingest *in)
 	return lag;
 }
 
+uint64_t
+ingest_kept_bytes(const struct ingest *in)
+{
+	uint64_t position = atomic_load(&in->position_bytes);
+	uint64_t durable = wal_durable_bytes(in->wal);
+	uint64_t kept = durable > position ? durable - position : 0;
+	stats_set(in->stats, STATS_KEPT_BYTES, (int64_t)kept);
+	return kept;
+}
+
 bool
 ingest_disk_refuses(const struct ingest *in, uint64_t bytes)
 {
 	uint64_t floor = in->limits->free_bytes_min, free_bytes = atomic_load(&in->free_bytes);
 	/* Both are at most a few times what the log may hold: no overflow. */
-	uint64_t coming = 2 * (in->taken_bytes + bytes) + ingest_lag_bytes(in);
+	uint64_t coming = 2 * (in->taken_bytes + bytes) + ingest_kept_bytes(in);
 	return floor > 0 && (free_bytes < coming || free_bytes - coming < floor);
 }
 
@@ -67,11 +77,11 @@ ingest_check_disk(struct ingest *in)
 	bool was_low = atomic_exchange(&in->disk_low, low);
 	if (low && !was_low)
 		log_error("ingest",
-		    "%.200s has %llu MiB free, of which %llu MiB are needed for what waits to be "
-		    "loaded; --min-free-bytes is %llu MiB: new requests are refused until there is "
+		    "%.200s has %llu MiB free, of which %llu MiB are needed for what is only in the "
+		    "log; --min-free-bytes is %llu MiB: new requests are refused until there is "
 		    "room",
 		    in->data_dir, (unsigned long long)(free_bytes / LIMIT_MIB),
-		    (unsigned long long)(ingest_lag_bytes(in) / LIMIT_MIB),
+		    (unsigned long long)(ingest_kept_bytes(in) / LIMIT_MIB),
 		    (unsigned long long)(in->limits->free_bytes_min / LIMIT_MIB));
 	if (!low && was_low)
 		log_info("ingest", "there is room on the disk again: new requests are taken");
@@ -83,6 +93,9 @@ ingest_init(struct ingest *in, const struct ingest_options *opt)
 {
 	in->wal = opt->wal;
 	in->store = opt->store;
+	in->dlq = opt->dlq;
+	in->on_visible = opt->on_visible;
+	in->visible_ctx = opt->visible_ctx;
 	in->limits = opt->limits;
 	in->stats = opt->stats;
 	in->load_rows_max = opt->load_rows_max ? opt->load_rows_max : LOAD_ROWS_DEFAULT;
@@ -92,6 +105,31 @@ ingest_init(struct ingest *in, const struct ingest_options *opt)
 	in->queue = queue_new(QUEUE_REQUESTS);
 	mutex_init(&in->lock);
 	cond_init(&in->progress);
+	cond_init(&in->retry_news);
+	in->duplicates = ingest_duplicates_new();
+}
+
+/* Where things stand before the threads run. */
+static void
+note_start(struct ingest *in, uint64_t position)
+{
+	in->start_bytes = wal_reader_bytes(in->reader);
+	in->start_bytes_end = wal_durable_bytes(in->wal);
+	in->start_seq_end = in->durable_seq = wal_durable_seq(in->wal);
+	atomic_store(&in->caught_up, position >= in->start_seq_end);
+	atomic_store(&in->loaded_bytes, in->start_bytes);
+	atomic_store(&in->position_bytes, in->start_bytes);
+	atomic_store(&in->loaded_seq, position);
+	stats_set(in->stats, STATS_LOADED_SEQ, (int64_t)position);
+	stats_set(in->stats, STATS_KEPT_SEQ, (int64_t)position);
+	stats_set(in->stats, STATS_WAL_DURABLE_SEQ, (int64_t)in->durable_seq);
+	stats_set(in->stats, STATS_WAL_SEGMENTS, (int64_t)wal_segment_count(in->wal));
+	ingest_lag_bytes(in);
+	ingest_check_disk(in);
+	if (in->dlq) {
+		dlq_on_change(in->dlq, ingest_retry_bell, in);
+		store_on_poison(in->store, ingest_on_poison, in);
+	}
 }
 
 enum err_code
@@ -106,18 +144,13 @@ ingest_start(const struct ingest_options *opt, struct ingest **out, struct err *
 	uint64_t position = store_position(in->store);
 	enum err_code code = wal_reader_open(in->wal, position, &in->reader, err);
 	if (code == ERR_OK) {
-		atomic_store(&in->loaded_bytes, wal_reader_bytes(in->reader));
-		atomic_store(&in->loaded_seq, position);
-		in->durable_seq = wal_durable_seq(in->wal);
-		stats_set(in->stats, STATS_LOADED_SEQ, (int64_t)position);
-		stats_set(in->stats, STATS_WAL_DURABLE_SEQ, (int64_t)in->durable_seq);
-		stats_set(in->stats, STATS_WAL_SEGMENTS, (int64_t)wal_segment_count(in->wal));
-		ingest_lag_bytes(in);
-		ingest_check_disk(in);
+		note_start(in, position);
 		code = thread_start(&in->load_thread, "weir-load", ingest_load_main, in, err);
 	}
 	if (code == ERR_OK)
 		code = thread_start(&in->commit_thread, "weir-commit", ingest_commit_main, in, err);
+	if (code == ERR_OK && in->dlq)
+		code = thread_start(&in->retry_thread, "weir-dlq", ingest_retry_main, in, err);
 	if (code != ERR_OK) {
 		ingest_stop(in, 0);
 		ingest_free(in);
@@ -127,9 +160,8 @@ ingest_start(const struct ingest_options *opt, struct ingest **out, struct err *
 	return ERR_OK;
 }
 
-/* Whether a new request may come in at all. */
-static enum err_code
-check_open(struct ingest *in, struct err *err)
+enum err_code
+ingest_check_open(struct ingest *in, struct err *err)
 {
 	if (atomic_load(&in->stopping))
 		return err_set(err, ERR_UNAVAILABLE, "weir is stopping");
@@ -152,8 +184,10 @@ prepare(struct ingest *in, const struct ingest_request *req, struct pending *p,
 {
 	enum err_code code = ERR_OK;
 	struct str body = buf_view(&req->body);
-	struct record rec = {
-	    .signal = req->signal, .received_ns = req->received_ns, .limits = *in->limits};
+	struct record rec = {.signal = req->signal,
+	    .received_ns = req->received_ns,
+	    .part_count = RECORD_ALL,
+	    .limits = *in->limits};
 	if (!tenant_name_valid(req->tenant))
 		return err_set(err, ERR_INVALID,
 		    "the tenant must be 1 to %d characters of A-Z a-z 0-9 . _ -",
@@ -176,6 +210,22 @@ prepare(struct ingest *in, const struct ingest_request *req, struct pending *p,
 	return code;
 }
 
+enum err_code
+ingest_push(struct ingest *in, struct pending *p, struct err *err)
+{
+	uint64_t bytes = p->req.body.len;
+	uint64_t waiting = atomic_fetch_add(&in->queue_bytes, bytes);
+	enum err_code code = waiting > 0 && waiting + bytes > in->limits->inflight_bytes_max
+	    ? ERR_BUSY
+	    : queue_push(in->queue, p);
+	if (code == ERR_OK)
+		return ERR_OK;
+	atomic_fetch_sub(&in->queue_bytes, bytes);
+	return err_set(err, code, "%s",
+	    code == ERR_BUSY ? "too many requests are waiting for the log, try again later"
+	                     : "weir is stopping");
+}
+
 /* The body moves first: once pushed, p is the commit thread's, which may be done with it. */
 static enum err_code
 hand_over(struct ingest *in, struct ingest_request *req, struct pending *p, struct buf *converted,
@@ -186,17 +236,9 @@ hand_over(struct ingest *in, struct ingest_request *req, struct pending *p, stru
 	p->req.tenant = STR_EMPTY; /* it stands in the head */
 	if (req->json)
 		p->req.body = *converted;
-	uint64_t bytes = p->req.body.len;
-	uint64_t waiting = atomic_fetch_add(&in->queue_bytes, bytes);
-	enum err_code code = waiting > 0 && waiting + bytes > in->limits->inflight_bytes_max
-	    ? ERR_BUSY
-	    : queue_push(in->queue, p);
-	if (code != ERR_OK) {
-		atomic_fetch_sub(&in->queue_bytes, bytes);
-		return err_set(err, code, "%s",
-		    code == ERR_BUSY ? "too many requests are waiting for the log, try again later"
-		                     : "weir is stopping");
-	}
+	enum err_code code = ingest_push(in, p, err);
+	if (code != ERR_OK)
+		return code;
 	if (req->json)
 		buf_fini(&original);
 	*converted = (struct buf){0};
@@ -209,7 +251,7 @@ ingest_submit(struct ingest *in, struct ingest_request *req, struct err *err)
 {
 	CHECK(req->done != NULL);
 	struct buf converted = {0};
-	enum err_code code = check_open(in, err);
+	enum err_code code = ingest_check_open(in, err);
 	if (code != ERR_OK)
 		return code;
 	struct pending *p = xcalloc(1, sizeof(*p));
@@ -236,6 +278,13 @@ ingest_stop(struct ingest *in, uint64_t deadline_mono_ns)
 	mutex_unlock(&in->lock);
 	cond_broadcast(&in->progress);
 	thread_join(&in->load_thread);
+	mutex_lock(&in->lock);
+	in->retry.stop = true;
+	mutex_unlock(&in->lock);
+	cond_broadcast(&in->retry_news);
+	thread_join(&in->retry_thread);
+	if (in->dlq)
+		dlq_on_change(in->dlq, NULL, NULL);
 }
 
 void
@@ -245,9 +294,12 @@ ingest_free(struct ingest *in)
 		return;
 	CHECK(!in->commit_thread.started);
 	CHECK(!in->load_thread.started);
+	CHECK(!in->retry_thread.started);
 	CHECK(queue_len(in->queue) == 0);
 	wal_reader_close(in->reader);
 	queue_free(in->queue);
+	ingest_duplicates_free(in->duplicates);
+	cond_fini(&in->retry_news);
 	cond_fini(&in->progress);
 	mutex_fini(&in->lock);
 	free(in);
@@ -263,59 +315,4 @@ ingest_retry_after_ms(const struct ingest *in, enum err_code code)
 	if (code == ERR_BUSY && ingest_lag_bytes(in) <= in->limits->lag_bytes_max)
 		return 200; /* a full queue: one commit empties it */
 	return 2000;
-}
-
-static void
-check_loader(struct ingest *in, struct ingest_check *c, const char *load_text)
-{
-	uint64_t lag = ingest_lag_bytes(in);
-	unsigned long long mib = lag / LIMIT_MIB;
-	if (load_text[0])
-		snprintf(c->text, sizeof(c->text), "%s", load_text);
-	else if (lag > in->limits->lag_bytes_max)
-		snprintf(c->text, sizeof(c->text),
-		    "%llu MiB of the log are waiting to be loaded: requests are refused", mib);
-	else
-		snprintf(c->text, sizeof(c->text), "loaded up to record %llu, %llu KiB are waiting",
-		    (unsigned long long)atomic_load(&in->loaded_seq),
-		    (unsigned long long)(lag / LIMIT_KIB));
-	c->ok = !load_text[0] && lag <= in->limits->lag_bytes_max;
-}
-
-void
-ingest_checks(struct ingest *in, struct ingest_check out[INGEST_CHECKS])
-{
-	struct store_status store = {0};
-	char log_text[INGEST_TEXT_BYTES], load_text[INGEST_TEXT_BYTES],
-	    disk_text[INGEST_TEXT_BYTES];
-	mutex_lock(&in->lock);
-	memcpy(log_text, in->log_text, sizeof(log_text));
-	memcpy(load_text, in->load_text, sizeof(load_text));
-	memcpy(disk_text, in->disk_text, sizeof(disk_text));
-	mutex_unlock(&in->lock);
-
-	out[0] = (struct ingest_check){.name = "wal", .ok = !wal_failed(in->wal) && !log_text[0]};
-	if (out[0].ok)
-		snprintf(out[0].text, sizeof(out[0].text),
-		    "durable up to record %llu, %llu segments",
-		    (unsigned long long)wal_durable_seq(in->wal),
-		    (unsigned long long)wal_segment_count(in->wal));
-	else
-		memcpy(out[0].text, log_text, sizeof(out[0].text));
-
-	out[1] = (struct ingest_check){.name = "loader"};
-	check_loader(in, &out[1], load_text);
-
-	out[2] = (struct ingest_check){
-	    .name = "disk", .ok = !atomic_load(&in->disk_low) && !disk_text[0]};
-	if (disk_text[0])
-		memcpy(out[2].text, disk_text, sizeof(out[2].text));
-	else
-		snprintf(out[2].text, sizeof(out[2].text), "%llu MiB are free, %llu MiB must be",
-		    (unsigned long long)(atomic_load(&in->free_bytes) / LIMIT_MIB),
-		    (unsigned long long)(in->limits->free_bytes_min / LIMIT_MIB));
-
-	store_status(in->store, &store);
-	out[3] = (struct ingest_check){.name = "store", .ok = store.ok};
-	snprintf(out[3].text, sizeof(out[3].text), "%s", store.text);
 }

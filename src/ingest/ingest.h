@@ -17,14 +17,19 @@
  *
  * What cannot be loaded. A store that is busy, out of space or unavailable is asked again for
  * ever: the log keeps everything, the lag grows, and new requests are refused when it reaches its
- * limit. A request that cannot be loaded for a reason of its own is found by halving the batch,
- * tried five times, written to <data>/quarantine/<seq:016x>.rec (the log record, see
- * ingest/record.h) and passed over; this is logged and counted.
+ * limit. What cannot be loaded for a reason of its own is found by halving, first the batch and then the
+ * items of the request, and put into the dead-letter store (dlq/dlq.h) before the rest of
+ * its request becomes visible in one append. A thread takes the letters that are due, and brings each
+ * back as a record of the log of its own; nothing of that is a client's request or counted as one.
+ *
+ * Once is once. A request whose identity the store knows under another seq is not decoded: it only moves
+ * the position. Counters count what was appended, never what was tried.
  */
 #ifndef INGEST_INGEST_H
 #define INGEST_INGEST_H
 
 #include "base/stats.h"
+#include "dlq/dlq.h"
 #include "otlp/otlp.h"
 #include "store/store.h"
 #include "wal/wal.h"
@@ -36,9 +41,18 @@ struct ingest_options {
 	struct store *store; /* borrowed; only the loader appends to it */
 	const struct limits *limits;
 	struct stats *stats;
+	/* Borrowed; open longer than ingest and the store. NULL: what cannot be loaded is waited for. */
+	struct dlq *dlq;
+	/* Called on the loader thread with each batch after store_append() has succeeded, never with
+	 * one that failed, never twice with the same row: what is derived from telemetry counts here.
+	 * batch->hidden[] says which rows did not become visible. NULL: nobody listens. */
+	void (*on_visible)(void *ctx, const struct batch *batch);
+	void *visible_ctx;
 	struct str data_dir; /* whose free space is watched; copied */
-	uint64_t load_rows_max; /* per store transaction; 0: default 100,000 */
-	uint64_t load_delay_ms; /* gather this long before a transaction; 0: default 50 */
+	uint64_t load_rows_max; /* per append; 0: default 100,000 */
+	/* At least so long from one append to the next: under load records are gathered, one that
+	 * comes alone is loaded at once. 0: default 5. */
+	uint64_t load_delay_ms;
 	uint64_t load_retry_ms; /* first pause after a failure, doubled up to 50 times; 0: 100 */
 };
 
@@ -66,13 +80,17 @@ void ingest_free(struct ingest *in); /* NULL allowed */
 /* Milliseconds after which a refused client should come back; 0: never. */
 uint64_t ingest_retry_after_ms(const struct ingest *in, enum err_code code);
 
-/* Named checks for /readyz. Any thread. text says why it is not ok. */
+/* Named checks for /readyz. Any thread. text says what is, or why it is not ok. */
 struct ingest_check {
-	const char *name; /* "wal" "loader" "disk" "store" */
+	const char *name; /* "wal" "loader" "disk" "store" "dlq" */
 	bool ok;
 	char text[160];
 };
-enum { INGEST_CHECKS = 4 };
+enum { INGEST_CHECKS = 5 };
 void ingest_checks(struct ingest *in, struct ingest_check out[INGEST_CHECKS]);
+
+/* What is not in struct stats, for /metrics: of the store, of the dead letters, duplicates by
+ * tenant. Any thread; never blocks on disk. */
+void ingest_metrics(struct ingest *in, struct buf *out);
 
 #endif

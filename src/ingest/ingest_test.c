@@ -5,7 +5,7 @@
 #include "ingest/ingest.h"
 
 #include "ingest/ingest_priv.h"
-#include "ingest/testing_priv.h"
+#include "ingest/kit_test.h"
 #include "sys/file_fault.h"
 
 #include <errno.h>
@@ -13,18 +13,6 @@
 #include "tests/test.h"
 
 static struct ingest_test t;
-
-static const struct ingest_check *
-check(struct ingest_test *test, const char *name)
-{
-	static struct ingest_check all[INGEST_CHECKS];
-	ingest_checks(test->in, all);
-	for (int i = 0; i < INGEST_CHECKS; i++)
-		if (strcmp(all[i].name, name) == 0)
-			return &all[i];
-	fail_msg("no check %s", name);
-	return NULL;
-}
 
 TEST(ingest, acknowledged_request_is_durable_and_becomes_visible)
 {
@@ -39,8 +27,10 @@ TEST(ingest, acknowledged_request_is_durable_and_becomes_visible)
 	assert_int_equal(t.accepted, 100);
 	assert_true(ingest_test_wait_loaded(&t, 50));
 	assert_true(ingest_test_seen(&t, 1, 100, 1));
-	for (int i = 0; i < 4; i++)
-		assert_true(check(&t, (const char *[]){"wal", "loader", "disk", "store"}[i])->ok);
+	for (int i = 0; i < INGEST_CHECKS; i++)
+		assert_true(ingest_test_check(&t,
+		    (const char *[]){"wal", "loader", "disk", "store", "dlq"}[i])
+		        ->ok);
 	ingest_test_down(&t, 10000);
 	assert_int_equal(stats_get(&t.stats, STATS_SPANS_ACKED), 100);
 	assert_int_equal(stats_get(&t.stats, STATS_REQUESTS_ACKED), 50);
@@ -65,8 +55,8 @@ TEST(ingest, failed_fdatasync_is_answered_unavailable_and_nothing_is_visible)
 	assert_non_null(strstr(t.message, "cannot be written"));
 	assert_null(strchr(strstr(t.message, "/readyz") + 1, '/')); /* no path of ours */
 	assert_int_equal(ingest_test_submit(&t, 3, 3, "op", &err), ERR_UNAVAILABLE);
-	assert_false(check(&t, "wal")->ok);
-	assert_non_null(strstr(check(&t, "wal")->text, "cannot sync"));
+	assert_false(ingest_test_check(&t, "wal")->ok);
+	assert_non_null(strstr(ingest_test_check(&t, "wal")->text, "cannot sync"));
 	assert_true(ingest_retry_after_ms(t.in, ERR_UNAVAILABLE) >= 1000);
 	ingest_test_down(&t, 1000);
 	assert_true(ingest_test_seen(&t, 1, 1, 1));
@@ -89,7 +79,7 @@ TEST(ingest, log_without_room_is_busy_and_recovers)
 	    .op = FILE_OP_WRITE, .nth = 1, .os_errno = ENOSPC, .stays = true});
 	assert_int_equal(ingest_test_submit(&t, 1, 1000, "op", &err), ERR_OK);
 	assert_true(ingest_test_wait(&t.answers[ERR_BUSY], 1));
-	assert_false(check(&t, "wal")->ok);
+	assert_false(ingest_test_check(&t, "wal")->ok);
 	assert_non_null(strstr(t.message, "the disk is full ("));
 	assert_null(strchr(t.message, '/'));
 	file_fault_end();
@@ -100,7 +90,7 @@ TEST(ingest, log_without_room_is_busy_and_recovers)
 	}
 	assert_int_equal(code, ERR_OK);
 	assert_true(ingest_test_wait(&t.answers[ERR_OK], 1));
-	assert_true(check(&t, "wal")->ok);
+	assert_true(ingest_test_check(&t, "wal")->ok);
 	ingest_test_down(&t, 10000);
 	assert_true(ingest_test_seen(&t, 1, 1000, 1));
 	ingest_test_fini(&t);
@@ -208,7 +198,7 @@ TEST(ingest, too_much_lag_is_busy_until_it_is_loaded)
 	assert_int_equal(code, ERR_BUSY);
 	assert_non_null(strstr(err.message, "waiting to be loaded"));
 	assert_true(k > 5);
-	assert_false(check(&t, "loader")->ok);
+	assert_false(ingest_test_check(&t, "loader")->ok);
 	assert_true(ingest_retry_after_ms(t.in, ERR_BUSY) >= 1000);
 	ingest_test_fail_next(&t, 0, ERR_OK, false);
 	assert_true(ingest_test_wait_loaded(&t, k));
@@ -286,8 +276,8 @@ TEST(ingest, full_disk_is_busy_and_said)
 	ingest_test_up(&t);
 	assert_int_equal(ingest_test_submit(&t, 1, 1, "op", &err), ERR_BUSY);
 	assert_non_null(strstr(err.message, "disk is full"));
-	assert_false(check(&t, "disk")->ok);
-	assert_true(check(&t, "wal")->ok);
+	assert_false(ingest_test_check(&t, "disk")->ok);
+	assert_true(ingest_test_check(&t, "wal")->ok);
 	ingest_test_down(&t, 10000);
 	ingest_test_fini(&t);
 }

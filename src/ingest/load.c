@@ -4,23 +4,23 @@
  *
  * It gathers the records of a short while, decodes them into a batch and appends that to the store,
  * which keeps the position with it. There is no other way into the store, so that a start after
- * a crash is nothing special.
+ * a crash is nothing special: it begins at the position that the store keeps by itself, which
+ * may be far behind what was visible before, and the store recognises what it has.
  *
  * When it fails. A gathered batch is kept, as log records, until every request in it is loaded or
- * in quarantine. Errors that can pass by themselves are waited out with the whole batch, for as long
+ * put aside. Errors that can pass by themselves are waited out with the whole batch, for as long
  * as it takes. Others may be the fault of one request: `take`, the number of requests the next
- * transaction tries, is halved until the culprit stands alone; what loads in between is loaded.
- * So is a batch that is too large for the store's memory: the same rows in two transactions fit.
+ * append tries, is halved until the culprit stands alone; what loads in between is loaded.
+ * So is a batch that is too large for the store's memory: the same rows in two appends fit.
  * A lone request gets ATTEMPTS_MAX tries, MEMORY_ATTEMPTS_MAX when it is memory that lacks, which
- * queries share and give back, before it is written to quarantine/ and becomes `skip`:
- * from then on it adds no rows, but its seq still moves the position, so that it is not met again.
- * Should the store refuse even that, the fault is not the request's, and everything waits.
+ * queries share and give back, before what is wrong in it is looked for and put aside (load_bad.c).
+ * What is left of it, if only its seq, is appended then and moves the position, so that it is not met
+ * again. Should the store refuse even that, the fault is not the request's, and everything waits.
  *
  * A store may have kept a batch and still have said that it failed (the answer was lost). So its
- * position is asked before each try.
+ * position is asked after each failure: such a batch has been loaded, and counts.
  */
-#include "base/arena.h"
-#include "ingest/ingest_priv.h"
+#include "ingest/load_priv.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -28,37 +28,14 @@
 #include <stdlib.h>
 
 enum {
-	ATTEMPTS_MAX = 5,
+	ATTEMPTS_MAX = 3,
 	MEMORY_ATTEMPTS_MAX = 7, /* 6 seconds */
 	BACKOFF_TIMES_MAX = 50,
 	GATHER_BYTES_MAX = 32 << 20,
-	PAYLOAD_KEEP_BYTES = 4 << 20,
-	BATCH_BYTES_MAX = 64 << 20 /* decoded; a request alone may take more */
+	PAYLOAD_KEEP_BYTES = 4 << 20
 };
 
 static const uint64_t idle_wait_ns = UINT64_C(1000000000);
-
-struct item {
-	uint64_t seq;
-	uint64_t end_bytes;
-	struct str payload; /* in loader.payloads */
-	bool skip; /* in quarantine: only its seq counts */
-};
-
-struct loader {
-	struct ingest *in;
-	struct arena payloads;
-	struct batch batch;
-	struct item *items; /* gathered, by seq */
-	size_t count;
-	size_t cap;
-	size_t done; /* so many of them are in the store */
-	size_t take; /* so many of the rest are tried together */
-	unsigned attempts; /* of items[done] alone */
-	uint64_t failures; /* in a row */
-	uint64_t backoff_ms;
-	bool trim_failed; /* and said so */
-};
 
 enum wake { WAKE_NEWS, WAKE_TIME, WAKE_STOP };
 
@@ -133,131 +110,7 @@ all_well(struct loader *l)
 	ingest_set_text(l->in, l->in->load_text, NULL);
 }
 
-/* ---- gathering */
-
-static void
-add_item(struct loader *l, const struct wal_record *rec)
-{
-	if (l->count == l->cap) {
-		l->cap = l->cap ? 2 * l->cap : 256;
-		l->items = xrealloc(l->items, l->cap * sizeof(*l->items));
-	}
-	l->items[l->count++] =
-	    (struct item){.seq = rec->seq, .end_bytes = rec->end_bytes, .payload = rec->payload};
-}
-
-/* Everything read so far is loaded: marks behind it are no lag. */
-static void
-note_caught_up(struct loader *l)
-{
-	atomic_store(&l->in->loaded_bytes, wal_reader_bytes(l->in->reader));
-	ingest_lag_bytes(l->in);
-}
-
-/* No record is there now. Wait for the first, or for more of them until *until_ns. Returns
- * whether to read on. */
-static bool
-wait_for_records(struct loader *l, uint64_t seen_seq, uint64_t until_ns)
-{
-	if (l->count > 0)
-		/* Not for news: what comes in meanwhile is read in one go afterwards. */
-		return clock_mono_ns() < until_ns &&
-		    wait_for(l->in, UINT64_MAX, until_ns, true) == WAKE_TIME;
-	note_caught_up(l);
-	return wait_for(l->in, seen_seq, clock_mono_ns() + idle_wait_ns, true) != WAKE_STOP;
-}
-
-static uint64_t
-item_rows(struct str payload)
-{
-	struct record rec;
-	return record_read(payload, &rec, NULL) == ERR_OK ? rec.item_count : 1;
-}
-
-/* Fill l->items. With none in it afterwards, it is time to stop. */
-static void
-gather(struct loader *l)
-{
-	struct ingest *in = l->in;
-	struct err err = {0};
-	uint64_t rows = 0, bytes = 0, until = 0;
-	l->count = l->done = 0;
-	arena_reset(&l->payloads);
-	while (rows < in->load_rows_max && bytes < GATHER_BYTES_MAX) {
-		struct wal_record rec;
-		uint64_t durable = wal_durable_seq(in->wal);
-		enum err_code code = wal_reader_next(in->reader, &l->payloads, &rec, &err);
-		if (code == ERR_OK) {
-			if (l->count == 0)
-				until = clock_mono_ns() + in->load_delay_ns;
-			add_item(l, &rec);
-			rows += item_rows(rec.payload);
-			bytes += rec.payload.len;
-			continue;
-		}
-		if (code == ERR_NOT_FOUND && !wait_for_records(l, durable, until))
-			break;
-		if (code == ERR_NOT_FOUND)
-			continue;
-		if (l->count > 0)
-			break; /* load these first; it will come again */
-		if (!back_off(l, "cannot read the log", &err))
-			break;
-	}
-}
-
-/* ---- loading */
-
-static bool
-can_pass_by_itself(enum err_code code)
-{
-	return err_retryable(code) || code == ERR_IO || code == ERR_TIMEOUT ||
-	    code == ERR_CANCELLED;
-}
-
-static enum err_code
-decode_item(struct loader *l, const struct item *item, struct err *err)
-{
-	struct record rec;
-	if (item->skip)
-		return ERR_OK;
-	enum err_code code = record_read(item->payload, &rec, err);
-	if (code != ERR_OK)
-		return code;
-	struct otlp_origin origin = {
-	    .tenant = rec.tenant, .seq = item->seq, .received_ns = rec.received_ns};
-	/* A request fits alone, also one that was taken under larger limits than today's. */
-	uint64_t room = BATCH_BYTES_MAX;
-	if (batch_row_count(&l->batch) == 0 &&
-	    OTLP_DECODE_BYTES_MAX(rec.body.len, rec.item_count) > room)
-		room = OTLP_DECODE_BYTES_MAX(rec.body.len, rec.item_count);
-	l->batch.arena.bytes_max = (size_t)room;
-	return otlp_decode(rec.signal, rec.body, &rec.limits, &origin, &l->batch, err);
-}
-
-/* Decode up to l->take requests. What is enough ends the batch; so does a bad one, before it, or,
- * as the first, it fails. */
-static enum err_code
-build_batch(struct loader *l, struct err *err)
-{
-	batch_reset(&l->batch);
-	for (size_t i = 0; i < l->take; i++) {
-		struct batch_mark mark = batch_mark(&l->batch);
-		enum err_code code = decode_item(l, &l->items[l->done + i], err);
-		bool full = l->batch.arena.used_bytes >= BATCH_BYTES_MAX;
-		if (code == ERR_OK && !full)
-			continue;
-		if (code != ERR_OK)
-			batch_rewind(&l->batch, mark);
-		l->take = code == ERR_OK ? i + 1 : i;
-		if (l->take > 0)
-			break;
-		l->take = 1;
-		return code;
-	}
-	l->batch.last_seq = l->items[l->done + l->take - 1].seq;
-	return ERR_OK;
-}
+/* ---- where the log, the store and what is visible stand */
 
 static void
 trim_log(struct loader *l, uint64_t seq)
@@ -273,7 +126,67 @@ trim_log(struct loader *l, uint64_t seq)
 	stats_set(l->in->stats, STATS_WAL_SEGMENTS, (int64_t)wal_segment_count(l->in->wal));
 }
 
-/* n more requests are in the store. */
+/* When there are too many every second one goes: the gauge is a little high then. */
+static void
+add_place(struct loader *l, uint64_t seq, uint64_t bytes)
+{
+	if (l->place_count == PLACES_MAX) {
+		for (size_t i = 0; i < PLACES_MAX / 2; i++)
+			l->places[i] = l->places[2 * i + 1];
+		l->place_count = PLACES_MAX / 2;
+	}
+	l->places[l->place_count++] = (struct place){seq, bytes};
+}
+
+/* The store keeps more by itself than when last looked at: the log need not. */
+static void
+follow_position(struct loader *l)
+{
+	struct ingest *in = l->in;
+	uint64_t position = store_position(in->store);
+	if (position <= l->position)
+		return;
+	l->position = position;
+	trim_log(l, position);
+	if (in->dlq)
+		dlq_trim(in->dlq, position);
+	size_t n = 0;
+	while (n < l->place_count && l->places[n].seq <= position)
+		n++;
+	if (n > 0) {
+		atomic_store(&in->position_bytes, l->places[n - 1].bytes);
+		l->place_count -= n;
+		memmove(l->places, l->places + n, l->place_count * sizeof(*l->places));
+	}
+	stats_set(in->stats, STATS_KEPT_SEQ, (int64_t)position);
+	ingest_kept_bytes(in);
+}
+
+static void
+note_caught_up(struct ingest *in)
+{
+	if (atomic_load(&in->caught_up))
+		return;
+	atomic_store(&in->caught_up, true);
+	log_info("ingest", "all that was in the log at the start is loaded, up to record %llu",
+	    (unsigned long long)atomic_load(&in->loaded_seq));
+}
+
+/* Everything read so far is loaded: marks behind it are no lag. */
+static void
+note_no_lag(struct loader *l)
+{
+	struct ingest *in = l->in;
+	uint64_t bytes = wal_reader_bytes(in->reader);
+	atomic_store(&in->loaded_bytes, bytes);
+	if (l->place_count == 0)
+		atomic_store(&in->position_bytes, bytes);
+	ingest_lag_bytes(in);
+	ingest_kept_bytes(in);
+	note_caught_up(in);
+}
+
+/* n more requests are visible. */
 static void
 advance(struct loader *l, size_t n)
 {
@@ -284,28 +197,143 @@ advance(struct loader *l, size_t n)
 	atomic_store(&in->loaded_bytes, last->end_bytes);
 	atomic_store(&in->loaded_seq, last->seq);
 	stats_set(in->stats, STATS_LOADED_SEQ, (int64_t)last->seq);
+	if (last->seq >= in->start_seq_end)
+		note_caught_up(in);
 	ingest_lag_bytes(in);
 	/* Out of a bisection step by step: the culprit may still be ahead. */
 	size_t left = l->count - l->done;
 	l->take = l->failures > 0 && 2 * n < left ? 2 * n : left;
 	l->attempts = 0;
+	l->unexplained = 0;
 	l->backoff_ms = 0;
 	if (left == 0)
 		all_well(l);
-	trim_log(l, last->seq);
+	add_place(l, last->seq, last->end_bytes);
+	follow_position(l);
 }
 
-/* What the store has kept although it said it had not. */
-static bool
-skip_what_is_there(struct loader *l)
+/* ---- gathering */
+
+static void
+add_item(struct loader *l, const struct wal_record *rec, uint64_t *rows)
 {
-	uint64_t position = store_position(l->in->store);
-	size_t n = 0;
-	while (l->done + n < l->count && l->items[l->done + n].seq <= position)
-		n++;
-	if (n > 0)
-		advance(l, n);
-	return n > 0;
+	struct record r;
+	if (l->count == l->cap) {
+		l->cap = l->cap ? 2 * l->cap : 256;
+		l->items = xrealloc(l->items, l->cap * sizeof(*l->items));
+	}
+	bool readable = record_read(rec->payload, &r, NULL) == ERR_OK;
+	l->items[l->count++] = (struct item){.seq = rec->seq,
+	    .end_bytes = rec->end_bytes,
+	    .payload = rec->payload,
+	    .readable = readable,
+	    .letter = readable && r.letter.len > 0};
+	*rows += readable ? r.item_count : 1;
+}
+
+/* No record is there now. Wait for the first; or, with some there, until it is time to load them.
+ * Returns whether to read on. */
+static bool
+wait_for_records(struct loader *l, uint64_t seen_seq)
+{
+	uint64_t now = clock_mono_ns(), due_ns = l->last_load_ns + l->in->load_delay_ns;
+	if (l->count > 0)
+		/* Not for news: what comes in meanwhile is read in one go afterwards. */
+		return now < due_ns && wait_for(l->in, UINT64_MAX, due_ns, true) == WAKE_TIME;
+	note_no_lag(l);
+	follow_position(l);
+	return wait_for(l->in, seen_seq, now + idle_wait_ns, true) != WAKE_STOP;
+}
+
+/* Fill l->items. With none in it afterwards, it is time to stop. */
+static void
+gather(struct loader *l)
+{
+	struct ingest *in = l->in;
+	struct err err = {0};
+	uint64_t rows = 0, bytes = 0;
+	l->count = l->done = 0;
+	arena_reset(&l->payloads);
+	while (rows < in->load_rows_max && bytes < GATHER_BYTES_MAX) {
+		struct wal_record rec;
+		uint64_t durable = wal_durable_seq(in->wal);
+		enum err_code code = wal_reader_next(in->reader, &l->payloads, &rec, &err);
+		if (code == ERR_OK) {
+			add_item(l, &rec, &rows);
+			bytes += rec.payload.len;
+			continue;
+		}
+		if (code == ERR_NOT_FOUND && !wait_for_records(l, durable))
+			break;
+		if (code == ERR_NOT_FOUND)
+			continue;
+		if (l->count > 0)
+			break; /* load these first; it will come again */
+		if (!back_off(l, "cannot read the log", &err))
+			break;
+	}
+	l->last_load_ns = clock_mono_ns();
+}
+
+/* ---- loading */
+
+bool
+load_can_pass(enum err_code code)
+{
+	return err_retryable(code) || code == ERR_IO || code == ERR_TIMEOUT ||
+	    code == ERR_CANCELLED;
+}
+
+static void
+say_duplicates(const struct batch_request *r)
+{
+	if (r->repeat)
+		log_debug("ingest",
+		    "record %llu (tenant %.*s, %s) repeats an earlier request: nothing of it is "
+		    "added",
+		    (unsigned long long)r->seq, STR_ARG(r->tenant), signal_name(r->signal));
+	else
+		log_debug("ingest",
+		    "%u of the %u spans of record %llu (tenant %.*s) were there already",
+		    r->duplicates, r->rows, (unsigned long long)r->seq, STR_ARG(r->tenant));
+}
+
+/* What the batch has made visible, and what not. */
+static void
+count_batch(struct loader *l)
+{
+	struct ingest *in = l->in;
+	const struct batch *b = &l->batch;
+	uint64_t rows = batch_row_count(b);
+	bool letter = l->items[l->done].letter; /* then it is alone */
+	for (size_t i = 0; i < b->request_count; i++) {
+		const struct batch_request *r = &b->requests[i];
+		CHECK(r->duplicates <= rows);
+		rows -= r->duplicates;
+		if (!r->repeat && r->duplicates == 0)
+			continue;
+		/* weir's own repetition of a letter is nobody's duplicate. */
+		if (!letter || r->duplicates > 0)
+			ingest_duplicates_add(in->duplicates, r->tenant, r->repeat, r->duplicates);
+		say_duplicates(r);
+	}
+	stats_add(in->stats, STATS_LOAD_BATCHES, 1);
+	stats_add(in->stats, STATS_LOAD_ROWS, (int64_t)rows);
+}
+
+/* The batch is visible. */
+static void
+on_appended(struct loader *l)
+{
+	struct ingest *in = l->in;
+	const struct item *item = &l->items[l->done];
+	struct record rec;
+	count_batch(l);
+	if (in->on_visible)
+		in->on_visible(in->visible_ctx, &l->batch);
+	if (item->letter && !item->aside && record_read(item->payload, &rec, NULL) == ERR_OK)
+		ingest_letter_ended(in, rec.letter, NULL);
+	advance(l, l->take);
 }
 
 static enum err_code
@@ -313,44 +341,28 @@ try_load(struct loader *l, struct err *err)
 {
 	struct ingest *in = l->in;
 	uint64_t start = clock_mono_ns();
-	enum err_code code = build_batch(l, err);
-	if (code == ERR_OK)
-		code = store_append(in->store, &l->batch, err);
+	enum err_code code = load_build(l, err);
 	if (code != ERR_OK)
 		return code;
-	stats_add(in->stats, STATS_LOAD_BATCHES, 1);
-	stats_add(in->stats, STATS_LOAD_ROWS, (int64_t)batch_row_count(&l->batch));
-	advance(l, l->take);
+	code = store_append(in->store, &l->batch, err);
+	if (code != ERR_OK && store_applied(in->store) < l->batch.last_seq)
+		return code;
+	if (code != ERR_OK)
+		log_warn("ingest", "the store has kept a batch of which it says: %s", err->message);
+	on_appended(l);
 	stats_add(in->stats, STATS_LOAD_NS, (int64_t)(clock_mono_ns() - start));
 	return ERR_OK;
 }
 
-/* The request to a file of its own, for good. */
-static enum err_code
-quarantine(struct loader *l, const struct item *item, const struct err *why, struct err *err)
+/* A letter's record, alone, failed again: the letter waits for its next time. */
+static void
+on_bad_letter(struct loader *l, const struct err *why)
 {
-	char folder[FILE_PATH_BYTES], name[32];
+	struct item *item = &l->items[l->done];
 	struct record rec;
-	bool created;
-	struct ingest *in = l->in;
-	enum err_code code = file_join(str_from(in->data_dir), STR("quarantine"), folder, err);
-	if (code == ERR_OK)
-		code = file_mkdir(folder, &created, err);
-	if (code == ERR_OK && created)
-		code = file_sync_dir(in->data_dir, err);
-	snprintf(name, sizeof(name), "%016llx.rec", (unsigned long long)item->seq);
-	if (code == ERR_OK)
-		code = file_write_whole(str_from(folder), str_from(name), &item->payload, 1, err);
-	if (code != ERR_OK)
-		return code;
-	bool readable = record_read(item->payload, &rec, NULL) == ERR_OK;
-	log_error("ingest",
-	    "record %llu (tenant %.*s, %s, %u items) cannot be loaded and was put aside as "
-	    "quarantine/%s: %s",
-	    (unsigned long long)item->seq, STR_ARG(rec.tenant),
-	    readable ? signal_name(rec.signal) : "unreadable", rec.item_count, name, why->message);
-	stats_add(in->stats, STATS_QUARANTINED, 1);
-	return ERR_OK;
+	if (record_read(item->payload, &rec, NULL) == ERR_OK)
+		ingest_letter_ended(l->in, rec.letter, why->message);
+	item->aside = true;
 }
 
 /* A request alone in its batch has failed for a reason of its own. False: time to stop. */
@@ -359,12 +371,15 @@ on_bad_request(struct loader *l, const char *what, enum err_code code, const str
 {
 	unsigned most = code == ERR_TOO_LARGE ? MEMORY_ATTEMPTS_MAX : ATTEMPTS_MAX;
 	struct item *item = &l->items[l->done];
-	struct err err = {0};
-	if (item->skip || ++l->attempts < most)
+	struct err err = *why;
+	if (item->letter && !item->aside) {
+		on_bad_letter(l, why);
+		return true;
+	}
+	if (item->aside || !l->in->dlq || ++l->attempts < most)
 		return back_off(l, what, why);
-	if (quarantine(l, item, why, &err) != ERR_OK)
-		return back_off(l, "cannot put a request into quarantine", &err);
-	item->skip = true;
+	if (load_blame(l, code, why, &err) == LOAD_WAIT)
+		return back_off(l, "cannot load a request or put it aside", &err);
 	l->attempts = 0;
 	return true;
 }
@@ -376,7 +391,7 @@ on_failure(struct loader *l, enum err_code code, const struct err *err)
 	snprintf(what, sizeof(what), "cannot load records %llu to %llu",
 	    (unsigned long long)l->items[l->done].seq,
 	    (unsigned long long)l->items[l->done + l->take - 1].seq);
-	if (can_pass_by_itself(code))
+	if (load_can_pass(code))
 		return back_off(l, what, err);
 	if (l->take == 1)
 		return on_bad_request(l, what, code, err);
@@ -385,6 +400,19 @@ on_failure(struct loader *l, enum err_code code, const struct err *err)
 	l->failures++;
 	l->take /= 2;
 	return true;
+}
+
+/* What is visible already is passed over: a store may know more than it keeps by itself. */
+static bool
+skip_what_is_there(struct loader *l)
+{
+	uint64_t applied = store_applied(l->in->store);
+	size_t n = 0;
+	while (l->done + n < l->count && l->items[l->done + n].seq <= applied)
+		n++;
+	if (n > 0)
+		advance(l, n);
+	return n > 0;
 }
 
 /* False: time to stop, with some of it not loaded. */
@@ -408,17 +436,21 @@ load_items(struct loader *l)
 void
 ingest_load_main(void *ctx)
 {
-	struct loader l = {.in = ctx};
-	arena_init(&l.payloads, 0, PAYLOAD_KEEP_BYTES);
-	batch_init(&l.batch, BATCH_BYTES_MAX);
+	struct loader *l = xcalloc(1, sizeof(*l));
+	l->in = ctx;
+	l->position = atomic_load(&l->in->loaded_seq);
+	arena_init(&l->payloads, 0, PAYLOAD_KEEP_BYTES);
+	batch_init(&l->batch, LOAD_BATCH_BYTES_MAX);
 	do
-		gather(&l);
-	while (l.count > 0 && load_items(&l));
-	if (ingest_lag_bytes(l.in) > 0)
+		gather(l);
+	while (l->count > 0 && load_items(l));
+	if (ingest_lag_bytes(l->in) > 0)
 		log_warn("ingest",
 		    "stopped with %llu KiB of the log not loaded: the next start does it",
-		    (unsigned long long)(ingest_lag_bytes(l.in) / LIMIT_KIB));
-	batch_fini(&l.batch);
-	arena_fini(&l.payloads);
-	free(l.items);
+		    (unsigned long long)(ingest_lag_bytes(l->in) / LIMIT_KIB));
+	batch_fini(&l->batch);
+	map_fini(&l->seen);
+	arena_fini(&l->payloads);
+	free(l->items);
+	free(l);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Loading: from where it was, each request once, whatever the store does; and what cannot be
- * loaded at all goes to quarantine alone.
+ * loaded at all is put aside alone.
  */
 #include "ingest/record.h"
-#include "ingest/testing_priv.h"
+#include "ingest/kit_test.h"
 #include "sys/file.h"
 
 #include <errno.h>
@@ -61,7 +61,7 @@ TEST(ingest, store_that_fails_for_a_while_gets_everything_once)
 	ingest_test_down(&t, 20000);
 	assert_true(ingest_test_seen(&t, 1, k, 1));
 	assert_int_equal(stats_get(&t.stats, STATS_LOAD_ERRORS), 8);
-	assert_int_equal(stats_get(&t.stats, STATS_QUARANTINED), 0);
+	assert_int_equal(stats_get(&t.stats, STATS_DEAD_LETTERS), 0);
 	ingest_test_fini(&t);
 }
 
@@ -82,48 +82,35 @@ TEST(ingest, store_that_kept_a_batch_and_said_no_does_not_get_it_twice)
 	ingest_test_fini(&t);
 }
 
+/* The letter of all of record seq, which holds these spans. */
 static void
-count_file(void *ctx, const char *name)
+assert_letter(uint64_t seq, uint64_t first, uint64_t last, const char *name)
 {
-	(void)name;
-	(*(size_t *)ctx)++;
-}
-
-static size_t
-quarantined(void)
-{
-	char path[FILE_PATH_BYTES];
-	size_t n = 0;
-	assert_int_equal(file_join(str_from(t.dir), STR("quarantine"), path, NULL), ERR_OK);
-	if (file_exists(path))
-		assert_int_equal(file_list(path, count_file, &n, NULL), ERR_OK);
-	return n;
-}
-
-static void
-assert_quarantined_spans(uint64_t seq, uint64_t first, uint64_t last)
-{
-	char name[64], path[FILE_PATH_BYTES];
-	struct buf b = {0}, want = ingest_test_spans(first, last, "poison");
+	struct dlq_letter all[8], shown;
+	struct buf b = {0}, want = ingest_test_spans(first, last, name);
 	struct record rec;
-	snprintf(name, sizeof(name), "quarantine/%016llx.rec", (unsigned long long)seq);
-	assert_int_equal(file_join(str_from(t.dir), str_from(name), path, NULL), ERR_OK);
-	assert_int_equal(file_read_all(path, 1 << 20, &b, NULL), ERR_OK);
+	struct dlq_query every = {0};
+	size_t n, i = 0;
+	bool more;
+	assert_int_equal(dlq_list(t.dlq, &every, all, ARRAY_LEN(all), &n, &more, NULL), ERR_OK);
+	while (i < n && all[i].seq != seq)
+		i++;
+	assert_true(i < n);
+	assert_int_equal(dlq_show(t.dlq, all[i].id, &shown, &b, NULL), ERR_OK);
 	assert_int_equal(record_read(buf_view(&b), &rec, NULL), ERR_OK);
 	assert_true(str_eq(rec.tenant, STR("acme")));
-	assert_int_equal(rec.signal, SIGNAL_TRACES);
+	assert_string_equal(all[i].tenant, "acme");
+	assert_string_equal(all[i].signal, "traces");
+	assert_string_equal(all[i].error, "this is poison");
+	struct hash128 id = record_part_identity(rec.hash, all[i].item_first, all[i].item_count);
+	assert_int_equal(all[i].identity.hi, id.hi);
+	assert_int_equal(all[i].identity.lo, id.lo);
 	assert_true(str_eq(rec.body, buf_view(&want)));
 	buf_fini(&b);
 	buf_fini(&want);
 }
 
-static void
-assert_quarantined(uint64_t seq, uint64_t span)
-{
-	assert_quarantined_spans(seq, span, span);
-}
-
-TEST(ingest, requests_that_cannot_be_loaded_go_to_quarantine_alone)
+TEST(ingest, requests_that_cannot_be_loaded_are_put_aside_alone)
 {
 	struct err err;
 	ingest_test_init(&t, test_tmp_dir());
@@ -137,10 +124,10 @@ TEST(ingest, requests_that_cannot_be_loaded_go_to_quarantine_alone)
 	assert_true(ingest_test_seen(&t, 1, 10, 1));
 	assert_true(ingest_test_seen(&t, 11, 12, 0));
 	assert_true(ingest_test_seen(&t, 13, 40, 1));
-	assert_int_equal(quarantined(), 2);
-	assert_quarantined(11, 11);
-	assert_quarantined(12, 12);
-	assert_int_equal(stats_get(&t.stats, STATS_QUARANTINED), 2);
+	assert_int_equal(ingest_test_letters(&t, DLQ_WAITING), 2);
+	assert_letter(11, 11, 11, "poison");
+	assert_letter(12, 12, 12, "poison");
+	assert_int_equal(stats_get(&t.stats, STATS_DEAD_LETTERS), 2);
 	ingest_test_down(&t, 10000);
 	ingest_test_fini(&t);
 }
@@ -155,31 +142,33 @@ TEST(ingest, batch_too_large_for_the_memory_is_loaded_in_parts_without_waiting)
 	assert_true(ingest_test_wait_loaded(&t, 64));
 	ingest_test_down(&t, 20000);
 	assert_true(ingest_test_seen(&t, 1, 64, 1));
-	assert_int_equal(quarantined(), 0);
+	assert_int_equal(stats_get(&t.stats, STATS_DEAD_LETTERS), 0);
 	assert_in_range(t.store.too_large, 1, 64);
 	ingest_test_fini(&t);
 }
 
-TEST(ingest, request_that_never_fits_in_the_memory_goes_to_quarantine_alone_and_soon)
+TEST(ingest, request_that_does_not_fit_in_the_memory_is_loaded_in_parts_by_letters)
 {
 	struct err err;
 	ingest_test_init(&t, test_tmp_dir());
 	t.load_delay_ms = 200;
 	t.store.rows_max = 20;
+	t.backoff_ms = 5;
 	ingest_test_up(&t);
 	for (uint64_t k = 1; k <= 40; k++)
-		assert_int_equal(ingest_test_submit(&t, k == 7 ? 100 : k, k == 7 ? 150 : k,
-		                     k == 7 ? "poison" : "op", &err),
+		assert_int_equal(ingest_test_submit(&t, k == 7 ? 100 : k, k == 7 ? 150 : k, "op",
+		                     &err),
 		    ERR_OK);
 	assert_true(ingest_test_wait_loaded(&t, 40));
+	assert_true(ingest_test_wait_stat(&t, STATS_LETTERS_APPLIED, 3));
+	assert_true(ingest_test_wait_letters(&t, DLQ_WAITING, 0));
 	ingest_test_down(&t, 20000);
 	assert_true(ingest_test_seen(&t, 1, 6, 1));
 	assert_true(ingest_test_seen(&t, 8, 40, 1));
-	assert_true(ingest_test_seen(&t, 100, 150, 0));
-	assert_int_equal(quarantined(), 1);
-	assert_quarantined_spans(7, 100, 150);
-	assert_int_equal(stats_get(&t.stats, STATS_QUARANTINED), 1);
-	assert_in_range(t.store.too_large, 7, 30); /* so often it was tried alone */
+	assert_true(ingest_test_seen(&t, 100, 150, 1));
+	assert_true(ingest_test_heard(&t, 100, 150, 1));
+	assert_int_equal(stats_get(&t.stats, STATS_DEAD_LETTERS), 3);
+	assert_in_range(t.store.too_large, 7, 30); /* so often it was tried */
 	ingest_test_fini(&t);
 }
 
@@ -193,11 +182,11 @@ TEST(ingest, request_waits_a_while_for_memory_that_comes_back)
 	assert_true(ingest_test_wait_loaded(&t, 1));
 	ingest_test_down(&t, 20000);
 	assert_true(ingest_test_seen(&t, 1, 1, 1));
-	assert_int_equal(quarantined(), 0);
+	assert_int_equal(stats_get(&t.stats, STATS_DEAD_LETTERS), 0);
 	ingest_test_fini(&t);
 }
 
-TEST(ingest, quarantined_last_request_moves_the_position_and_is_not_met_again)
+TEST(ingest, last_request_that_was_put_aside_moves_the_position_and_is_not_met_again)
 {
 	struct err err;
 	ingest_test_init(&t, test_tmp_dir());
@@ -208,14 +197,14 @@ TEST(ingest, quarantined_last_request_moves_the_position_and_is_not_met_again)
 	ingest_test_down(&t, 10000);
 	ingest_test_up(&t);
 	submit_all(2, 3);
+	assert_int_equal(ingest_test_letters(&t, DLQ_WAITING), 1);
 	ingest_test_down(&t, 10000);
 	assert_true(t.store.appends <= appends + 2);
 	assert_true(ingest_test_seen(&t, 2, 3, 1));
-	assert_int_equal(quarantined(), 1);
 	ingest_test_fini(&t);
 }
 
-TEST(ingest, quarantine_that_cannot_be_written_loses_nothing)
+TEST(ingest, letter_that_cannot_be_written_loses_nothing)
 {
 	struct err err;
 	ingest_test_init(&t, test_tmp_dir());
@@ -227,13 +216,13 @@ TEST(ingest, quarantine_that_cannot_be_written_loses_nothing)
 	while (!file_fault_hit() && clock_mono_ns() < end)
 		clock_sleep_ns(1000000);
 	assert_true(file_fault_hit());
-	assert_int_equal(ingest_test_position(&t.store.store), 0);
+	assert_int_equal(ingest_test_applied(&t), 0);
 	ingest_test_down(&t, 0);
 	file_fault_end();
 	ingest_test_up(&t);
 	assert_true(ingest_test_wait_loaded(&t, 1));
-	assert_int_equal(quarantined(), 1);
-	assert_quarantined(1, 1);
+	assert_int_equal(ingest_test_letters(&t, DLQ_WAITING), 1);
+	assert_letter(1, 1, 1, "poison");
 	ingest_test_down(&t, 10000);
 	ingest_test_fini(&t);
 }
@@ -244,20 +233,58 @@ TEST(ingest, store_that_refuses_all_for_ever_keeps_everything_in_the_log)
 	ingest_test_fail_next(&t, UINT64_MAX, ERR_INTERNAL, false);
 	ingest_test_up(&t);
 	submit_all(1, 8);
-	uint64_t end = clock_mono_ns() + UINT64_C(20000000000);
-	while (stats_get(&t.stats, STATS_QUARANTINED) == 0 && clock_mono_ns() < end)
-		clock_sleep_ns(1000000);
-	/* One is put aside; that its place cannot be passed shows that it is not to blame. */
-	clock_sleep_ns(900000000);
-	assert_int_equal(quarantined(), 1);
-	assert_int_equal(stats_get(&t.stats, STATS_QUARANTINED), 1);
-	assert_int_equal(ingest_test_position(&t.store.store), 0);
+	/* It refuses a request without any item too: no request is to blame. */
+	assert_true(ingest_test_wait_stat(&t, STATS_LOAD_ERRORS, 8));
+	assert_int_equal(stats_get(&t.stats, STATS_DEAD_LETTERS), 0);
+	assert_int_equal(ingest_test_applied(&t), 0);
+	assert_non_null(strstr(ingest_test_check(&t, "loader")->text, "told to fail"));
 	ingest_test_down(&t, 0);
 	ingest_test_fail_next(&t, 0, ERR_OK, false);
 	ingest_test_up(&t);
 	assert_true(ingest_test_wait_loaded(&t, 8));
 	ingest_test_down(&t, 10000);
 	assert_true(ingest_test_seen(&t, 1, 8, 1));
+	ingest_test_fini(&t);
+}
+
+TEST(ingest, store_that_cannot_be_asked_and_refuses_all_keeps_everything_but_one_in_the_log)
+{
+	ingest_test_init(&t, test_tmp_dir());
+	ingest_test_no_check(&t);
+	t.backoff_ms = 5;
+	ingest_test_fail_next(&t, UINT64_MAX, ERR_INTERNAL, false);
+	ingest_test_up(&t);
+	submit_all(1, 8);
+	assert_true(ingest_test_wait_stat(&t, STATS_DEAD_LETTERS, 1));
+	/* One is put aside; that its place cannot be passed shows that it is not to blame. */
+	assert_true(ingest_test_wait_stat(&t, STATS_LOAD_ERRORS, 12));
+	assert_int_equal(stats_get(&t.stats, STATS_DEAD_LETTERS), 1);
+	assert_int_equal(ingest_test_applied(&t), 0);
+	ingest_test_down(&t, 0);
+	ingest_test_fail_next(&t, 0, ERR_OK, false);
+	ingest_test_up(&t);
+	assert_true(ingest_test_wait_loaded(&t, 9)); /* the letter's record too */
+	assert_true(ingest_test_wait_letters(&t, DLQ_WAITING, 0));
+	assert_true(ingest_test_wait_letters(&t, DLQ_RUNNING, 0));
+	assert_int_equal(ingest_test_letters(&t, DLQ_WAITING), 0);
+	ingest_test_down(&t, 10000);
+	assert_true(ingest_test_seen(&t, 1, 8, 1));
+	ingest_test_fini(&t);
+}
+
+TEST(ingest, without_a_store_of_letters_a_bad_request_is_waited_for)
+{
+	struct err err;
+	ingest_test_init(&t, test_tmp_dir());
+	t.no_dlq = true;
+	ingest_test_up(&t);
+	assert_int_equal(ingest_test_submit(&t, 1, 1, "poison", &err), ERR_OK);
+	assert_true(ingest_test_wait_stat(&t, STATS_LOAD_ERRORS, 5));
+	assert_int_equal(ingest_test_applied(&t), 0);
+	ingest_test_heal(&t, true);
+	assert_true(ingest_test_wait_loaded(&t, 1));
+	ingest_test_down(&t, 10000);
+	assert_true(ingest_test_seen(&t, 1, 1, 1));
 	ingest_test_fini(&t);
 }
 
@@ -270,7 +297,7 @@ TEST(ingest, request_is_never_put_aside_for_an_error_of_the_disk)
 	assert_true(ingest_test_wait_loaded(&t, 1));
 	ingest_test_down(&t, 20000);
 	assert_true(ingest_test_seen(&t, 1, 1, 1));
-	assert_int_equal(quarantined(), 0);
+	assert_int_equal(stats_get(&t.stats, STATS_DEAD_LETTERS), 0);
 	ingest_test_fini(&t);
 }
 
@@ -291,6 +318,8 @@ TEST(ingest, record_that_cannot_be_decoded_leaves_no_rows_and_stops_nobody)
 	uint64_t durable;
 	struct record rec = {.signal = SIGNAL_TRACES,
 	    .item_count = 2,
+	    .received_ns = 1,
+	    .part_count = RECORD_ALL,
 	    .tenant = STR("acme"),
 	    .limits = limits_default()};
 	ingest_test_init(&t, test_tmp_dir());
@@ -301,18 +330,20 @@ TEST(ingest, record_that_cannot_be_decoded_leaves_no_rows_and_stops_nobody)
 	           last = ingest_test_spans(5, 6, "op");
 	buf_str(&half, STR("\x0a\xff")); /* two spans, then framing that breaks */
 	log_record(w, &rec, buf_view(&good));
+	rec.hash.lo = 1;
 	log_record(w, &rec, buf_view(&half));
 	log_record(w, NULL, STR("no record at all"));
+	rec.hash.lo = 2;
 	log_record(w, &rec, buf_view(&last));
 	assert_int_equal(wal_commit(w, &durable, NULL), ERR_OK);
 	wal_close(w);
 	ingest_test_up(&t);
 	assert_true(ingest_test_wait_loaded(&t, 4));
+	assert_int_equal(ingest_test_letters(&t, DLQ_WAITING), 2);
 	ingest_test_down(&t, 20000);
 	assert_true(ingest_test_seen(&t, 1, 2, 1));
 	assert_true(ingest_test_seen(&t, 3, 4, 0));
 	assert_true(ingest_test_seen(&t, 5, 6, 1));
-	assert_int_equal(quarantined(), 2);
 	buf_fini(&good);
 	buf_fini(&half);
 	buf_fini(&last);

@@ -55,6 +55,10 @@ struct rest_options {
 	 * block. NULL: no checks, always ready. */
 	size_t (*checks)(void *ctx, struct rest_check *out, size_t max);
 	void *checks_ctx;
+	/* Appends to what /metrics says: numbers that are taken when somebody asks, in the text format
+	 * (stats_print_family()). Server threads; must not block. NULL: none. */
+	void (*metrics)(void *ctx, struct buf *out);
+	void *metrics_ctx;
 };
 
 MUST_CHECK enum err_code rest_start(const struct rest_options *opt, struct rest **out,

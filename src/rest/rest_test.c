@@ -99,6 +99,16 @@ checks(void *ctx, struct rest_check *out, size_t max)
 	return 2;
 }
 
+static void
+more_metrics(void *ctx, struct buf *out)
+{
+	struct fixture *f = ctx;
+	assert_non_null(f->rest);
+	stats_print_family(out, "weir_of_another", STATS_GAUGE, "What somebody else counts.");
+	stats_print_sample(out, "weir_of_another", STATS_GAUGE, "kind=\"a\"", 7);
+	stats_print_sample(out, "weir_of_another", STATS_SECONDS, "", 1500000000);
+}
+
 static struct fixture *
 start(uint64_t queries_max, unsigned threads)
 {
@@ -113,7 +123,9 @@ start(uint64_t queries_max, unsigned threads)
 	    .stats = &f->stats,
 	    .thread_count = threads,
 	    .checks = checks,
-	    .checks_ctx = f};
+	    .checks_ctx = f,
+	    .metrics = more_metrics,
+	    .metrics_ctx = f};
 	assert_int_equal(rest_start(&opt, &f->rest, &err), ERR_OK);
 	struct http_server_options http = {.address = STR("127.0.0.1:0"),
 	    .name = "api",
@@ -340,6 +352,9 @@ TEST(rest, metrics_count_requests_and_tell_of_the_process)
 	struct fixture *f = start(10, 1);
 	get(f, "/healthz", 200, "ok");
 	get(f, "/metrics", 200, "\nweir_requests_total{transport=\"api\"} 1\n");
+	get(f, "/metrics", 200,
+	    "\n# HELP weir_of_another What somebody else counts.\n# TYPE weir_of_another gauge\n"
+	    "weir_of_another{kind=\"a\"} 7\nweir_of_another 1.500000000\n");
 	get(f, "/metrics", 200, "\nprocess_resident_memory_bytes ");
 	get(f, "/metrics", 200, "\nweir_build_info{version=\"" WEIR_VERSION "\"} 1\n");
 	struct buf body = {0};

@@ -155,6 +155,8 @@ rest_metrics(struct rest *r, struct http_request *req)
 		return;
 	if (r->opt.stats)
 		stats_print(r->opt.stats, &body);
+	if (r->opt.metrics)
+		r->opt.metrics(r->opt.metrics_ctx, &body);
 	print_process(r, &body);
 	rest_respond(req, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
 }

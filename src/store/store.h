@@ -121,6 +121,9 @@ struct store_ops {
 	 * store's to set is written. On an error nothing changed and the same batch may be appended
 	 * again. ERR_TOO_LARGE: there is no memory for so much at once, parts of it may fit. */
 	enum err_code (*append)(struct store *s, struct batch *batch, struct err *err);
+	/* Loader thread: whether append() would take this batch; nothing changes. So the loader finds
+	 * out what is wrong with a request without showing a part of it. NULL: it cannot say. */
+	enum err_code (*check)(struct store *s, struct batch *batch, struct err *err);
 	/* Any thread; never blocks. See above; 0: nothing. */
 	uint64_t (*position)(struct store *s);
 	/* The same; NULL: as position. */
@@ -165,6 +168,19 @@ store_append(struct store *s, struct batch *batch, struct err *err)
 {
 	CHECK(batch->last_seq > store_applied(s));
 	return s->ops->append(s, batch, err);
+}
+
+static inline bool
+store_can_check(const struct store *s)
+{
+	return s->ops->check != NULL;
+}
+
+static inline enum err_code MUST_CHECK
+store_check(struct store *s, struct batch *batch, struct err *err)
+{
+	CHECK(batch->last_seq > store_applied(s));
+	return s->ops->check(s, batch, err);
 }
 
 static inline uint64_t
