@@ -73,7 +73,9 @@ MUST_CHECK enum err_code ingest_start(const struct ingest_options *opt, struct i
 MUST_CHECK enum err_code ingest_submit(struct ingest *in, struct ingest_request *req,
     struct err *err);
 /* Refuse new requests, answer all waiting ones, load what is durable (until the deadline), stop
- * both threads. Does not close the log or the store. Call it once, before ingest_free(). */
+ * the threads. Does not close the log, the letters or the store. Call it once, before ingest_free();
+ * between the two the store is to be closed when it may still find rows that it cannot keep
+ * (store_on_poison()): such a row is read from the log and put aside through here. */
 void ingest_stop(struct ingest *in, uint64_t deadline_mono_ns);
 void ingest_free(struct ingest *in); /* NULL allowed */
 
