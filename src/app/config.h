@@ -31,6 +31,9 @@ struct config {
 	uint64_t loops; /* 0: by the number of processors */
 	uint64_t readers; /* threads that answer queries */
 	uint64_t load_delay_ms;
+	uint64_t hot_bytes, hot_log_bytes, seal_rows;
+	uint64_t identity_bytes;
+	uint64_t retry_hours, retry_requests;
 	uint64_t duck_memory_bytes;
 	uint64_t duck_threads; /* 0: by the number of processors */
 	uint64_t drain_ms; /* how long a stop may take */

@@ -2,17 +2,19 @@
 /*
  * app/serve.c - `weir serve`: build everything in order, wait for a signal, take it down in order.
  *
- * Up: options, data folder and its lock, store, log, ingest, API, then the ports that take data.
- * Down: the ports that take data (what is in flight is answered), ingest (what is durable is
- * loaded), API, log, store, lock. Each step knows whether it was reached, so that a failure
+ * Up: options, data folder and its lock, dead letters, store, log, ingest, API, then the ports that take
+ * data. Down: the ports that take data (what is in flight is answered), ingest (what is durable is
+ * loaded), API, store, log, dead letters, lock. Each step knows whether it was reached, so that a failure
  * half way up goes the same way down.
  */
 #include "app/app.h"
 #include "app/config.h"
 
 #include "base/timefmt.h"
+#include "dlq/dlq.h"
 #include "duck/duck.h"
 #include "ingest/ingest.h"
+#include "ingest/record_json.h"
 #include "receive/receive.h"
 #include "rest/rest.h"
 #include "sys/clock.h"
@@ -34,6 +36,7 @@ struct serve {
 	struct stats stats;
 	struct budget inflight; /* of bodies, all receivers together */
 	struct file lock;
+	struct dlq *dlq;
 	struct store *store;
 	struct wal *wal;
 	struct ingest *ingest;
@@ -91,11 +94,23 @@ open_data_dir(struct serve *s, struct err *err)
 }
 
 static enum err_code
+open_letters(struct serve *s, struct err *err)
+{
+	return dlq_open(&(struct dlq_options){.data_dir = s->config.data_dir}, &s->dlq, err);
+}
+
+static enum err_code
 open_store(struct serve *s, struct err *err)
 {
 	const struct config *c = &s->config;
 	return duck_open(&(struct duck_options){.data_dir = c->data_dir,
 	                     .memory_bytes_max = c->duck_memory_bytes,
+	                     .hot_bytes_max = c->hot_bytes,
+	                     .log_bytes_max = c->hot_log_bytes,
+	                     .seal_rows = c->seal_rows,
+	                     .identity_bytes_max = c->identity_bytes,
+	                     .request_age_ns = c->retry_hours * 3600 * NS_PER_S,
+	                     .request_count_max = c->retry_requests,
 	                     .threads = (unsigned)c->duck_threads,
 	                     .readers_max = (unsigned)c->readers},
 	    &s->store, err);
@@ -143,6 +158,7 @@ start_ingest(struct serve *s, struct err *err)
 {
 	return ingest_start(&(struct ingest_options){.wal = s->wal,
 	                        .store = s->store,
+	                        .dlq = s->dlq,
 	                        .limits = &s->config.limits,
 	                        .stats = &s->stats,
 	                        .data_dir = s->config.data_dir,
@@ -168,6 +184,13 @@ ready_checks(void *ctx, struct rest_check *out, size_t max)
 _Static_assert(sizeof(((struct rest_check *)0)->text) == sizeof(((struct ingest_check *)0)->text),
     "the text of a check is passed on whole");
 
+static void
+more_metrics(void *ctx, struct buf *out)
+{
+	struct serve *s = ctx;
+	ingest_metrics(s->ingest, out);
+}
+
 static unsigned
 loop_count(const struct serve *s)
 {
@@ -185,7 +208,11 @@ start_api(struct serve *s, struct err *err)
 	                                    .stats = &s->stats,
 	                                    .thread_count = (unsigned)s->config.readers,
 	                                    .checks = ready_checks,
-	                                    .checks_ctx = s},
+	                                    .checks_ctx = s,
+	                                    .dlq = s->dlq,
+	                                    .dlq_to_json = record_json,
+	                                    .metrics = more_metrics,
+	                                    .metrics_ctx = s},
 	    &s->rest, err);
 	if (code != ERR_OK)
 		return code;
@@ -244,6 +271,7 @@ bring_up(struct serve *s, struct err *err)
 		enum err_code (*start)(struct serve *s, struct err *err);
 	} steps[] = {
 	    {"data folder", open_data_dir},
+	    {"dead letters", open_letters},
 	    {"store", open_store},
 	    {"log", open_wal},
 	    {"ingest", start_ingest},
@@ -286,9 +314,10 @@ take_down(struct serve *s)
 	http_server_free(s->api);
 	rest_free(s->rest);
 	receive_free(s->receive);
+	store_close(s->store); /* it may still give rows it cannot keep to ingest */
 	ingest_free(s->ingest);
 	wal_close(s->wal);
-	store_close(s->store);
+	dlq_close(s->dlq);
 	file_close(&s->lock);
 }
 

@@ -1,140 +1,424 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When the database is checkpointed: DuckDB's own rule is switched off, because it makes a commit
- * wait for it and, at its default of 16 MiB, costs five times the work of the rows.
+ * The sealer's thread. It reads what identities the file has, then lets appends begin, and from then on
+ * looks, when it is rung or a quarter of a second has passed, for the first of these to do:
  *
- * The appending thread checkpoints after a commit when there is enough (checkpoint_bytes). The
- * keeper's thread does when nothing has come for a while, so that an idle process gives its memory
- * back, or when the last one is long ago, so that a trickle does not make the next start slow.
+ *     open the database again, when it has failed
+ *     seal a whole row group of some part
+ *     make room: the hot tail is at three quarters of its limit, or keeps too much of the log alive
+ *     move a row group from a catch-all to its day
+ *     write down how far the log is no longer needed, when that has moved without a seal
+ *     checkpoint
  *
- * A checkpoint that fails is harmless, for everything is in DuckDB's log: it is logged and tried
- * again a little later. "Other write transactions are active" is the usual reason.
+ * DuckDB's own rule for checkpoints is off: it makes a commit wait for one and, at its default of 16 MiB,
+ * costs five times the work of the rows. After a seal of whole row groups one takes 2 ms, for the
+ * rows are in the file already. A checkpoint that fails is harmless, for everything is in DuckDB's log: it is
+ * logged and tried again. "Other write transactions are active" is the usual reason.
+ *
+ * The log is given free (position) only after a checkpoint: should DuckDB's log be damaged, what was in
+ * it comes again from ours.
  */
 #include "duck/duck_priv.h"
 
+#include "base/limits.h"
 #include "base/timefmt.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/log.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
-enum { TRIES = 3, RETRY_MS = 10, ROOM_BYTES = 16 << 20 };
+enum {
+	LOOK_MS = 250,
+	RETRY_MS_MAX = 30000,
+	CHECKPOINT_TRIES = 3,
+	CHECKPOINT_PAUSE_MS = 10,
+	ROOM_BYTES = 16 << 20,
+	/* Attempts at the same rows before smaller parts of them are tried. */
+	TRIES_BEFORE_BISECTION = 3,
+	/* A part with at least this fraction of a row group goes to its day's table all the same. */
+	WORTH_A_TABLE = 8,
+	FLOOR_BYTES = 64 << 20, /* of the log, that a floor alone is written for */
+};
+
+/* ---- what others ask of the thread */
+
+void
+duck_keep_ring(struct duck *d)
+{
+	struct duck_keeper *k = &d->keeper;
+	mutex_lock(&k->lock);
+	k->rung = true;
+	mutex_unlock(&k->lock);
+	cond_signal(&k->wake);
+}
+
+bool
+duck_keep_wait_ready(struct duck *d, uint64_t deadline_mono_ns)
+{
+	struct duck_keeper *k = &d->keeper;
+	bool in_time = true;
+	mutex_lock(&k->lock);
+	while (!k->ready && in_time && !atomic_load(&d->cancelled))
+		in_time = cond_wait_until(&k->room, &k->lock, deadline_mono_ns);
+	bool ready = k->ready;
+	mutex_unlock(&k->lock);
+	return ready;
+}
+
+bool
+duck_keep_wait_room(struct duck *d, uint64_t deadline_mono_ns)
+{
+	struct duck_keeper *k = &d->keeper;
+	struct hot_info info;
+	hot_info(d->hot, &info);
+	if (info.bytes < d->opt.hot_bytes_max)
+		return true;
+	bool in_time = true;
+	while (info.bytes >= d->opt.hot_bytes_max && in_time && !atomic_load(&d->cancelled)) {
+		mutex_lock(&k->lock);
+		k->rung = true;
+		cond_signal(&k->wake);
+		uint64_t soon = clock_mono_ns() + CHECKPOINT_PAUSE_MS * NS_PER_MS;
+		(void)cond_wait_until(&k->room, &k->lock, soon);
+		mutex_unlock(&k->lock);
+		in_time = clock_mono_ns() < deadline_mono_ns;
+		hot_info(d->hot, &info);
+	}
+	return info.bytes < d->opt.hot_bytes_max;
+}
+
+/* ---- checkpoints */
 
 /* Only a number that is shown: what it fails for is not worth more than an old one. */
 static void
-measure(struct duck *d, duckdb_connection con)
+measure(struct duck *d)
 {
 	uint64_t bytes;
 	struct err ignored;
-	if (duck_number(d, con,
+	if (duck_number(d, d->keeper.con,
 	        "SELECT sum(block_size * total_blocks)::UBIGINT FROM pragma_database_size()",
 	        &bytes, &ignored) == ERR_OK)
 		atomic_store(&d->disk_bytes, bytes);
 }
 
 /* A disk that fills up during a checkpoint is fatal to DuckDB, while during a commit it is only an
- * error. What is written is as a rule a third of what was appended. */
+ * error. */
 static enum err_code
-check_room(struct duck *d, uint64_t dirty_bytes, struct err *err)
+check_room(struct duck *d, struct err *err)
 {
-	uint64_t free_bytes, need = dirty_bytes + ROOM_BYTES;
+	uint64_t free_bytes;
 	enum err_code code = file_free_bytes(d->dir, &free_bytes, err);
-	if (code == ERR_OK && free_bytes < need)
+	if (code == ERR_OK && free_bytes < ROOM_BYTES)
 		return err_set(err, ERR_BUSY,
-		    "disk full: %" PRIu64 " bytes are free, a checkpoint may need %" PRIu64,
-		    free_bytes, need);
+		    "disk full: %" PRIu64 " bytes are free, a checkpoint may need %d", free_bytes,
+		    ROOM_BYTES);
 	return code;
 }
 
 static enum err_code
-checkpoint(struct duck *d, duckdb_connection con, uint64_t dirty_bytes, struct err *err)
+checkpoint_once(struct duck *d, struct err *err)
 {
 	enum err_code code = duck_fault(d, DUCK_STEP_CHECKPOINT, err);
 	if (code == ERR_OK)
-		code = check_room(d, dirty_bytes, err);
-	for (int i = 0; i < TRIES && code == ERR_OK; i++) {
-		code = duck_exec(d, con, "CHECKPOINT", err);
-		if (code == ERR_OK || atomic_load(&d->broken) || i == TRIES - 1)
+		code = check_room(d, err);
+	for (int i = 0; i < CHECKPOINT_TRIES && code == ERR_OK; i++) {
+		code = duck_exec(d, d->keeper.con, "CHECKPOINT", err);
+		if (code == ERR_OK || atomic_load(&d->broken) || i == CHECKPOINT_TRIES - 1)
 			break;
-		clock_sleep_ns(RETRY_MS * NS_PER_MS);
+		clock_sleep_ns(CHECKPOINT_PAUSE_MS * NS_PER_MS);
 		code = ERR_OK;
 	}
-	if (code == ERR_OK)
-		measure(d, con);
 	return code;
 }
 
-/* Called with the lock held and `running` set by this thread; returns with the lock held. */
 static void
-run_unlocked(struct duck *d, duckdb_connection con)
+checkpoint(struct duck *d)
 {
 	struct duck_keeper *k = &d->keeper;
-	uint64_t bytes = k->dirty_bytes;
 	struct err err;
-	mutex_unlock(&k->lock);
 	uint64_t start_ns = clock_mono_ns();
-	enum err_code code = checkpoint(d, con, bytes, &err);
+	enum err_code code = checkpoint_once(d, &err);
 	uint64_t end_ns = clock_mono_ns();
-	if (code == ERR_OK)
-		log_debug("duck", "checkpoint of %" PRIu64 " bytes took %" PRIu64 " ms", bytes,
-		    (end_ns - start_ns) / NS_PER_MS);
-	else
+	if (code != ERR_OK) {
 		log_warn("duck", "checkpoint failed, will be tried again: %s", err.message);
-	mutex_lock(&k->lock);
-	k->running = false;
-	if (code == ERR_OK) {
-		atomic_fetch_add(&d->checkpoints, 1);
-		k->dirty_bytes -= bytes;
-		k->last_checkpoint_ns = end_ns;
+		k->checkpoint_retry_ns = end_ns + NS_PER_S;
+		return;
 	}
-	k->retry_ns = code == ERR_OK ? 0 : end_ns + d->opt.checkpoint_idle_ms * NS_PER_MS;
-	cond_broadcast(&k->wake);
+	k->dirty = false;
+	atomic_store(&d->position, k->floor);
+	atomic_fetch_add(&d->checkpoints, 1);
+	atomic_fetch_add(&d->checkpoint_ns, end_ns - start_ns);
+	log_debug("duck", "checkpoint took %" PRIu64 " ms", (end_ns - start_ns) / NS_PER_MS);
+	measure(d);
 }
 
-void
-duck_keep_appended(struct duck *d, uint64_t bytes)
+/* ---- what to seal */
+
+struct job {
+	bool wanted;
+	enum table_id table;
+	int64_t day;
+	uint64_t rows;
+	enum seal_into into;
+};
+
+static bool
+is_signal(const struct hot_part_info *p)
+{
+	return p->table < SIGNAL_TABLES && p->rows > 0;
+}
+
+/* A whole row group; of several parts the one that keeps most of the log alive. */
+static struct job
+whole_group(const struct duck *d, const struct hot_info *info)
+{
+	struct job job = {0};
+	uint64_t first = UINT64_MAX;
+	for (size_t i = 0; i < info->part_count; i++) {
+		const struct hot_part_info *p = &info->parts[i];
+		if (!is_signal(p) || p->rows < d->opt.seal_rows || p->first_seq >= first)
+			continue;
+		first = p->first_seq;
+		job = (struct job){true, p->table, p->day, d->opt.seal_rows,
+		    p->day == HOT_MIXED ? SEAL_INTO_OTHER : SEAL_INTO_DAY};
+	}
+	return job;
+}
+
+static struct job
+part_of(const struct duck *d, const struct hot_part_info *p)
+{
+	struct job job = {true, p->table, p->day, p->rows, SEAL_INTO_DAY};
+	if (job.rows > d->opt.seal_rows)
+		job.rows = d->opt.seal_rows;
+	if (p->day == HOT_MIXED || job.rows < d->opt.seal_rows / WORTH_A_TABLE)
+		job.into = SEAL_INTO_OTHER;
+	return job;
+}
+
+/* The part whose rows must go although they are no whole group. */
+static struct job
+make_room(const struct duck *d, const struct hot_info *info)
+{
+	const struct hot_part_info *oldest = NULL, *largest = NULL;
+	struct job none = {0}, dictionaries = {true, TABLE_STORED_COUNT, 0, 0, SEAL_INTO_OTHER};
+	for (size_t i = 0; i < info->part_count; i++) {
+		const struct hot_part_info *p = &info->parts[i];
+		if (is_signal(p) && (!largest || p->bytes > largest->bytes))
+			largest = p;
+		if (p->rows > 0 && (!oldest || p->first_seq < oldest->first_seq))
+			oldest = p;
+	}
+	if (largest && info->bytes > d->opt.hot_bytes_max / 4 * 3)
+		return part_of(d, largest);
+	if (!oldest ||
+	    info->applied_log_bytes - oldest->first_log_bytes < d->opt.log_bytes_max)
+		return info->bytes > d->opt.hot_bytes_max / 4 * 3 ? dictionaries : none;
+	return is_signal(oldest) ? part_of(d, oldest) : dictionaries;
+}
+
+/* Requests that brought no rows: the floor moves without a seal. */
+static struct job
+floor_alone(struct duck *d, const struct hot_info *info)
 {
 	struct duck_keeper *k = &d->keeper;
-	mutex_lock(&k->lock);
-	uint64_t now_ns = clock_mono_ns();
-	if (k->dirty_bytes == 0) {
-		k->last_checkpoint_ns = now_ns; /* nothing was waiting until now */
-		cond_broadcast(&k->wake);
-	}
-	k->dirty_bytes += bytes > 0 ? bytes : 1;
-	k->last_append_ns = now_ns;
-	bool much = k->dirty_bytes >= d->opt.checkpoint_bytes && now_ns >= k->retry_ns;
-	if (much && !k->running && !atomic_load(&d->broken)) {
-		k->running = true;
-		run_unlocked(d, d->writer.con);
-	}
-	mutex_unlock(&k->lock);
+	struct job job = {false, TABLE_STORED_COUNT, 0, 0, SEAL_INTO_OTHER};
+	bool rows = false;
+	for (size_t i = 0; i < info->part_count; i++)
+		rows = rows || info->parts[i].rows > 0;
+	job.wanted = !rows && info->floor_seq > k->floor &&
+	    (info->applied_log_bytes - k->floor_log_bytes > FLOOR_BYTES ||
+	        clock_mono_ns() > k->floor_ns + d->opt.idle_ms * NS_PER_MS);
+	return job;
 }
 
-void
-duck_keep_short(struct duck *d)
+/* ---- sealing */
+
+static void
+pause_after_failure(struct duck *d, const struct err *err)
 {
 	struct duck_keeper *k = &d->keeper;
-	mutex_lock(&k->lock);
-	if (k->dirty_bytes > 0 && clock_mono_ns() >= k->retry_ns && !k->running &&
-	    !atomic_load(&d->broken)) {
-		k->running = true;
-		run_unlocked(d, d->writer.con);
-	}
-	mutex_unlock(&k->lock);
+	if (atomic_load(&d->cancelled))
+		return; /* weir stops: the log has them */
+	uint64_t ms = d->opt.retry_ms << (k->failures < 16 ? k->failures : 16);
+	if (ms > RETRY_MS_MAX)
+		ms = RETRY_MS_MAX;
+	k->failures++;
+	k->retry_ns = clock_mono_ns() + ms * NS_PER_MS;
+	atomic_fetch_add(&d->seal_failures, 1);
+	duck_say(d, "rows cannot be moved to the database's file: %s", err->message);
+	log_error("duck",
+	    "rows cannot be moved to the database's file: %s; trying again in %" PRIu64
+	    " ms, nothing is lost",
+	    err->message, ms);
 }
 
-/* When the keeper should act on what is there; UINT64_MAX: not before something is appended. */
-static uint64_t
-due_ns(const struct duck *d, const struct duck_keeper *k)
+static void
+all_well(struct duck *d)
 {
-	if (k->dirty_bytes == 0 || k->running || atomic_load(&d->broken))
-		return UINT64_MAX;
-	uint64_t idle_ns = k->last_append_ns + d->opt.checkpoint_idle_ms * NS_PER_MS;
-	uint64_t age_ns = k->last_checkpoint_ns + d->opt.checkpoint_age_ms * NS_PER_MS;
-	uint64_t due = idle_ns < age_ns ? idle_ns : age_ns;
-	return due > k->retry_ns ? due : k->retry_ns;
+	struct duck_keeper *k = &d->keeper;
+	if (k->failures > 0) {
+		log_info("duck", "rows are moved to the database's file again");
+		duck_say(d, NULL);
+	}
+	k->failures = 0;
+	k->retry_ns = 0;
+}
+
+static bool
+can_pass_by_itself(const struct duck *d, enum err_code code)
+{
+	return err_retryable(code) || code == ERR_IO || code == ERR_TOO_LARGE ||
+	    code == ERR_CANCELLED || atomic_load(&d->broken);
+}
+
+/* The oldest row of a part, which cannot be sealed even alone. */
+static enum err_code
+give_away(struct duck *d, const struct job *job, const struct err *why, struct err *err)
+{
+	struct hot_seal take;
+	struct duck_keeper *k = &d->keeper;
+	hot_seal_begin(d->hot, job->table, job->day, 1, &take);
+	const struct hot_slice *s = &take.slices[0];
+	uint64_t seq = table_u64(s->rows, s->first, duck_seq_col(job->table));
+	uint32_t ord = table_u32(s->rows, s->first, duck_seq_col(job->table) + 1);
+	hot_seal_failed(d->hot);
+	mutex_lock(&k->lock);
+	store_poison_fn fn = k->poison;
+	void *ctx = k->poison_ctx;
+	mutex_unlock(&k->lock);
+	if (!fn)
+		return err_set(err, ERR_INTERNAL, "%s", why->message);
+	enum err_code code = fn(ctx, job->table, seq, ord, why, err);
+	if (code == ERR_OK)
+		hot_discard(d->hot, job->table, seq, ord);
+	return code;
+}
+
+static void
+on_failure(struct duck *d, const struct job *job, uint64_t rows, enum err_code code,
+    const struct err *err)
+{
+	struct duck_keeper *k = &d->keeper;
+	struct err second;
+	if (can_pass_by_itself(d, code) || job->table == TABLE_STORED_COUNT) {
+		if (code == ERR_TOO_LARGE && rows > DUCK_CHUNK_ROWS)
+			k->prefix = rows / 2;
+		pause_after_failure(d, err);
+		return;
+	}
+	if (rows == 1) {
+		if (give_away(d, job, err, &second) == ERR_OK) {
+			k->prefix = 0;
+			return;
+		}
+		pause_after_failure(d, &second);
+		return;
+	}
+	if (k->failures >= TRIES_BEFORE_BISECTION || k->prefix > 0)
+		k->prefix = rows / 2;
+	if (k->failures < TRIES_BEFORE_BISECTION)
+		pause_after_failure(d, err);
+}
+
+static void
+run_job(struct duck *d, const struct job *job)
+{
+	struct duck_keeper *k = &d->keeper;
+	struct err err;
+	uint64_t rows = job->rows;
+	if (k->prefix > 0 && k->prefix < rows)
+		rows = k->prefix;
+	enum err_code code = duck_seal(d, job->table, job->day, rows, job->into, &err);
+	cond_broadcast(&k->room);
+	if (code != ERR_OK) {
+		on_failure(d, job, rows, code, &err);
+		return;
+	}
+	/* Out of a bisection step by step: the culprit may still be ahead. */
+	k->prefix = k->prefix > 0 && 2 * rows < job->rows ? 2 * rows : 0;
+	if (k->prefix == 0)
+		all_well(d);
+}
+
+/* Whether something was done and there may be more. */
+static bool
+seal_something(struct duck *d)
+{
+	struct hot_info info;
+	if (clock_mono_ns() < d->keeper.retry_ns)
+		return false;
+	hot_tidy(d->hot, clock_mono_ns());
+	hot_info(d->hot, &info);
+	struct job job = whole_group(d, &info);
+	if (!job.wanted)
+		job = make_room(d, &info);
+	if (!job.wanted)
+		job = floor_alone(d, &info);
+	if (job.wanted)
+		run_job(d, &job);
+	if (d->keeper.failures == 0)
+		d->keeper.floor_log_bytes = info.applied_log_bytes;
+	return job.wanted;
+}
+
+static bool
+stage_something(struct duck *d)
+{
+	bool moved = false;
+	struct err err;
+	if (clock_mono_ns() < d->keeper.retry_ns)
+		return false;
+	if (duck_stage_move(d, &moved, &err) != ERR_OK)
+		pause_after_failure(d, &err);
+	return moved;
+}
+
+/* ---- the thread */
+
+static bool
+must_stop(struct duck_keeper *k)
+{
+	mutex_lock(&k->lock);
+	bool stop = k->stop;
+	mutex_unlock(&k->lock);
+	return stop;
+}
+
+static void
+reopen(struct duck *d)
+{
+	struct duck_keeper *k = &d->keeper;
+	struct err err;
+	if (clock_mono_ns() < k->retry_ns)
+		return;
+	if (duck_reopen(d, &err) == ERR_OK) {
+		all_well(d);
+		return;
+	}
+	pause_after_failure(d, &err);
+}
+
+static void
+become_ready(struct duck *d)
+{
+	struct duck_keeper *k = &d->keeper;
+	struct err err;
+	while (!must_stop(k)) {
+		if (atomic_load(&d->broken))
+			reopen(d);
+		else if (duck_ident_rebuild(d, k->con, &err) == ERR_OK)
+			break;
+		else
+			log_error("duck", "cannot read which spans there are: %s", err.message);
+		clock_sleep_ns(LOOK_MS * NS_PER_MS);
+	}
+	mutex_lock(&k->lock);
+	k->ready = true;
+	mutex_unlock(&k->lock);
+	cond_broadcast(&k->room);
 }
 
 static void
@@ -142,34 +426,34 @@ keeper_main(void *ctx)
 {
 	struct duck *d = ctx;
 	struct duck_keeper *k = &d->keeper;
-	duckdb_connection con = NULL;
-	if (duckdb_connect(d->db, &con) != DuckDBSuccess) {
-		log_error("duck", "no connection for checkpoints: they happen only under load");
-		return;
+	become_ready(d);
+	while (!must_stop(k)) {
+		bool more = false;
+		if (atomic_load(&d->broken))
+			reopen(d);
+		else
+			more = seal_something(d) || stage_something(d);
+		if (k->dirty && !atomic_load(&d->broken) &&
+		    clock_mono_ns() >= k->checkpoint_retry_ns)
+			checkpoint(d);
+		mutex_lock(&k->lock);
+		if (!more && !k->rung && !k->stop)
+			(void)cond_wait_until(&k->wake, &k->lock,
+			    clock_mono_ns() + LOOK_MS * NS_PER_MS);
+		k->rung = false;
+		mutex_unlock(&k->lock);
 	}
-	mutex_lock(&k->lock);
-	while (!k->stop) {
-		uint64_t due = due_ns(d, k);
-		if (due > clock_mono_ns()) {
-			cond_wait_until(&k->wake, &k->lock, due);
-			continue;
-		}
-		k->running = true;
-		run_unlocked(d, con);
-	}
-	mutex_unlock(&k->lock);
-	duckdb_disconnect(&con);
+	if (k->dirty && !atomic_load(&d->broken))
+		checkpoint(d);
 }
 
 enum err_code
 duck_keep_start(struct duck *d, struct err *err)
 {
 	struct duck_keeper *k = &d->keeper;
-	mutex_init(&k->lock);
-	cond_init(&k->wake);
-	k->last_checkpoint_ns = k->last_append_ns = clock_mono_ns();
-	measure(d, d->writer.con);
-	return thread_start(&k->thread, "duck-keep", keeper_main, d, err);
+	k->floor_ns = clock_mono_ns();
+	measure(d);
+	return thread_start(&k->thread, "duck-seal", keeper_main, d, err);
 }
 
 void
@@ -180,9 +464,7 @@ duck_keep_stop(struct duck *d)
 		return;
 	mutex_lock(&k->lock);
 	k->stop = true;
-	cond_broadcast(&k->wake);
 	mutex_unlock(&k->lock);
+	cond_broadcast(&k->wake);
 	thread_join(&k->thread);
-	cond_fini(&k->wake);
-	mutex_fini(&k->lock);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "duck/duck_number.h"
 
+#include "base/number.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -46,16 +48,19 @@ take_exponent(struct str *s, int64_t *out)
 	return digits.len > 0;
 }
 
+/* As JSON writes numbers. */
 static bool
 take_apart(struct str s, struct digits *out)
 {
-	*out = (struct digits){.negative = s.len > 0 && s.ptr[0] == '-'};
-	(void)take_any(&s, '-', '+');
+	*out = (struct digits){.negative = take_any(&s, '-', '-')};
 	out->whole = take_digits(&s);
-	if (take_any(&s, '.', '.'))
-		out->fraction = take_digits(&s);
-	if (out->whole.len + out->fraction.len == 0)
+	if (out->whole.len == 0 || (out->whole.len > 1 && out->whole.ptr[0] == '0'))
 		return false;
+	if (take_any(&s, '.', '.')) {
+		out->fraction = take_digits(&s);
+		if (out->fraction.len == 0)
+			return false;
+	}
 	if (take_any(&s, 'e', 'E') && !take_exponent(&s, &out->exponent))
 		return false;
 	return s.len == 0;
@@ -92,6 +97,48 @@ split_whole(const struct digits *d, struct duck_decimal *out)
 	}
 }
 
+/* Of what is not zero: 0.ddd x 10^scale, the first d at place *first. False: it is zero. */
+static bool
+scale_of(const struct digits *d, size_t *first, int64_t *scale)
+{
+	size_t count = d->whole.len + d->fraction.len;
+	for (*first = 0; *first < count && digit_at(d, *first) == 0;)
+		++*first;
+	*scale = (int64_t)d->whole.len + d->exponent - (int64_t)*first;
+	return *first < count;
+}
+
+static int
+compare_magnitudes(const struct digits *a, const struct digits *b)
+{
+	size_t i, k;
+	int64_t a_scale, b_scale;
+	bool a_set = scale_of(a, &i, &a_scale), b_set = scale_of(b, &k, &b_scale);
+	if (!a_set || !b_set)
+		return a_set - b_set;
+	if (a_scale != b_scale)
+		return a_scale < b_scale ? -1 : 1;
+	size_t a_count = a->whole.len + a->fraction.len, b_count = b->whole.len + b->fraction.len;
+	for (; i < a_count || k < b_count; i++, k++)
+		if (digit_at(a, i) != digit_at(b, k))
+			return digit_at(a, i) < digit_at(b, k) ? -1 : 1;
+	return 0;
+}
+
+/* The decimal of its nearest double beside it. */
+static int
+order_of_f64(double f64, const struct digits *d)
+{
+	char text[NUMBER_DOUBLE_BYTES];
+	struct digits nearest;
+	if (!isfinite(f64))
+		return f64 < 0 ? -1 : 1;
+	bool number = take_apart(str_of(text, number_double_text(f64, text)), &nearest);
+	CHECK(number);
+	int order = compare_magnitudes(&nearest, d);
+	return d->negative ? -order : order;
+}
+
 bool
 duck_decimal_parse(struct str text, struct duck_decimal *out)
 {
@@ -105,6 +152,7 @@ duck_decimal_parse(struct str text, struct duck_decimal *out)
 	memcpy(copy, text.ptr, text.len);
 	copy[text.len] = '\0';
 	out->f64 = strtod(copy, NULL);
+	out->f64_order = order_of_f64(out->f64, &d);
 	return true;
 }
 
@@ -125,9 +173,11 @@ duck_number_cmp_i64(int64_t v, const struct duck_decimal *d)
 enum duck_order
 duck_number_cmp_f64(double v, const struct duck_decimal *d)
 {
-	if (isnan(v))
+	if (!isfinite(v))
 		return DUCK_NO_NUMBER;
-	return v < d->f64 ? DUCK_LESS : v > d->f64 ? DUCK_GREATER : DUCK_EQUAL;
+	if (v != d->f64)
+		return v < d->f64 ? DUCK_LESS : DUCK_GREATER;
+	return d->f64_order < 0 ? DUCK_LESS : d->f64_order > 0 ? DUCK_GREATER : DUCK_EQUAL;
 }
 
 enum duck_order
@@ -137,16 +187,9 @@ duck_number_cmp(struct str value, const struct duck_decimal *d)
 	struct duck_decimal number;
 	if (value.len == 0)
 		return DUCK_NO_NUMBER;
-	if (value.ptr[0] == '{') {
-		if (str_eq(value, STR("{\"$double\":\"Infinity\"}")))
-			return duck_number_cmp_f64(INFINITY, d);
-		if (str_eq(value, STR("{\"$double\":\"-Infinity\"}")))
-			return duck_number_cmp_f64(-INFINITY, d);
-		return DUCK_NO_NUMBER;
-	}
 	if (str_to_i64(value, &i64))
 		return duck_number_cmp_i64(i64, d);
-	if (value.ptr[0] == '+' || !duck_decimal_parse(value, &number))
+	if (!duck_decimal_parse(value, &number))
 		return DUCK_NO_NUMBER;
 	return duck_number_cmp_f64(number.f64, d);
 }

@@ -2,14 +2,24 @@
 #include "duck/duck_priv.h"
 
 #include "base/limits.h"
+#include "base/timefmt.h"
 #include "sys/clock.h"
+#include "sys/file.h"
 #include "sys/log.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdarg.h>
 #include <stdlib.h>
 
-enum { THREADS_MAX = 16, PATH_BYTES = 4096, SCRATCH_KEEP_BYTES = 1 << 20, DAYS_MAX = 20000 };
+enum {
+	THREADS_MAX = 16,
+	PATH_BYTES = 4096,
+	SCRATCH_KEEP_BYTES = 1 << 20,
+	DAYS_MAX = 20000,
+	REPAIRS_MAX = 100,
+	SWEEP_FIRST = 65536,
+};
 
 static enum err_code
 refuse(struct duck *d, struct err *err)
@@ -42,18 +52,88 @@ position(struct store *s)
 	return atomic_load(&duck_of(s)->position);
 }
 
+static uint64_t
+applied(struct store *s)
+{
+	return hot_applied(duck_of(s)->hot);
+}
+
+static void
+on_poison(struct store *s, store_poison_fn fn, void *ctx)
+{
+	struct duck_keeper *k = &duck_of(s)->keeper;
+	mutex_lock(&k->lock);
+	k->poison = fn;
+	k->poison_ctx = ctx;
+	mutex_unlock(&k->lock);
+}
+
+void
+duck_say(struct duck *d, const char *fmt, ...)
+{
+	va_list args;
+	mutex_lock(&d->text_lock);
+	d->text[0] = '\0';
+	va_start(args, fmt);
+	if (fmt)
+		vsnprintf(d->text, sizeof(d->text), fmt, args);
+	va_end(args);
+	mutex_unlock(&d->text_lock);
+}
+
 static void
 status(struct store *s, struct store_status *out)
 {
 	struct duck *d = duck_of(s);
+	struct hot_info info;
+	hot_info(d->hot, &info);
 	*out = (struct store_status){
-	    .ok = !atomic_load(&d->broken),
 	    .row_count = atomic_load(&d->row_count),
 	    .disk_bytes = atomic_load(&d->disk_bytes),
+	    .hot_bytes = info.bytes,
+	    .identity_bytes = ident_filter_bytes(d->writer.filter) +
+	        ident_set_bytes(d->writer.hot_spans) +
+	        ident_requests_bytes(d->writer.requests),
+	    .identities = ident_filter_count(d->writer.filter) +
+	        ident_requests_count(d->writer.requests),
+	    .identities_forgotten = ident_filter_forgotten(d->writer.filter) +
+	        ident_requests_forgotten(d->writer.requests),
+	    .seals = atomic_load(&d->seals),
+	    .seal_rows = atomic_load(&d->seal_rows),
+	    .seal_failures = atomic_load(&d->seal_failures),
+	    .seal_ns = atomic_load(&d->seal_ns),
+	    .checkpoints = atomic_load(&d->checkpoints),
+	    .checkpoint_ns = atomic_load(&d->checkpoint_ns),
+	    .reopened = atomic_load(&d->reopened),
 	};
+	memcpy(out->hot_rows, info.rows, sizeof(out->hot_rows));
 	mutex_lock(&d->text_lock);
 	memcpy(out->text, d->text, sizeof(out->text));
 	mutex_unlock(&d->text_lock);
+	out->ok = !atomic_load(&d->broken) && !out->text[0];
+}
+
+/* All that memory has of the file, so that it can be read anew. */
+static void
+forget_file(struct duck *d)
+{
+	struct duck_writer *w = &d->writer;
+	for (int i = 0; i < SIGNAL_TABLES; i++)
+		map_fini(&w->place_of[i]);
+	buf_fini(&w->places);
+	duck_catalog_fini(&d->catalog);
+}
+
+void
+duck_close_database(struct duck *d)
+{
+	if (d->writer.con)
+		duckdb_disconnect(&d->writer.con);
+	if (d->keeper.con)
+		duckdb_disconnect(&d->keeper.con);
+	if (d->db)
+		duckdb_close(&d->db); /* checkpoints */
+	forget_file(d);
 }
 
 static void
@@ -63,18 +143,23 @@ close_store(struct store *s)
 	struct duck_writer *w = &d->writer;
 	duck_keep_stop(d);
 	duck_pool_fini(&d->pool);
-	for (int i = 0; i < TABLE_STORED_COUNT; i++)
-		if (w->chunks[i])
-			duckdb_destroy_data_chunk(&w->chunks[i]);
-	for (int i = 0; i < TABLE_RESOURCES; i++)
-		map_fini(&w->days[i]);
+	duck_close_database(d);
+	for (int i = 0; i < SIGNAL_TABLES; i++)
+		shred_window_free(d->keeper.windows[i]);
 	duck_dict_fini(&w->resources);
 	duck_dict_fini(&w->scopes);
+	ident_filter_free(w->filter);
+	ident_set_free(w->hot_spans);
+	ident_requests_free(w->requests);
 	arena_fini(&w->scratch);
-	if (w->con)
-		duckdb_disconnect(&w->con);
-	if (d->db)
-		duckdb_close(&d->db); /* checkpoints */
+	buf_fini(&d->outbox.requests);
+	duck_views_fini(&d->views);
+	hot_free(d->hot);
+	mutex_fini(&d->outbox.lock);
+	mutex_fini(&w->lock);
+	cond_fini(&d->keeper.wake);
+	cond_fini(&d->keeper.room);
+	mutex_fini(&d->keeper.lock);
 	mutex_fini(&d->text_lock);
 	free(d->dir);
 	free(d);
@@ -84,12 +169,16 @@ static void
 cancel(struct store *s)
 {
 	atomic_store(&duck_of(s)->cancelled, true);
+	cond_broadcast(&duck_of(s)->keeper.room);
 }
 
 static const struct store_ops ops = {
     .name = "duckdb",
     .append = append,
     .position = position,
+    .applied = applied,
+    .knows = duck_knows,
+    .on_poison = on_poison,
     .query = query,
     .status = status,
     .cancel = cancel,
@@ -105,9 +194,15 @@ fill_defaults(struct duck_options *o)
 	DEFAULT(temp_bytes_max, 4 * LIMIT_GIB);
 	DEFAULT(threads, cpus < THREADS_MAX ? cpus : THREADS_MAX);
 	DEFAULT(readers_max, 8);
-	DEFAULT(checkpoint_bytes, 256 * LIMIT_MIB);
-	DEFAULT(checkpoint_age_ms, 300000);
-	DEFAULT(checkpoint_idle_ms, 10000);
+	DEFAULT(hot_bytes_max, 256 * LIMIT_MIB);
+	DEFAULT(log_bytes_max, 512 * LIMIT_MIB);
+	DEFAULT(seal_rows, SEAL_ROWS);
+	DEFAULT(identity_bytes_max, 128 * LIMIT_MIB);
+	DEFAULT(filter_bytes_max, 64 * LIMIT_MIB);
+	DEFAULT(request_age_ns, 24 * 60 * 60 * (uint64_t)NS_PER_S);
+	DEFAULT(request_count_max, 1000000);
+	DEFAULT(retry_ms, 250);
+	DEFAULT(idle_ms, 10000);
 	DEFAULT(days_back, 400);
 	DEFAULT(days_ahead, 1);
 #undef DEFAULT
@@ -141,8 +236,7 @@ configure(duckdb_config config, const struct duck_options *o, const char *temp_d
 	    {"storage_compatibility_version", "v1.5.0"},
 	    {"checkpoint_threshold", "1TiB"}, /* never by itself: duck_keep.c */
 	    {"write_buffer_row_group_count", "1"}, /* compress outside of COMMIT's lock */
-	    /* Order is asked for where it is wanted; without it less is kept in memory. */
-	    {"preserve_insertion_order", "false"},
+	    {"preserve_insertion_order", "true"}, /* what is sealed stays sorted */
 	    {"allocator_background_threads", "true"},
 	};
 	char threads[16], memory[32], temp[32];
@@ -162,20 +256,18 @@ configure(duckdb_config config, const struct duck_options *o, const char *temp_d
 	return code;
 }
 
-/* The three ways a good set-up finds its file unusable each get a sentence of their own. */
+/* The ways a good set-up finds its file unusable each get a sentence of their own. *byte is where
+ * DuckDB's log is damaged. */
 static enum err_code
-open_failed(const char *path, char *text, struct err *err)
+open_failed(const char *path, char *text, uint64_t *byte, struct err *err)
 {
 	const char *why = text ? text : "no reason given";
 	const char *at = strstr(why, "byte position ");
 	const char *pid = strstr(why, "PID ");
 	enum err_code code;
+	*byte = at ? (uint64_t)strtoull(at + strlen("byte position "), NULL, 10) : UINT64_MAX;
 	if (strstr(why, "orrupt WAL") || strstr(why, "replaying WAL"))
-		code = err_set(err, ERR_CORRUPT,
-		    DUCK_FILE
-		    ".wal is damaged at byte %" PRIu64
-		    ": what was committed before it can be had by cutting a copy of it there",
-		    at ? (uint64_t)strtoull(at + strlen("byte position "), NULL, 10) : 0);
+		code = err_set(err, ERR_CORRUPT, DUCK_FILE ".wal is damaged: %.120s", why);
 	else if (strstr(why, "lock on file"))
 		code = err_set(err, ERR_UNAVAILABLE, "%s is open in another process (%.24s)", path,
 		    pid ? pid : "unknown");
@@ -188,11 +280,12 @@ open_failed(const char *path, char *text, struct err *err)
 }
 
 static enum err_code
-open_database(struct duck *d, struct str dir, struct err *err)
+open_file(struct duck *d, const char *name, uint64_t *damaged_at, struct err *err)
 {
 	char path[PATH_BYTES], temp_dir[PATH_BYTES];
-	int n = snprintf(path, sizeof(path), "%.*s/" DUCK_FILE, STR_ARG(dir));
-	int m = snprintf(temp_dir, sizeof(temp_dir), "%.*s/tmp", STR_ARG(dir));
+	int n = snprintf(path, sizeof(path), "%s/%s", d->dir, name);
+	int m = snprintf(temp_dir, sizeof(temp_dir), "%s/tmp", d->dir);
+	*damaged_at = UINT64_MAX;
 	if (n < 0 || m < 0 || n >= PATH_BYTES || m >= PATH_BYTES)
 		return err_set(err, ERR_INVALID, "the path of the data directory is too long");
 	duckdb_config config = NULL;
@@ -201,67 +294,173 @@ open_database(struct duck *d, struct str dir, struct err *err)
 		return err_set(err, ERR_UNAVAILABLE, "libduckdb gives no configuration");
 	enum err_code code = configure(config, &d->opt, temp_dir, err);
 	if (code == ERR_OK && duckdb_open_ext(path, &d->db, config, &text) != DuckDBSuccess)
-		code = open_failed(path, text, err);
+		code = open_failed(path, text, damaged_at, err);
 	duckdb_destroy_config(&config);
 	return code;
 }
 
-/* What memory has to know of the file. */
+/* A database that is half made cannot be opened: it gets its name when it is whole. */
 static enum err_code
-load_state(struct duck *d, struct err *err)
+make_database(struct duck *d, struct err *err)
+{
+	static const char *const leftovers[] = {DUCK_FILE ".new", DUCK_FILE ".new.wal"};
+	char made[FILE_PATH_BYTES], path[FILE_PATH_BYTES], old[FILE_PATH_BYTES];
+	uint64_t damaged_at;
+	enum err_code code = file_join(str_from(d->dir), STR(DUCK_FILE), path, err);
+	if (code != ERR_OK || file_exists(path))
+		return code;
+	code = file_join(str_from(d->dir), str_from(leftovers[0]), made, err);
+	for (size_t i = 0; i < ARRAY_LEN(leftovers) && code == ERR_OK; i++) {
+		code = file_join(str_from(d->dir), str_from(leftovers[i]), old, err);
+		if (code == ERR_OK && file_exists(old))
+			code = file_unlink(old, err);
+	}
+	if (code == ERR_OK)
+		code = open_file(d, leftovers[0], &damaged_at, err);
+	if (code != ERR_OK)
+		return code;
+	if (duckdb_connect(d->db, &d->writer.con) != DuckDBSuccess)
+		code = err_set(err, ERR_UNAVAILABLE, "the database gives no connection");
+	if (code == ERR_OK)
+		code = duck_schema_migrate(d, d->writer.con, err);
+	if (code == ERR_OK)
+		code = duck_exec(d, d->writer.con, "CHECKPOINT", err);
+	duckdb_disconnect(&d->writer.con);
+	duckdb_close(&d->db);
+	if (code == ERR_OK)
+		code = file_rename(made, path, err);
+	return code == ERR_OK ? file_sync_dir(d->dir, err) : code;
+}
+
+enum err_code
+duck_open_database(struct duck *d, struct err *err)
+{
+	uint64_t damaged_at;
+	enum err_code code = make_database(d, err);
+	if (code == ERR_OK)
+		code = open_file(d, DUCK_FILE, &damaged_at, err);
+	/* Each cut leaves less of the log: it comes to an end. */
+	for (int i = 0; i < REPAIRS_MAX && code == ERR_CORRUPT; i++) {
+		code = duck_repair(d, damaged_at, err);
+		if (code == ERR_OK)
+			code = open_file(d, DUCK_FILE, &damaged_at, err);
+	}
+	if (code == ERR_OK && (duckdb_connect(d->db, &d->writer.con) != DuckDBSuccess ||
+	                          duckdb_connect(d->db, &d->keeper.con) != DuckDBSuccess))
+		code = err_set(err, ERR_UNAVAILABLE, "the database gives no connection");
+	return code;
+}
+
+/* ---- what memory has to know of the file */
+
+static enum err_code
+load_places(struct duck *d, enum table_id id, struct err *err)
 {
 	struct duck_writer *w = &d->writer;
-	uint64_t pos = 0, rows = 0;
-	enum err_code code = duck_number(d, w->con, "SELECT max(seq) FROM positions", &pos, err);
-	if (code == ERR_OK)
-		code = duck_number(d, w->con, "SELECT count(*)::UBIGINT FROM positions",
-		    &w->position_rows, err);
-	if (code == ERR_OK)
-		code = duck_number(d, w->con,
-		    "SELECT sum(estimated_size)::UBIGINT FROM duckdb_tables() WHERE table_name NOT IN"
-		    " ('meta', 'positions', 'partitions', 'resources', 'scopes')",
-		    &rows, err);
-	for (int id = 0; id < TABLE_RESOURCES && code == ERR_OK; id++) {
-		struct duck_sql sql;
-		struct buf words = {0};
-		duck_sql_init(&sql);
-		buf_printf(&sql.text, "SELECT day FROM partitions WHERE base = '%s'",
-		    table_defs[id].name);
-		code = duck_read_words(d, w->con, &sql, UINT64_MAX, &words, err);
-		for (size_t i = 0; i < words.len / sizeof(uint64_t) && code == ERR_OK; i++) {
-			uint64_t day;
-			memcpy(&day, words.ptr + i * sizeof(day), sizeof(day));
-			bool put = map_put(&w->days[id], day, 1);
-			CHECK(put);
-		}
-		buf_fini(&words);
-		duck_sql_fini(&sql);
+	struct duck_sql sql;
+	struct buf words = {0};
+	duck_sql_init(&sql);
+	/* The largest (seq, ord) of each day. */
+	buf_printf(&sql.text,
+	    "SELECT unnest([day, seq, ord]) FROM (SELECT day, seq, max(ord)::UBIGINT AS ord"
+	    " FROM positions JOIN (SELECT day, max(seq) AS seq FROM positions WHERE base = '%s'"
+	    " GROUP BY day) USING (day, seq) WHERE base = '%s' GROUP BY day, seq)",
+	    table_defs[id].name, table_defs[id].name);
+	enum err_code code = duck_read_words(d, w->con, &sql, UINT64_MAX, &words, err);
+	duck_sql_fini(&sql);
+	for (size_t i = 0; i + 3 <= words.len / sizeof(uint64_t) && code == ERR_OK; i += 3) {
+		uint64_t v[3];
+		memcpy(v, words.ptr + i * sizeof(*v), sizeof(v));
+		struct duck_place place = {v[1], (uint32_t)v[2]};
+		bool put = map_put(&w->place_of[id], v[0], w->places.len / sizeof(place));
+		CHECK(put);
+		buf_append(&w->places, &place, sizeof(place));
+		if (place.seq > w->places_until)
+			w->places_until = place.seq;
 	}
-	atomic_store(&d->position, pos);
-	atomic_store(&d->row_count, rows);
+	buf_fini(&words);
 	return code;
 }
 
 static enum err_code
-prepare(struct duck *d, struct err *err)
+load_numbers(struct duck *d, struct err *err)
 {
-	struct duck_writer *w = &d->writer;
-	if (duckdb_connect(d->db, &w->con) != DuckDBSuccess)
-		return err_set(err, ERR_UNAVAILABLE, "the database gives no connection");
-	enum err_code code = duck_exec(d, w->con, "SET lock_configuration = true", err);
+	uint64_t gen = 0, rows = 0;
+	duckdb_connection con = d->writer.con;
+	enum err_code code = duck_number(d, con, "SELECT max(gen) FROM seals", &gen, err);
 	if (code == ERR_OK)
-		code = duck_attr_register(d, w->con, err);
+		code = duck_number(d, con,
+		    "SELECT floor FROM seals WHERE gen = (SELECT max(gen) FROM seals)",
+		    &d->keeper.floor, err);
 	if (code == ERR_OK)
-		code = duck_merge_register(d, w->con, err);
+		code = duck_number(d, con, "SELECT max(seq) FROM requests",
+		    &d->outbox.persisted_seq, err);
 	if (code == ERR_OK)
-		code = duck_schema_migrate(d, w->con, err);
+		code = duck_number(d, con,
+		    "SELECT sum(estimated_size)::UBIGINT FROM duckdb_tables() WHERE table_name NOT IN"
+		    " ('meta', 'positions', 'partitions', 'resources', 'scopes', 'seals',"
+		    " 'shreds', 'requests')",
+		    &rows, err);
+	atomic_store(&d->generation, gen);
+	atomic_store(&d->row_count, rows);
+	return code;
+}
+
+enum err_code
+duck_open_state(struct duck *d, struct err *err)
+{
+	duckdb_connection con = d->writer.con;
+	d->writer.resources.id = TABLE_RESOURCES;
+	d->writer.scopes.id = TABLE_SCOPES;
+	d->writer.places_until = 0;
+	duck_catalog_init(&d->catalog, d->opt.filter_bytes_max);
+	enum err_code code = duck_exec(d, con, "SET lock_configuration = true", err);
 	if (code == ERR_OK)
-		code = load_state(d, err);
-	if (code != ERR_OK)
-		return code;
-	for (int i = 0; i < TABLE_STORED_COUNT; i++)
-		w->chunks[i] = duck_fill_chunk_new(&table_defs[i]);
-	return duck_keep_start(d, err);
+		code = duck_attr_register(d, con, err);
+	if (code == ERR_OK)
+		code = duck_merge_register(d, con, err);
+	if (code == ERR_OK)
+		code = duck_view_register(d, con, err);
+	if (code == ERR_OK)
+		code = duck_write_register(d, con, err);
+	if (code == ERR_OK)
+		code = duck_schema_migrate(d, con, err);
+	if (code == ERR_OK)
+		code = duck_catalog_load(d, con, err);
+	if (code == ERR_OK)
+		code = load_numbers(d, err);
+	for (int id = 0; id < SIGNAL_TABLES && code == ERR_OK; id++)
+		code = load_places(d, (enum table_id)id, err);
+	return code;
+}
+
+static void
+init(struct duck *d, const struct duck_options *opt)
+{
+	d->store.ops = &ops;
+	d->opt = *opt;
+	fill_defaults(&d->opt);
+	mutex_init(&d->text_lock);
+	mutex_init(&d->writer.lock);
+	mutex_init(&d->outbox.lock);
+	mutex_init(&d->keeper.lock);
+	cond_init(&d->keeper.wake);
+	cond_init(&d->keeper.room);
+	d->dir = xcalloc(opt->data_dir.len + 1, 1);
+	if (opt->data_dir.len > 0)
+		memcpy(d->dir, opt->data_dir.ptr, opt->data_dir.len);
+	duck_pool_init(&d->pool, d->opt.readers_max);
+	arena_init(&d->writer.scratch, 0, SCRATCH_KEEP_BYTES);
+	d->hot = hot_new();
+	duck_views_init(&d->views);
+	d->writer.filter = ident_filter_new(d->opt.identity_bytes_max);
+	d->writer.hot_spans = ident_set_new();
+	d->writer.requests =
+	    ident_requests_new(d->opt.request_count_max, d->opt.request_age_ns);
+	d->writer.sweep_at = SWEEP_FIRST;
+	for (int i = 0; i < SIGNAL_TABLES; i++)
+		d->keeper.windows[i] = shred_window_new();
+	duck_catalog_init(&d->catalog, d->opt.filter_bytes_max);
 }
 
 enum err_code
@@ -269,21 +468,18 @@ duck_open(const struct duck_options *opt, struct store **out, struct err *err)
 {
 	struct duck *d = xcalloc(1, sizeof(*d));
 	*out = NULL;
-	d->store.ops = &ops;
-	d->opt = *opt;
-	fill_defaults(&d->opt);
-	mutex_init(&d->text_lock);
-	d->dir = xcalloc(opt->data_dir.len + 1, 1);
-	if (opt->data_dir.len > 0)
-		memcpy(d->dir, opt->data_dir.ptr, opt->data_dir.len);
-	duck_pool_init(&d->pool, d->opt.readers_max);
-	arena_init(&d->writer.scratch, 0, SCRATCH_KEEP_BYTES);
-	d->writer.resources.id = TABLE_RESOURCES;
-	d->writer.scopes.id = TABLE_SCOPES;
+	init(d, opt);
 	uint64_t start_ns = clock_mono_ns();
-	enum err_code code = open_database(d, opt->data_dir, err);
-	if (code == ERR_OK)
-		code = prepare(d, err);
+	enum err_code code = duck_open_database(d, err);
+	if (code == ERR_OK) {
+		duck_catalog_fini(&d->catalog);
+		code = duck_open_state(d, err);
+	}
+	if (code == ERR_OK) {
+		atomic_store(&d->position, d->keeper.floor);
+		hot_start(d->hot, d->keeper.floor, atomic_load(&d->generation));
+		code = duck_keep_start(d, err);
+	}
 	if (code != ERR_OK) {
 		close_store(&d->store);
 		return code;

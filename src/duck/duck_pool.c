@@ -10,14 +10,25 @@ duck_pool_init(struct duck_pool *p, unsigned max)
 	p->max = max;
 }
 
+bool
+duck_pool_empty(struct duck_pool *p)
+{
+	mutex_lock(&p->lock);
+	bool idle = p->free_count == p->made;
+	for (unsigned i = 0; i < p->free_count && idle; i++)
+		duckdb_disconnect(&p->free[i]);
+	if (idle)
+		p->free_count = p->made = 0;
+	mutex_unlock(&p->lock);
+	return idle;
+}
+
 /* All connections have been given back. */
 void
 duck_pool_fini(struct duck_pool *p)
 {
-	CHECK(p->free_count == p->made);
-	for (unsigned i = 0; i < p->free_count; i++)
-		duckdb_disconnect(&p->free[i]);
-	p->free_count = p->made = 0;
+	bool idle = duck_pool_empty(p);
+	CHECK(idle);
 	cond_fini(&p->given);
 	mutex_fini(&p->lock);
 }
@@ -32,13 +43,16 @@ duck_pool_take(struct duck *d, uint64_t deadline_mono_ns, duckdb_connection *con
 	bool in_time = true;
 	while (p->free_count == 0 && p->made == p->max && in_time)
 		in_time = cond_wait_until(&p->given, &p->lock, deadline_mono_ns);
-	bool make = p->free_count == 0 && p->made < p->max;
-	if (p->free_count > 0)
+	bool broken = atomic_load(&d->broken);
+	bool make = p->free_count == 0 && p->made < p->max && !broken;
+	if (p->free_count > 0 && !broken)
 		*con_out = p->free[--p->free_count];
 	p->made += make;
 	mutex_unlock(&p->lock);
 	if (*con_out)
 		return ERR_OK;
+	if (broken)
+		return err_set(err, ERR_UNAVAILABLE, "the database is being opened again");
 	if (!make)
 		return err_set(err, ERR_DEADLINE, "all %u readers of the database were busy",
 		    p->max);

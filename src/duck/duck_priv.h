@@ -2,105 +2,45 @@
 /*
  * duck/duck_priv.h - the parts of the DuckDB store and who owns what.
  *
- *     duck_open.c    configuration, open, close, status
- *     duck_schema.c  schema version, migrations, names of tables
+ *     duck_open.c    configuration, open, close, status      duck_schema.c  versions, migrations
+ *     duck_reopen.c  a database that has failed, a damaged DuckDB log
  *     duck_sql.c     statements: text and parameters, running them until a deadline, error codes
- *     duck_append.c  the transaction of a batch         duck_fill.c   rows -> data chunks
- *     duck_dict.c    resources and scopes
- *     duck_query.c   questions                          duck_read.c   data chunks -> rows
- *     duck_where.c   the conditions of a question
- *     duck_attr.c    the SQL functions weir_attr_is and weir_attr_cmp
- *     duck_merge.c   the SQL function weir_attributes
- *     duck_pool.c    connections for readers            duck_keep.c   checkpoints
+ *     duck_pool.c    connections for readers
  *
- * `struct writer` belongs to the thread that appends. Everything else that threads share is
- * atomic or inside duck_pool.c and duck_keep.c.
+ *     duck_append.c  a batch to the hot tail                 duck_ident.c   what is there already
+ *     duck_dict.c    resources and scopes
+ *
+ *     duck_keep.c    the sealer's thread: when to seal, checkpoints
+ *     duck_seal.c    one seal          duck_sort.c   its order       duck_write.c  its rows
+ *     duck_stage.c   from the catch-all to the days
+ *     duck_shred.c   attributes as columns, and back         duck_catalog.c what is in the file
+ *
+ *     duck_query.c   questions         duck_where.c  their conditions
+ *     duck_view.c    one moment of hot tail and file         duck_read.c    data chunks -> rows
+ *     duck_attr.c, duck_merge.c        SQL functions
+ *
+ * `struct duck_writer` belongs to the thread that appends, `struct duck_keeper` to the sealer's.
+ * Everything else that threads share is atomic, or inside hot/, duck_pool.c and duck_catalog.c.
  */
 #ifndef DUCK_DUCK_PRIV_H
 #define DUCK_DUCK_PRIV_H
 
 #include "duck/duck.h"
 
+#include "duck/duck_catalog.h"
+#include "duck/duck_seal.h"
+#include "duck/duck_sql.h"
+#include "duck/duck_view.h"
+
 #include "base/buf.h"
 #include "base/map.h"
+#include "hot/hot.h"
+#include "ident/ident.h"
 #include "sys/thread.h"
 
 #include <duckdb.h>
 #include <stdatomic.h>
 
-/* Exported by the library; the header is of a release before it. Does not look at the bytes. */
-void duckdb_unsafe_vector_assign_string_element_len(duckdb_vector vector, idx_t index,
-    const char *str, idx_t str_len);
-
-enum {
-	DUCK_CHUNK_ROWS = 2048, /* what DuckDB calls its vector size */
-	DUCK_READERS_MAX = 64,
-	DUCK_PARAMS_MAX = 80, /* of one statement: all of struct store_query fits */
-	DUCK_TABLE_NAME_BYTES = 32,
-	DUCK_DAY_OTHER = -1,
-};
-
-/* ---- statements */
-
-struct duck_sql {
-	struct buf text; /* NUL-terminated by duck_run() */
-	struct str params[DUCK_PARAMS_MAX]; /* $1 ..: text that came from outside */
-	size_t param_count;
-	bool failed; /* too many parameters, or one that is no UTF-8 */
-};
-
-void duck_sql_init(struct duck_sql *q);
-void duck_sql_fini(struct duck_sql *q);
-void duck_sql_reset(struct duck_sql *q);
-/* Append `$n::VARCHAR`, a parameter that has this value; the same value is the same parameter. */
-void duck_sql_text(struct duck_sql *q, struct str value);
-void duck_sql_u64(struct duck_sql *q, uint64_t v); /* literal of the column's own type */
-void duck_sql_i64(struct duck_sql *q, int64_t v);
-
-struct duck;
-
-/* Translate an error of DuckDB; marks the store as broken when it was fatal. */
-enum err_code duck_fail(struct duck *d, duckdb_error_type type, const char *text, struct err *err);
-/* The same for a query: one that lacks memory is ERR_TOO_LARGE and says what to do. */
-enum err_code duck_fail_query(struct duck *d, duckdb_error_type type, const char *text,
-    struct err *err);
-/* A statement without parameters or result. */
-MUST_CHECK enum err_code duck_exec(struct duck *d, duckdb_connection con, const char *sql,
-    struct err *err);
-/* Run to the point where rows can be fetched; the caller destroys *result when it is ERR_OK. */
-MUST_CHECK enum err_code duck_run(struct duck *d, duckdb_connection con, struct duck_sql *q,
-    uint64_t deadline_mono_ns, duckdb_result *result, struct err *err);
-/* The single number a statement gives; 0 when it gives NULL or no row. */
-MUST_CHECK enum err_code duck_number(struct duck *d, duckdb_connection con, const char *sql,
-    uint64_t *out, struct err *err);
-
-/* ---- rows */
-
-/* Add the rows of q, whose columns must be those of `out`, in order. */
-MUST_CHECK enum err_code duck_read(struct duck *d, duckdb_connection con, struct duck_sql *q,
-    uint64_t deadline_mono_ns, struct table *out, struct err *err);
-/* Append the values of the one column of q, which must be of 8 bytes, as they are in memory. */
-MUST_CHECK enum err_code duck_read_words(struct duck *d, duckdb_connection con, struct duck_sql *q,
-    uint64_t deadline_mono_ns, struct buf *out, struct err *err);
-/* The column list of a table, comma separated. */
-void duck_read_columns(struct duck_sql *q, const struct table_def *def);
-
-struct duck_fill {
-	const struct table *table;
-	const uint32_t *rows; /* NULL: rows in order */
-	const struct map *resource_ids; /* old -> new where they differ; may be empty */
-	const struct map *scope_ids;
-	struct arena *repair; /* not NULL: make text valid UTF-8, copies go here */
-};
-
-/* Put `count` rows from place `first` into an empty chunk; adds their size to *bytes. ERR_TOO_LARGE
- * only for lists that DuckDB has no memory for, or repaired text that the arena has none for. */
-MUST_CHECK enum err_code duck_fill_chunk(const struct duck_fill *f, size_t first, size_t count,
-    duckdb_data_chunk chunk, uint64_t *bytes, struct err *err);
-duckdb_data_chunk duck_fill_chunk_new(const struct table_def *def);
-/* Column that holds resource or scope ids of each table, -1: none. */
-int duck_fill_resource_col(enum table_id id);
-int duck_fill_scope_col(enum table_id id);
 
 /* ---- schema */
 
@@ -109,15 +49,18 @@ MUST_CHECK enum err_code duck_schema_migrate(struct duck *d, duckdb_connection c
     struct err *err);
 void duck_schema_table_name(const struct table_def *def, int64_t day,
     char out[DUCK_TABLE_NAME_BYTES]);
-/* CREATE TABLE text for a table of this shape. */
+/* CREATE TABLE text for a dictionary, for a day or the catch-all. */
 void duck_schema_create(struct buf *out, const char *name, const struct table_def *def);
+void duck_schema_create_day(struct buf *out, const char *name, const struct table_def *def,
+    const struct shred_plan *plan);
+const char *duck_schema_shred_type(enum shred_type type);
 
 /* ---- dictionaries */
 
 struct duck_dict {
 	enum table_id id;
-	struct map known; /* (tenant, id) -> hash of the content, committed rows only; a cache */
-	/* The plan of the running append. */
+	struct map known; /* (tenant, id) -> hash of the content, hot ones too; a cache */
+	/* The plan of the running append. new_rows are those that are neither in the file nor hot. */
 	struct map ids; /* id in the batch -> id in the store, where they differ */
 	uint32_t *new_rows;
 	size_t new_count;
@@ -133,15 +76,36 @@ void duck_dict_committed(struct duck_dict *dict);
 
 /* ---- the store */
 
+/* Where a day's rows were sealed up to when the store was opened. */
+struct duck_place {
+	uint64_t seq;
+	uint32_t ord;
+};
+
 struct duck_writer {
+	struct mutex lock; /* of con: the reopen takes it away from the loader */
 	duckdb_connection con;
-	duckdb_data_chunk chunks[TABLE_STORED_COUNT];
 	struct duck_dict resources, scopes;
-	/* Committed day tables: day -> 2 + d->checkpoints when rows came last, or 1. */
-	struct map days[TABLE_RESOURCES];
 	struct arena scratch; /* of one append */
-	uint64_t bytes; /* of the running append */
-	uint64_t position_rows; /* in the table `positions` */
+	/* Rows at or below the place of their day are in the file: day -> index into places. */
+	struct map place_of[SIGNAL_TABLES];
+	struct buf places; /* of struct duck_place */
+	uint64_t places_until; /* seqs beyond it need not be looked up */
+	/* Identity. */
+	struct ident_filter *filter;
+	struct ident_set *hot_spans;
+	struct ident_requests *requests;
+	int64_t covered_from; /* spans of days from there on are in the filter */
+	struct hash128 *keys; /* of the running append, in scratch */
+	size_t sweep_at; /* when hot_spans has so many it forgets those that are in the file */
+};
+
+/* From the loader to the sealer: requests whose identities are not in the file yet. */
+struct duck_outbox {
+	struct mutex lock; /* leaf */
+	struct buf requests; /* of struct ident_request, by seq */
+	uint64_t sealing; /* so many bytes of it are in the seal under way */
+	uint64_t persisted_seq; /* the file had them up to there when it was opened */
 };
 
 struct duck_pool {
@@ -159,40 +123,88 @@ MUST_CHECK enum err_code duck_pool_take(struct duck *d, uint64_t deadline_mono_n
 void duck_pool_give(struct duck *d, duckdb_connection con, bool broken);
 void duck_pool_init(struct duck_pool *p, unsigned max);
 void duck_pool_fini(struct duck_pool *p);
+/* Close all connections, if none is in use. While the store is broken none is taken. */
+bool duck_pool_empty(struct duck_pool *p);
 
+/* The sealer's thread. */
 struct duck_keeper {
 	struct thread thread;
-	struct mutex lock; /* of all below */
-	struct cond wake;
+	struct mutex lock; /* of the next five */
+	struct cond wake; /* of the thread */
+	struct cond room; /* a seal has ended: an append that waits for memory looks again */
 	bool stop;
-	bool running; /* a checkpoint is under way */
-	uint64_t dirty_bytes; /* appended since the last checkpoint */
-	uint64_t last_append_ns, last_checkpoint_ns, retry_ns; /* clock_mono_ns */
+	bool rung; /* something has come since the thread looked */
+	bool ready; /* identities are rebuilt: appends may begin */
+	duckdb_connection con; /* the thread's from here on */
+	struct shred_window *windows[SIGNAL_TABLES];
+	uint64_t floor; /* that the file has; d->position once that is checkpointed */
+	uint64_t floor_ns; /* clock_mono_ns: when it was written */
+	uint64_t floor_log_bytes; /* of the log then */
+	uint64_t retry_ns; /* no seal before */
+	uint64_t failures; /* in a row */
+	uint64_t prefix; /* bisection: rows to try next; 0: none is under way */
+	bool in_doubt; /* the database failed during a seal */
+	uint64_t reopen_from; /* the generation before it failed; 0: it has not */
+	bool dirty; /* committed since the last checkpoint */
+	uint64_t checkpoint_retry_ns;
+	store_poison_fn poison;
+	void *poison_ctx;
 };
 
+/* duck_seal.c, and for what ends a seal after a reopen. */
+void duck_seal_committed(struct duck *d, uint64_t generation, uint64_t floor);
+void duck_outbox_settle(struct duck_outbox *o, bool done);
+void duck_roll_back(struct duck *d, duckdb_connection *con);
+/* duck_write.c: rows of `requests` and `seals`. */
+MUST_CHECK enum err_code duck_write_requests(struct duck *d, duckdb_connection con,
+    const struct ident_request *requests, size_t count, struct err *err);
+MUST_CHECK enum err_code duck_write_seal(struct duck *d, duckdb_connection con, const char *base,
+    int64_t day, const struct duck_seal_info *info, uint64_t floor, const struct buf *traces,
+    const struct buf *attrs, struct err *err);
+
+MUST_CHECK enum err_code duck_write_register(struct duck *d, duckdb_connection con, struct err *err);
+
+/* duck_keep.c */
 MUST_CHECK enum err_code duck_keep_start(struct duck *d, struct err *err);
 void duck_keep_stop(struct duck *d);
-/* After a commit: remember that there is something to checkpoint; does so when it is much. */
-void duck_keep_appended(struct duck *d, uint64_t bytes);
-/* After an append that found no memory: checkpoint at once what is there. */
-void duck_keep_short(struct duck *d);
+void duck_keep_ring(struct duck *d); /* something may be to do */
+/* Until the thread says that appends may begin, or there is room in the hot tail again, or it is
+ * time: false. */
+bool duck_keep_wait_ready(struct duck *d, uint64_t deadline_mono_ns);
+bool duck_keep_wait_room(struct duck *d, uint64_t deadline_mono_ns);
+/* duck_reopen.c: close and open again. The sealer's thread. */
+MUST_CHECK enum err_code duck_reopen(struct duck *d, struct err *err);
+/* Cut a damaged DuckDB log at `byte`, keeping a copy; then opening can be tried again. */
+MUST_CHECK enum err_code duck_repair(struct duck *d, uint64_t byte, struct err *err);
+/* duck_open.c */
+MUST_CHECK enum err_code duck_open_database(struct duck *d, struct err *err);
+void duck_close_database(struct duck *d);
+/* Schema, catalog, generation, floor, positions: what memory knows of the file. */
+MUST_CHECK enum err_code duck_open_state(struct duck *d, struct err *err);
 
 struct duck {
 	struct store store;
 	struct duck_options opt; /* defaults filled in; data_dir is not kept */
 	char *dir;
 	duckdb_database db;
+	struct hot *hot;
+	struct duck_views views;
+	struct duck_catalog catalog;
 	struct duck_writer writer;
+	struct duck_outbox outbox;
 	struct duck_pool pool;
 	struct duck_keeper keeper;
+	struct duck_writing *writing; /* the statement that weir_seal() serves: duck_write.c */
 	_Atomic uint64_t position;
+	_Atomic uint64_t generation; /* of the last committed seal */
 	_Atomic uint64_t row_count;
 	_Atomic uint64_t disk_bytes;
-	_Atomic uint64_t checkpoints; /* that have succeeded */
+	_Atomic uint64_t seals, seal_rows, seal_ns, seal_failures;
+	_Atomic uint64_t checkpoints, checkpoint_ns, reopened;
 	_Atomic bool broken;
 	_Atomic bool cancelled; /* queries end as if their time were over */
 	struct mutex text_lock;
-	char text[160]; /* why broken */
+	char text[160]; /* why broken, or what is under way */
 };
 
 static inline struct duck *
@@ -202,26 +214,40 @@ duck_of(struct store *s)
 }
 
 /* Must a query stop here? */
+/* What status() says while all is not well; NULL: it is. */
+void duck_say(struct duck *d, const char *fmt, ...) PRINTF_LIKE(2, 3);
 bool duck_time_is_up(const struct duck *d, uint64_t deadline_mono_ns);
 MUST_CHECK enum err_code duck_append(struct store *s, struct batch *batch, struct err *err);
+/* The event day of each row: what positions are kept by. */
+uint64_t duck_row_day(const struct table *t, size_t row);
+/* The day whose table a row belongs to: one near enough to today, or DUCK_DAY_OTHER. */
+int64_t duck_table_day(const struct duck *d, uint64_t day);
+
+MUST_CHECK uint64_t duck_knows(struct store *s, struct hash128 identity);
+int duck_attributes_col(enum table_id id);
+/* Columns seq and, behind it, ord of a signal's table. */
+int duck_seq_col(enum table_id id);
+
+/* ---- identities: duck_ident.c, the loader's */
+
+/* Which rows of the batch are there already: sets batch->hidden[], and duplicates of its requests. */
+MUST_CHECK enum err_code duck_ident_mark(struct duck *d, struct batch *batch, struct err *err);
+/* The append has happened, or not: what the marking has noted is kept or taken back. */
+void duck_ident_keep(struct duck *d, const struct batch *batch);
+void duck_ident_take_back(struct duck *d, const struct batch *batch);
+/* The sealer's thread, before appends begin: read what the file has. */
+MUST_CHECK enum err_code duck_ident_read(struct duck *d, duckdb_connection con, struct duck_sql *sql,
+    struct ident_set *set, struct ident_filter *filter, struct err *err);
+MUST_CHECK enum err_code duck_ident_rebuild(struct duck *d, duckdb_connection con, struct err *err);
+
+/* What the filters of a seal hold: traces, attribute keys, keys with their value. Key and value are raw
+ * text of the JSON. */
+uint64_t duck_trace_hash(uint64_t hi, uint64_t lo);
+uint64_t duck_attr_key_hash(struct str key);
+uint64_t duck_attr_pair_hash(struct str key, struct str value);
 MUST_CHECK enum err_code duck_query(struct store *s, const struct store_query *q,
     struct store_result *result, struct err *err);
 MUST_CHECK enum err_code duck_fault(struct duck *d, enum duck_step step, struct err *err);
-
-/* ---- conditions */
-
-/* The resources that have an attribute: a list of ids, or too many for one. */
-struct duck_ids {
-	struct buf list; /* "id, id, .." */
-	bool many;
-};
-
-/* " AND .." for every condition of q that applies to the table, time bounds included, but not
- * the tenant. `ids` are the resource lists of duck_where_resources(), one per attribute. */
-void duck_where(struct duck_sql *sql, const struct store_query *q, enum table_id id,
-    const struct duck_ids *ids);
-MUST_CHECK enum err_code duck_where_resources(struct duck *d, duckdb_connection con,
-    const struct store_query *q, const struct store_attr *a, struct duck_ids *out, struct err *err);
 
 /* ---- the SQL functions */
 

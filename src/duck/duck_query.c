@@ -1,210 +1,486 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A question is one read transaction: DuckDB takes its snapshot with the first statement, which
- * reads the list of day tables, so list and rows are of one moment.
+ * A question is one moment of the store (duck_view.h). Rows in order are found in two passes. The
+ * first one reads only what says which rows they are: time, seq, ord, and the unit (duck_query_priv.h).
+ * It visits units by their newest time, newest first (a trace: oldest first), STEP_UNITS at a time, then twice
+ * as many, until there are enough rows and no unit that is left can have a newer one:
  *
- * Rows in order. Days are visited newest first (a trace: oldest first), and only until there are
- * enough rows: first one day, then 2, 4, .. up to STEP_DAYS_MAX in one statement, so that a common
- * service is answered from today's table and a rare one does not pay for hundreds of statements.
- * The catch-all table may hold rows of any day. It is made part of every step with the bounds of
- * that step in time; together the steps cover all of time, so that the order is right throughout:
+ *     unit     hot   catch-all   seal 81   seal 80   seal 79 ...
+ *     newest   12:09   11:58      12:07     12:06     12:05
+ *     visited  hot, 81, 80; 100 rows found, the last of them of 12:06: 79 and the rest are not asked
  *
- *     days 20 19 | 15 14 13      steps, newest first:  [day 19, end of time)
- *                                                      [0, day 19) with the tables 15 14 13
+ * so a common service is answered from the last seal or two, and a rare one does not pay for hundreds of
+ * statements. The second pass fetches the rows themselves, from the units they are in. Whole rows are dear
+ * (they are compressed for size), and sorting them drags all of their columns along.
  *
- * One row more than was asked for is fetched, to know whether there are more.
+ * Where there is little to read, or a trace is asked for, which is little too, one pass does.
  */
-#include "duck/duck_priv.h"
+#include "duck/duck_query_priv.h"
 
 #include "base/timefmt.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { STEP_DAYS_MAX = 32, IDS_AT_ONCE = 10000, SIGNALS = TABLE_RESOURCES };
-
-/* The tables of one signal that a question may have to read. */
-struct days {
-	int64_t *day; /* in the order they are visited */
-	size_t count;
-	bool other;
+enum {
+	STEP_UNITS = 4,
+	STEP_UNITS_MAX = 512,
+	BRANCHES_MAX = 32, /* of one statement */
+	IDS_AT_ONCE = 10000,
+	/* Fewer rows than this part of a seal are read in one pass. */
+	FEW_ROWS_PART = 32,
 };
 
-struct question {
-	struct duck *d;
-	duckdb_connection con;
-	const struct store_query *q;
-	struct store_result *result;
-	enum table_id id;
-	struct duck_sql sql;
-	struct duck_ids ids[STORE_ATTRS_MAX];
+#define UNIT_BY_PLACE (UINT64_C(1) << 63)
+
+/* A row that was found: the words of the first pass. */
+struct key {
+	uint64_t time_ns, seq, ord;
+	uint64_t unit; /* the seal's generation, or UNIT_BY_PLACE | place */
 };
 
-static int
-oldest_first(const void *a, const void *b)
+struct search {
+	struct duck_question *ask;
+	struct duck_units units;
+	unsigned char *chosen; /* a unit */
+	struct buf keys; /* of struct key, in order; at most row_max + 1 */
+	struct map by_gen; /* generation -> place in units */
+};
+
+static bool
+upwards(const struct search *s)
 {
-	const int64_t *x = a, *y = b;
-	return (*x > *y) - (*x < *y);
+	return s->ask->q->kind == STORE_TRACE;
 }
 
-static int
-newest_first(const void *a, const void *b)
+static size_t
+key_count(const struct search *s)
 {
-	return oldest_first(b, a);
+	return s->keys.len / sizeof(struct key);
 }
 
-/* The days that have a table and meet [from, to), as narrowed by the cursor. */
-static enum err_code
-days_of(struct question *ask, enum table_id id, struct days *out, struct err *err)
+static struct key *
+keys_of(const struct search *s)
 {
-	const struct store_query *q = ask->q;
-	struct buf words = {0};
+	return (struct key *)(void *)s->keys.ptr;
+}
+
+/* ---- the window */
+
+/* Both ends inclusive; empty when from > last. */
+static void
+window_of(const struct store_query *q, uint64_t *from_out, uint64_t *last_out)
+{
 	bool up = q->kind == STORE_TRACE;
-	uint64_t from = q->from_ns, last = q->to_ns == UINT64_MAX ? UINT64_MAX : q->to_ns - 1;
-	*out = (struct days){0};
-	if (q->to_ns == 0)
-		return ERR_OK;
-	if (q->after.set && up && q->after.time_ns > from)
-		from = q->after.time_ns;
-	if (q->after.set && !up && q->after.time_ns < last)
-		last = q->after.time_ns;
-	duck_sql_reset(&ask->sql);
-	buf_printf(&ask->sql.text, "SELECT day FROM partitions WHERE base = '%s'",
-	    table_defs[id].name);
-	enum err_code code =
-	    duck_read_words(ask->d, ask->con, &ask->sql, q->deadline_mono_ns, &words, err);
-	size_t count = code == ERR_OK ? words.len / sizeof(int64_t) : 0;
-	out->day = xcalloc(count + 1, sizeof(*out->day));
-	for (size_t i = 0; i < count; i++) {
-		int64_t day;
-		memcpy(&day, words.ptr + i * sizeof(day), sizeof(day));
-		out->other = out->other || day == DUCK_DAY_OTHER;
-		if (day >= (int64_t)(from / NS_PER_DAY) && day <= (int64_t)(last / NS_PER_DAY))
-			out->day[out->count++] = day;
+	*from_out = q->from_ns;
+	*last_out = q->to_ns == UINT64_MAX ? UINT64_MAX : q->to_ns - 1;
+	if (q->to_ns == 0) {
+		*from_out = 1;
+		*last_out = 0;
+		return;
 	}
-	buf_fini(&words);
-	if (out->count > 0)
-		qsort(out->day, out->count, sizeof(*out->day), up ? oldest_first : newest_first);
-	return code;
+	if (q->after.set && up && q->after.time_ns > *from_out)
+		*from_out = q->after.time_ns;
+	if (q->after.set && !up && q->after.time_ns < *last_out)
+		*last_out = q->after.time_ns;
 }
 
-static void
-days_fini(struct days *days)
-{
-	free(days->day);
-}
+/* ---- statements */
 
-/* SELECT columns FROM table WHERE what was asked; NULL: all columns */
-static void
-put_branch(struct question *ask, enum table_id id, int64_t day, const char *columns)
-{
-	char name[DUCK_TABLE_NAME_BYTES];
-	duck_schema_table_name(&table_defs[id], day, name);
-	buf_str(&ask->sql.text, STR("SELECT "));
-	if (columns)
-		buf_str(&ask->sql.text, str_from(columns));
-	else
-		duck_read_columns(&ask->sql, &table_defs[id]);
-	buf_printf(&ask->sql.text, " FROM %s WHERE tenant = ", name);
-	duck_sql_text(&ask->sql, ask->q->tenant);
-	duck_where(&ask->sql, ask->q, id, ask->ids);
-}
-
-static void
-put_bound(struct question *ask, const char *op, uint64_t time_ns)
+static const char *
+time_name(const struct duck_question *ask)
 {
 	const struct table_def *def = &table_defs[ask->id];
-	buf_printf(&ask->sql.text, " AND %s %s ", def->cols[def->time_col].name, op);
-	duck_sql_u64(&ask->sql, time_ns);
+	return def->cols[def->time_col].name;
 }
 
-/* The catch-all between where the step before ended and where this one does. */
 static void
-put_other(struct question *ask, const struct days *days, size_t first, size_t end)
+put_order(struct duck_question *ask, size_t limit)
 {
-	bool up = ask->q->kind == STORE_TRACE;
-	bool last = end == days->count;
-	put_branch(ask, ask->id, DUCK_DAY_OTHER, NULL);
-	if (first > 0 && up)
-		put_bound(ask, ">=", (uint64_t)(days->day[first - 1] + 1) * NS_PER_DAY);
-	if (!last && up)
-		put_bound(ask, "<", (uint64_t)(days->day[end - 1] + 1) * NS_PER_DAY);
-	if (first > 0 && !up)
-		put_bound(ask, "<", (uint64_t)days->day[first - 1] * NS_PER_DAY);
-	if (!last && !up)
-		put_bound(ask, ">=", (uint64_t)days->day[end - 1] * NS_PER_DAY);
-}
-
-/* The tables days->day[first..end) and their part of the catch-all. */
-static void
-put_step(struct question *ask, const struct days *days, size_t first, size_t end)
-{
-	const struct table_def *def = &table_defs[ask->id];
-	const char *time = def->cols[def->time_col].name;
 	const char *dir = ask->q->kind == STORE_TRACE ? "ASC" : "DESC";
+	buf_printf(&ask->sql.text, ") ORDER BY %s %s, seq %s, ord %s LIMIT %zu", time_name(ask),
+	    dir, dir, dir, limit);
+}
+
+static void
+key_columns(struct duck_question *ask, const struct duck_source *source,
+    const struct duck_unit *unit, size_t place)
+{
+	(void)source;
+	buf_printf(&ask->sql.text, "%s, seq, ord::UBIGINT AS ord, ", time_name(ask));
+	if (unit->kind == UNIT_SEAL)
+		buf_str(&ask->sql.text, STR("seal AS unit"));
+	else
+		buf_printf(&ask->sql.text, "%" PRIu64 "::UBIGINT AS unit",
+		    UNIT_BY_PLACE | (uint64_t)place);
+}
+
+static void
+put_quoted(struct buf *out, struct str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.ptr[i] == '\'')
+			buf_char(out, '\'');
+		buf_char(out, s.ptr[i]);
+	}
+}
+
+/* The attributes as they came, from the columns they are in. */
+static void
+put_attributes(struct duck_question *ask, const struct duck_source *source)
+{
+	struct buf *text = &ask->sql.text;
+	buf_str(text, STR("weir_attributes('"));
+	for (unsigned i = 0; i < source->column_count; i++) {
+		if (i > 0)
+			buf_char(text, '\n');
+		buf_char(text, SHRED_LETTERS[source->columns[i].type]);
+		put_quoted(text, source->columns[i].key);
+	}
+	buf_str(text, STR("', attributes, attribute_order"));
+	for (unsigned i = 0; i < source->column_count; i++)
+		buf_printf(text, ", a%u", source->columns[i].number);
+	buf_str(text, STR(") AS attributes"));
+}
+
+static void
+row_columns(struct duck_question *ask, const struct duck_source *source,
+    const struct duck_unit *unit, size_t place)
+{
+	const struct table_def *def = &table_defs[ask->id];
+	int attributes = duck_attributes_col(ask->id);
+	(void)unit;
+	(void)place;
+	for (size_t i = 0; i < def->col_count; i++) {
+		if (i > 0)
+			buf_str(&ask->sql.text, STR(", "));
+		if ((int)i == attributes && source && source->column_count > 0)
+			put_attributes(ask, source);
+		else
+			buf_printf(&ask->sql.text, "\"%s\"", def->cols[i].name);
+	}
+}
+
+/* Rows of the chosen units. */
+static enum err_code
+read_rows(struct search *s, const struct store_query *q, size_t limit, struct err *err)
+{
+	struct duck_question *ask = s->ask;
 	duck_sql_reset(&ask->sql);
 	buf_str(&ask->sql.text, STR("SELECT * FROM ("));
-	for (size_t i = first; i < end; i++) {
-		if (i > first)
-			buf_str(&ask->sql.text, STR(" UNION ALL "));
-		put_branch(ask, ask->id, days->day[i], NULL);
+	if (!duck_units_put(ask, q, &s->units, s->chosen, row_columns))
+		return ERR_OK;
+	put_order(ask, limit);
+	return duck_read(ask->d, ask->view.con, &ask->sql, q->deadline_mono_ns, &ask->result->rows,
+	    err);
+}
+
+/* ---- the first pass: which rows */
+
+static enum err_code
+take_keys(void *ctx, duckdb_data_chunk chunk, struct err *err)
+{
+	struct search *s = ctx;
+	idx_t count = duckdb_data_chunk_get_size(chunk);
+	const uint64_t *cols[4];
+	for (idx_t c = 0; c < ARRAY_LEN(cols); c++)
+		cols[c] = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, c));
+	for (idx_t i = 0; i < count; i++) {
+		struct key k = {cols[0][i], cols[1][i], cols[2][i], cols[3][i]};
+		buf_append(&s->keys, &k, sizeof(k));
 	}
-	if (days->other && end > first)
-		buf_str(&ask->sql.text, STR(" UNION ALL "));
-	if (days->other)
-		put_other(ask, days, first, end);
-	buf_printf(&ask->sql.text, ") ORDER BY %s %s, seq %s, ord %s LIMIT %zu", time, dir, dir,
-	    dir, ask->q->row_max + 1 - ask->result->rows.row_count);
+	return s->keys.failed ? err_set(err, ERR_TOO_LARGE, "too many rows") : ERR_OK;
+}
+
+static int
+compare_up(const void *a, const void *b)
+{
+	const struct key *x = a, *y = b;
+	if (x->time_ns != y->time_ns)
+		return x->time_ns < y->time_ns ? -1 : 1;
+	if (x->seq != y->seq)
+		return x->seq < y->seq ? -1 : 1;
+	return (x->ord > y->ord) - (x->ord < y->ord);
+}
+
+static int
+compare_down(const void *a, const void *b)
+{
+	return compare_up(b, a);
+}
+
+static bool
+enough(const struct search *s)
+{
+	return key_count(s) > s->ask->q->row_max;
+}
+
+/* Can this unit have a row that comes before the last one that was found? */
+static bool
+still_matters(const struct search *s, const struct duck_unit *unit)
+{
+	if (!enough(s))
+		return true;
+	uint64_t last = keys_of(s)[key_count(s) - 1].time_ns;
+	return upwards(s) ? unit->time_min <= last : unit->time_max >= last;
+}
+
+/* Choose units from `first` on; the end of those that were looked at. */
+static enum err_code
+choose(struct search *s, size_t first, size_t step, size_t *end_out, struct err *err)
+{
+	struct duck_question *ask = s->ask;
+	struct duck_units *u = &s->units;
+	size_t end = first;
+	memset(s->chosen, 0, u->count);
+	while (end < u->count && end - first < step && still_matters(s, &u->list[end]))
+		end++;
+	enum err_code code = duck_units_filter(ask, u, first, end, err);
+	for (size_t i = first; i < end && code == ERR_OK; i++) {
+		const struct duck_unit *unit = &u->list[i];
+		s->chosen[i] = !duck_where_never(ask,
+		    unit->kind == UNIT_HOT ? NULL : &u->sources[unit->source], unit->form);
+		if (i - first < BRANCHES_MAX || duck_units_branches(u, s->chosen) <= BRANCHES_MAX)
+			continue;
+		s->chosen[i] = 0;
+		end = i;
+	}
+	*end_out = end;
+	return code;
+}
+
+/* The bound that rows found so far give. */
+static struct store_query
+narrowed(const struct search *s)
+{
+	struct store_query q = *s->ask->q;
+	if (!enough(s))
+		return q;
+	uint64_t last = keys_of(s)[key_count(s) - 1].time_ns;
+	if (!upwards(s) && last > q.from_ns)
+		q.from_ns = last;
+	if (upwards(s) && last < UINT64_MAX && last + 1 < q.to_ns)
+		q.to_ns = last + 1;
+	return q;
 }
 
 static enum err_code
-read_steps(struct question *ask, const struct days *days, struct err *err)
+find_in_chosen(struct search *s, struct err *err)
 {
-	struct table *rows = &ask->result->rows;
-	/* A trace is read whole as a rule. */
-	size_t step = ask->q->kind == STORE_TRACE ? STEP_DAYS_MAX : 1;
-	size_t first = 0;
-	enum err_code code = ERR_OK;
-	if (days->count == 0 && !days->other)
+	struct duck_question *ask = s->ask;
+	size_t limit = ask->q->row_max + 1;
+	struct store_query q = narrowed(s);
+	duck_sql_reset(&ask->sql);
+	buf_str(&ask->sql.text, STR("SELECT * FROM ("));
+	if (!duck_units_put(ask, &q, &s->units, s->chosen, key_columns))
 		return ERR_OK;
-	do {
-		size_t end = days->count - first > step ? first + step : days->count;
-		put_step(ask, days, first, end);
-		code = duck_read(ask->d, ask->con, &ask->sql, ask->q->deadline_mono_ns, rows, err);
-		first = end;
-		step = step * 2 < STEP_DAYS_MAX ? step * 2 : STEP_DAYS_MAX;
-	} while (code == ERR_OK && first < days->count && rows->row_count <= ask->q->row_max);
+	put_order(ask, limit);
+	enum err_code code = duck_read_chunks(ask->d, ask->view.con, &ask->sql, q.deadline_mono_ns,
+	    take_keys, s, err);
+	if (code != ERR_OK || s->keys.len == 0)
+		return code;
+	qsort(s->keys.ptr, key_count(s), sizeof(struct key),
+	    upwards(s) ? compare_up : compare_down);
+	if (key_count(s) > limit)
+		s->keys.len = limit * sizeof(struct key);
+	return ERR_OK;
+}
+
+static enum err_code
+find_keys(struct search *s, struct err *err)
+{
+	enum err_code code = ERR_OK;
+	size_t step = STEP_UNITS;
+	for (size_t first = 0, end; first < s->units.count && code == ERR_OK; first = end) {
+		if (!still_matters(s, &s->units.list[first]))
+			break;
+		code = choose(s, first, step, &end, err);
+		if (code == ERR_OK)
+			code = find_in_chosen(s, err);
+		step = step * 2 < STEP_UNITS_MAX ? step * 2 : STEP_UNITS_MAX;
+	}
 	return code;
 }
+
+/* ---- the second pass: the rows */
+
+static bool
+index_seals(struct search *s)
+{
+	for (size_t i = 0; i < s->units.count; i++)
+		if (s->units.list[i].kind == UNIT_SEAL &&
+		    !map_put(&s->by_gen, s->units.list[i].gen, i))
+			return false;
+	return true;
+}
+
+static size_t
+unit_of(const struct search *s, const struct key *k)
+{
+	if (k->unit & UNIT_BY_PLACE)
+		return (size_t)(k->unit & ~UNIT_BY_PLACE);
+	const uint64_t *place = map_get(&s->by_gen, k->unit);
+	CHECK(place);
+	return (size_t)*place;
+}
+
+/* How many of the keys from `first` on are in so few branches that one statement does. */
+static size_t
+block_of(struct search *s, size_t first, size_t end)
+{
+	size_t units = 0;
+	memset(s->chosen, 0, s->units.count);
+	for (size_t i = first; i < end; i++) {
+		size_t place = unit_of(s, &keys_of(s)[i]);
+		if (s->chosen[place])
+			continue;
+		s->chosen[place] = 1;
+		if (++units > BRANCHES_MAX &&
+		    duck_units_branches(&s->units, s->chosen) > BRANCHES_MAX) {
+			s->chosen[place] = 0;
+			return i;
+		}
+	}
+	return end;
+}
+
+static enum err_code
+fetch_block(struct search *s, size_t first, size_t end, struct err *err)
+{
+	const struct key *keys = keys_of(s);
+	struct store_query q = *s->ask->q;
+	uint64_t a = keys[first].time_ns, b = keys[end - 1].time_ns;
+	uint64_t last = upwards(s) ? b : a;
+	q.from_ns = upwards(s) ? a : b;
+	q.to_ns = last == UINT64_MAX ? UINT64_MAX : last + 1;
+	if (first > 0)
+		q.after = (struct store_cursor){keys[first - 1].time_ns, keys[first - 1].seq,
+		    (uint32_t)keys[first - 1].ord, true};
+	size_t before = s->ask->result->rows.row_count;
+	enum err_code code = read_rows(s, &q, end - first, err);
+	if (code == ERR_OK && s->ask->result->rows.row_count - before != end - first)
+		return err_set(err, ERR_INTERNAL, "%zu rows were found, but %zu read", end - first,
+		    s->ask->result->rows.row_count - before);
+	return code;
+}
+
+static enum err_code
+fetch_rows(struct search *s, struct err *err)
+{
+	const struct store_query *q = s->ask->q;
+	struct store_result *r = s->ask->result;
+	size_t count = key_count(s) < q->row_max ? key_count(s) : q->row_max;
+	enum err_code code = ERR_OK;
+	bool indexed = index_seals(s);
+	CHECK(indexed);
+	for (size_t first = 0, end; first < count && code == ERR_OK; first = end) {
+		end = block_of(s, first, count);
+		code = fetch_block(s, first, end, err);
+	}
+	r->more = key_count(s) > q->row_max;
+	if (r->more) {
+		const struct key *k = &keys_of(s)[count - 1];
+		r->next = (struct store_cursor){k->time_ns, k->seq, (uint32_t)k->ord, true};
+	}
+	return code;
+}
+
+/* ---- one pass */
 
 /* Take the row too many off and say where the next page begins. */
 static void
-cut_page(struct question *ask)
+cut_page(struct duck_question *ask)
 {
-	/* The first columns of the three tables, in the order the cursor has them. */
-	static const struct {
-		int time, seq, ord;
-	} place[] = {
-	    [TABLE_SPANS] = {SPAN_START_NS, SPAN_SEQ, SPAN_ORD},
-	    [TABLE_LOGS] = {LOG_EVENT_NS, LOG_SEQ, LOG_ORD},
-	    [TABLE_POINTS] = {POINT_TIME_NS, POINT_SEQ, POINT_ORD},
-	};
 	struct store_result *r = ask->result;
+	int seq = duck_seq_col(ask->id);
 	r->more = r->rows.row_count > ask->q->row_max;
 	if (!r->more)
 		return;
 	table_truncate(&r->rows, ask->q->row_max);
 	size_t last = r->rows.row_count - 1;
 	r->next = (struct store_cursor){
-	    .time_ns = table_u64(&r->rows, last, place[ask->id].time),
-	    .seq = table_u64(&r->rows, last, place[ask->id].seq),
-	    .ord = table_u32(&r->rows, last, place[ask->id].ord),
+	    .time_ns = table_u64(&r->rows, last, table_defs[ask->id].time_col),
+	    .seq = table_u64(&r->rows, last, seq),
+	    .ord = table_u32(&r->rows, last, seq + 1),
 	    .set = true,
 	};
 }
 
+/* True: it has been answered, or has failed. */
+static bool
+answered_at_once(struct search *s, enum err_code *code, struct err *err)
+{
+	const struct duck_units *u = &s->units;
+	const struct store_query *q = s->ask->q;
+	uint64_t rows = 0;
+	for (size_t i = 0; i < u->count; i++)
+		rows += u->list[i].rows;
+	if (!q->has_trace_id && rows > s->ask->d->opt.seal_rows / FEW_ROWS_PART)
+		return false;
+	memset(s->chosen, 1, u->count);
+	if (u->count > STEP_UNITS_MAX || duck_units_branches(u, s->chosen) > BRANCHES_MAX)
+		return false;
+	*code = read_rows(s, q, q->row_max + 1, err);
+	if (*code == ERR_OK)
+		cut_page(s->ask);
+	return true;
+}
+
 static enum err_code
-read_ids(struct question *ask, struct str ids, struct table *out, struct err *err)
+search_rows(struct duck_question *ask, struct err *err)
+{
+	struct search s = {.ask = ask};
+	uint64_t from, last;
+	enum err_code code = ERR_OK;
+	window_of(ask->q, &from, &last);
+	duck_units_find(ask, ask->id, from, last, &s.units);
+	s.chosen = xcalloc(s.units.count + 1, 1);
+	if (!answered_at_once(&s, &code, err)) {
+		code = find_keys(&s, err);
+		if (code == ERR_OK)
+			code = fetch_rows(&s, err);
+	}
+	map_fini(&s.by_gen);
+	buf_fini(&s.keys);
+	free(s.chosen);
+	duck_units_fini(&s.units);
+	return code;
+}
+
+/* ---- dictionaries */
+
+static bool
+copy_dict_row(const struct table *from, size_t row, struct table *to)
+{
+	size_t at = table_add_row(to);
+	bool fits = at != SIZE_MAX;
+	for (size_t c = 0; c < to->def->col_count && fits; c++) {
+		const struct column *col = &from->cols[c];
+		struct str text = STR_EMPTY;
+		switch (to->def->cols[c].kind) {
+		case COL_U64: table_set_u64(to, at, (int)c, col->u64[row]); break;
+		case COL_U32: table_set_u32(to, at, (int)c, col->u32[row]); break;
+		case COL_STR:
+			if (!col->str[row].ptr)
+				break;
+			text = arena_str(to->arena, col->str[row]);
+			fits = text.ptr != NULL;
+			if (fits)
+				table_set_str(to, at, (int)c, text);
+			break;
+		case COL_I64:
+		case COL_I32:
+		case COL_F64:
+		case COL_BOOL:
+		case COL_U64S:
+		case COL_F64S: CHECK(false); /* dictionaries have none */
+		}
+	}
+	return fits;
+}
+
+static enum err_code
+read_ids(struct duck_question *ask, struct str ids, struct table *out, struct err *err)
 {
 	duck_sql_reset(&ask->sql);
 	buf_str(&ask->sql.text, STR("SELECT "));
@@ -214,12 +490,33 @@ read_ids(struct question *ask, struct str ids, struct table *out, struct err *er
 	buf_str(&ask->sql.text, STR(" AND id IN ("));
 	buf_str(&ask->sql.text, ids);
 	buf_char(&ask->sql.text, ')');
-	return duck_read(ask->d, ask->con, &ask->sql, ask->q->deadline_mono_ns, out, err);
+	return duck_read(ask->d, ask->view.con, &ask->sql, ask->q->deadline_mono_ns, out, err);
+}
+
+/* One that is not in the file yet, else its id goes to the list. */
+static enum err_code
+add_hot_or_list(struct duck_question *ask, uint64_t id, struct table *out, struct buf *ids,
+    size_t *count, struct err *err)
+{
+	const struct table *rows;
+	size_t row;
+	enum table_id dict = (enum table_id)(out->def - table_defs);
+	if (!hot_view_dict(ask->view.hot, dict, ask->q->tenant, id, &rows, &row)) {
+		buf_printf(ids, "%s%" PRIu64 "::UBIGINT", *count > 0 ? ", " : "", id);
+		++*count;
+		return ERR_OK;
+	}
+	if (copy_dict_row(rows, row, out))
+		return ERR_OK;
+	return err_set(err, ERR_TOO_LARGE,
+	    "the answer is larger than %zu bytes: ask for less, with a limit, a filter or a "
+	    "shorter time",
+	    out->arena->bytes_max);
 }
 
 /* The entries of a dictionary that column `col` of the answer names. */
 static enum err_code
-read_dict(struct question *ask, int col, struct table *out, struct err *err)
+read_dict(struct duck_question *ask, int col, struct table *out, struct err *err)
 {
 	const struct table *rows = &ask->result->rows;
 	struct map seen = {0};
@@ -232,8 +529,8 @@ read_dict(struct question *ask, int col, struct table *out, struct err *err)
 			continue;
 		bool put = map_put(&seen, id, 1);
 		CHECK(put);
-		buf_printf(&ids, "%s%" PRIu64 "::UBIGINT", count > 0 ? ", " : "", id);
-		if (++count < IDS_AT_ONCE)
+		code = add_hot_or_list(ask, id, out, &ids, &count, err);
+		if (count < IDS_AT_ONCE || code != ERR_OK)
 			continue;
 		code = read_ids(ask, buf_view(&ids), out, err);
 		buf_reset(&ids);
@@ -246,136 +543,37 @@ read_dict(struct question *ask, int col, struct table *out, struct err *err)
 	return code;
 }
 
+/* ---- answers */
+
 static enum err_code
-answer_rows(struct question *ask, struct err *err)
+answer(struct duck_question *ask, struct err *err)
 {
-	struct days days = {0};
-	enum err_code code = days_of(ask, ask->id, &days, err);
+	const struct store_query *q = ask->q;
+	enum err_code code = ERR_OK;
+	if (q->kind == STORE_SERVICES)
+		return duck_services_answer(ask, err);
+	for (size_t i = 0; i < q->attr_count && code == ERR_OK; i++)
+		code = duck_where_resources(ask, i, err);
 	if (code == ERR_OK)
-		code = read_steps(ask, &days, err);
-	days_fini(&days);
-	if (code != ERR_OK)
-		return code;
-	cut_page(ask);
-	code = read_dict(ask, duck_fill_resource_col(ask->id), &ask->result->resources, err);
+		code = search_rows(ask, err);
+	if (code == ERR_OK)
+		code =
+		    read_dict(ask, duck_fill_resource_col(ask->id), &ask->result->resources, err);
 	if (code == ERR_OK)
 		code = read_dict(ask, duck_fill_scope_col(ask->id), &ask->result->scopes, err);
 	return code;
 }
 
-/* Each signal gives rows (service, spans, traces, errors, ended, duration, logs, points, first,
- * last); only spans of duration >= 0 have ended.
- * Spans are first counted per trace: so the traces of a service are counted exactly, over days. */
-static void
-put_signal(struct question *ask, enum table_id id, const struct days *days)
-{
-	static const char *const columns[] = {
-	    [TABLE_SPANS] = "service, trace_hi, trace_lo, status_code, duration_ns, start_ns",
-	    [TABLE_LOGS] = "service, event_ns",
-	    [TABLE_POINTS] = "service, time_ns",
-	};
-	static const char *const head[] = {
-	    [TABLE_SPANS] =
-	        "SELECT service, sum(n), count(*), sum(e), sum(g), sum(d), 0, 0, min(f),"
-	        " max(l) FROM (SELECT service, count(*) AS n,"
-	        " count(*) FILTER (WHERE status_code = 2) AS e,"
-	        " count(*) FILTER (WHERE duration_ns >= 0) AS g,"
-	        " sum(greatest(duration_ns, 0)) AS d, min(start_ns) AS f,"
-	        " max(start_ns) AS l FROM (",
-	    [TABLE_LOGS] =
-	        "SELECT service, 0, 0, 0, 0, 0, count(*), 0, min(event_ns), max(event_ns)"
-	        " FROM (",
-	    [TABLE_POINTS] =
-	        "SELECT service, 0, 0, 0, 0, 0, 0, count(*), min(time_ns), max(time_ns)"
-	        " FROM (",
-	};
-	struct buf *text = &ask->sql.text;
-	buf_str(text, str_from(head[id]));
-	for (size_t i = 0; i < days->count; i++) {
-		if (i > 0)
-			buf_str(text, STR(" UNION ALL "));
-		put_branch(ask, id, days->day[i], columns[id]);
-	}
-	if (days->other && days->count > 0)
-		buf_str(text, STR(" UNION ALL "));
-	if (days->other)
-		put_branch(ask, id, DUCK_DAY_OTHER, columns[id]);
-	buf_str(text, STR(") GROUP BY service"));
-	if (id == TABLE_SPANS)
-		buf_str(text, STR(", trace_hi, trace_lo) GROUP BY service"));
-}
-
-/* False: there is no table to ask. */
-static bool
-put_services(struct question *ask, const struct days days[SIGNALS])
-{
-	static const char head[] =
-	    "SELECT service, sum(n)::UBIGINT, sum(t)::UBIGINT, sum(e)::UBIGINT, sum(g)::UBIGINT,"
-	    " sum(d)::DOUBLE, sum(o)::UBIGINT, sum(p)::UBIGINT, min(f), max(l) FROM (";
-	struct buf *text = &ask->sql.text;
-	bool any = false;
-	duck_sql_reset(&ask->sql);
-	buf_str(text, str_from(head));
-	for (int id = 0; id < SIGNALS; id++) {
-		if (days[id].count == 0 && !days[id].other)
-			continue;
-		if (any)
-			buf_str(text, STR(" UNION ALL "));
-		put_signal(ask, (enum table_id)id, &days[id]);
-		any = true;
-	}
-	buf_printf(text,
-	    ") AS x(service, n, t, e, g, d, o, p, f, l) GROUP BY service"
-	    " ORDER BY sum(n) DESC, sum(o) + sum(p) DESC, service LIMIT %zu",
-	    ask->q->row_max + 1);
-	return any;
-}
-
 static enum err_code
-answer_services(struct question *ask, struct err *err)
+ask_in_view(struct duck_question *ask, duckdb_connection con, struct err *err)
 {
-	struct days days[SIGNALS] = {0};
-	enum err_code code = ERR_OK;
-	for (int id = 0; id < SIGNALS && code == ERR_OK; id++)
-		code = days_of(ask, (enum table_id)id, &days[id], err);
-	if (code == ERR_OK && put_services(ask, days))
-		code = duck_read(ask->d, ask->con, &ask->sql, ask->q->deadline_mono_ns,
-		    &ask->result->rows, err);
-	for (int id = 0; id < SIGNALS; id++)
-		days_fini(&days[id]);
-	ask->result->more = ask->result->rows.row_count > ask->q->row_max;
-	if (ask->result->more)
-		table_truncate(&ask->result->rows, ask->q->row_max);
-	return code;
-}
-
-static enum err_code
-answer(struct question *ask, struct err *err)
-{
-	const struct store_query *q = ask->q;
-	if (q->kind == STORE_SERVICES)
-		return answer_services(ask, err);
-	for (size_t i = 0; i < q->attr_count; i++) {
-		enum err_code code =
-		    duck_where_resources(ask->d, ask->con, q, &q->attrs[i], &ask->ids[i], err);
-		if (code != ERR_OK)
-			return code;
-	}
-	return answer_rows(ask, err);
-}
-
-/* A transaction that only reads ends with ROLLBACK as well as with COMMIT. */
-static enum err_code
-ask_in_transaction(struct question *ask, struct err *err)
-{
-	struct err ignored;
-	enum err_code code = duck_exec(ask->d, ask->con, "BEGIN TRANSACTION READ ONLY", err);
-	bool reusable = code == ERR_OK;
+	enum err_code code = duck_view_begin(ask->d, con, &ask->view, err);
+	bool reusable = code == ERR_BUSY;
 	if (code == ERR_OK) {
 		code = answer(ask, err);
-		reusable = duck_exec(ask->d, ask->con, "ROLLBACK", &ignored) == ERR_OK;
+		reusable = duck_view_end(ask->d, &ask->view);
 	}
-	duck_pool_give(ask->d, ask->con, !reusable);
+	duck_pool_give(ask->d, con, !reusable);
 	return code;
 }
 
@@ -398,6 +596,7 @@ duck_query(struct store *s, const struct store_query *q, struct store_result *re
     struct err *err)
 {
 	struct duck *d = duck_of(s);
+	duckdb_connection con;
 	/* Of services only what is meant for them is looked at. */
 	struct store_query services = {
 	    .kind = q->kind,
@@ -408,7 +607,7 @@ duck_query(struct store *s, const struct store_query *q, struct store_result *re
 	    .deadline_mono_ns = q->deadline_mono_ns,
 	    .service = q->service,
 	};
-	struct question ask = {
+	struct duck_question ask = {
 	    .d = d,
 	    .q = q->kind == STORE_SERVICES ? &services : q,
 	    .result = result,
@@ -417,11 +616,11 @@ duck_query(struct store *s, const struct store_query *q, struct store_result *re
 	table_init(&result->rows, ask.id, result->arena);
 	table_init(&result->resources, TABLE_RESOURCES, result->arena);
 	table_init(&result->scopes, TABLE_SCOPES, result->arena);
-	enum err_code code = duck_pool_take(d, q->deadline_mono_ns, &ask.con, err);
+	enum err_code code = duck_pool_take(d, q->deadline_mono_ns, &con, err);
 	if (code != ERR_OK)
 		return code;
 	duck_sql_init(&ask.sql);
-	code = ask_in_transaction(&ask, err);
+	code = ask_in_view(&ask, con, err);
 	duck_sql_fini(&ask.sql);
 	for (size_t i = 0; i < q->attr_count; i++)
 		buf_fini(&ask.ids[i].list);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "duck/duck_priv.h"
+#include "duck/duck_query_priv.h"
 
 #include "sys/clock.h"
 
@@ -151,6 +151,21 @@ each_chunk(struct duck *d, duckdb_connection con, duckdb_result *result, uint64_
 	const char *text = code == ERR_OK ? duckdb_result_error(result) : NULL;
 	if (text && *text)
 		code = duck_fail_query(d, duckdb_result_error_type(result), text, err);
+	return code;
+}
+
+enum err_code
+duck_read_chunks(struct duck *d, duckdb_connection con, struct duck_sql *q,
+    uint64_t deadline_mono_ns,
+    enum err_code (*take)(void *ctx, duckdb_data_chunk chunk, struct err *err), void *ctx,
+    struct err *err)
+{
+	duckdb_result result;
+	enum err_code code = duck_run(d, con, q, deadline_mono_ns, &result, err);
+	if (code != ERR_OK)
+		return code;
+	code = each_chunk(d, con, &result, deadline_mono_ns, take, ctx, err);
+	duckdb_destroy_result(&result);
 	return code;
 }
 

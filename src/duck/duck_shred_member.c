@@ -163,7 +163,8 @@ read_double(struct str value, double *out)
 		return false;
 	if (!read_short_double(value, out) && !str_to_f64(value, out))
 		return false;
-	if (!isfinite(*out))
+	/* Where all values of a column are equal the database keeps one of them: 0.0 for -0.0 too. */
+	if (!isfinite(*out) || (*out == 0 && signbit(*out)))
 		return false;
 	return str_eq(str_of(text, number_double_text(*out, text)), value);
 }

@@ -1,15 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The conditions of a question as SQL. Names of columns come from the tables of model/table.h,
- * numbers are literals, text is always a parameter.
+ * The conditions of a question as SQL. Names of columns come from the tables of model/columns.h,
+ * numbers are literals, text is always a parameter or a quoted literal.
  *
- * An attribute is looked for on the item and, when the item has no such key, on its resource:
- *     coalesce(weir_attr_is(attributes, key, value), resource_id IN (those that have it))
- * weir_attr_is() is NULL when there is no such key.
+ * An attribute is looked for on the item and, when the item has no such key, on its resource. On the item it
+ * is in the column that its key has in the table, or else in the rest, the JSON in "attributes":
+ *
+ *     a3 = value OR (a3 IS NULL AND coalesce(weir_attr_is(attributes, key, value),
+ *         resource_id IN (those that have it)))
+ *
+ * weir_attr_is() is NULL when there is no such key; so what the item itself says comes first. Parts that
+ * can not be true are left out: no resource has it; the value is none of the column's type; the
+ * rest has no such key, or not with this value (a unit's form, from the seal's filter). As a rule that
+ * leaves the comparison with the column, which the database does fast and only where it has to.
  */
-#include "duck/duck_priv.h"
+#include "duck/duck_query_priv.h"
+
+#include "base/number.h"
+#include "duck/duck_json.h"
+#include "duck/duck_number.h"
 
 #include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
 
 enum { RESOURCE_LIST_MAX = 1000 };
 
@@ -116,48 +129,314 @@ where_point(struct duck_sql *sql, const struct store_query *q)
 	equal_text(sql, "name", q->name);
 }
 
+/* ---- attributes */
+
+static const char *const operators[] = {
+    [STORE_ATTR_EQ] = "=",
+    [STORE_ATTR_GE] = ">=",
+    [STORE_ATTR_GT] = ">",
+    [STORE_ATTR_LE] = "<=",
+    [STORE_ATTR_LT] = "<",
+};
+
+/* In the JSON: NULL when there is no such key. */
 static void
-attr_is(struct duck_sql *sql, const struct store_attr *a)
+put_in_json(struct duck_sql *sql, const struct store_attr *a)
 {
-	buf_str(&sql->text, STR("weir_attr_is(attributes, "));
+	bool range = a->op != STORE_ATTR_EQ;
+	buf_str(&sql->text,
+	    range ? STR("weir_attr_cmp(attributes, ") : STR("weir_attr_is(attributes, "));
 	if (str_starts(a->key, STR("$")))
 		buf_str(&sql->text, STR("'$' || ")); /* as it is stored, see model/typed.h */
 	duck_sql_text(sql, a->key);
+	if (range)
+		buf_printf(&sql->text, ", '%s'", operators[a->op]);
 	buf_str(&sql->text, STR(", "));
 	duck_sql_text(sql, a->value);
 	buf_char(&sql->text, ')');
 }
 
-static void
-resources_with(struct duck_sql *sql, const struct store_query *q, const struct store_attr *a)
+/* Keys of columns are escaped as in the JSON. */
+static const struct shred_column *
+find_column(const struct duck_source *source, struct str key)
 {
-	buf_str(&sql->text, STR("SELECT id FROM resources WHERE tenant = "));
-	duck_sql_text(sql, q->tenant);
-	buf_str(&sql->text, STR(" AND "));
-	attr_is(sql, a);
+	bool dollar = str_starts(key, STR("$"));
+	for (unsigned i = 0; source && i < source->column_count; i++) {
+		struct str raw = source->columns[i].key;
+		if (dollar && str_starts(raw, STR("$$")))
+			raw = str_skip(raw, 1);
+		else if (dollar || str_starts(raw, STR("$")))
+			continue;
+		if (duck_json_raw_is(raw, key))
+			return &source->columns[i];
+	}
+	return NULL;
+}
+
+/* The text that an int of this value has; false when the text is no int's. */
+static bool
+is_int_text(struct str text, int64_t *out)
+{
+	char again[24];
+	if (!str_to_i64(text, out))
+		return false;
+	int n = snprintf(again, sizeof(again), "%" PRId64, *out);
+	return n > 0 && str_eq(text, str_of(again, (size_t)n));
+}
+
+static bool
+is_double_text(struct str text, double *out)
+{
+	char again[NUMBER_DOUBLE_BYTES];
+	if (!str_to_f64(text, out) || !isfinite(*out))
+		return false;
+	return str_eq(text, str_of(again, number_double_text(*out, again)));
 }
 
 static void
-of_resource(struct duck_sql *sql, const struct store_query *q, const struct store_attr *a,
-    const struct duck_ids *ids)
+put_double(struct duck_sql *sql, double v)
 {
-	if (!ids->many && ids->list.len == 0) {
-		buf_str(&sql->text, STR("false"));
+	buf_printf(&sql->text, "'%.17g'::DOUBLE", v);
+}
+
+/* `column = value`; false when no value of that type has this text. NULL sql: only tell. */
+static bool
+put_equal(struct duck_sql *sql, const struct shred_column *c, const struct store_attr *a)
+{
+	int64_t i64 = 0;
+	double f64 = 0;
+	bool is_true = str_eq(a->value, STR("true"));
+	bool can = true;
+	switch (c->type) {
+	case SHRED_TEXT: break;
+	case SHRED_INT: can = is_int_text(a->value, &i64); break;
+	case SHRED_DOUBLE: /* -0.0 is never in a column, for the database does not keep it */
+		can = is_double_text(a->value, &f64) && !(f64 == 0 && signbit(f64));
+		break;
+	case SHRED_BOOL: can = is_true || str_eq(a->value, STR("false")); break;
+	case SHRED_TYPES: can = false;
+	}
+	if (!can || !sql)
+		return can;
+	buf_printf(&sql->text, "a%u = ", c->number);
+	if (c->type == SHRED_TEXT)
+		duck_sql_text(sql, a->value);
+	else if (c->type == SHRED_INT)
+		duck_sql_i64(sql, i64);
+	else if (c->type == SHRED_BOOL)
+		buf_str(&sql->text, is_true ? STR("true") : STR("false"));
+	else
+		put_double(sql, f64);
+	return true;
+}
+
+/* An int against a decimal d: with an int, for v >= 1.5 is v >= 2. False: no int is there. */
+static bool
+put_int_range(struct duck_sql *sql, const struct shred_column *c, enum store_attr_op op,
+    const struct duck_decimal *d)
+{
+	bool upwards = op == STORE_ATTR_GE || op == STORE_ATTR_GT;
+	bool beyond = d->whole > (uint64_t)INT64_MAX; /* of the ints, but for the very least */
+	if (beyond && d->negative && d->whole == (uint64_t)INT64_MAX + 1 && !d->fraction)
+		beyond = false;
+	if (beyond && upwards != d->negative)
+		return false;
+	if (!sql)
+		return true;
+	if (beyond) {
+		buf_printf(&sql->text, "a%u IS NOT NULL", c->number);
+		return true;
+	}
+	int64_t whole = d->negative ? (int64_t)(0 - d->whole) : (int64_t)d->whole;
+	/* With a fraction d is between whole and the next one away from 0. */
+	const char *sign = operators[op];
+	if (d->fraction && d->negative)
+		sign = upwards ? ">=" : "<";
+	else if (d->fraction)
+		sign = upwards ? ">" : "<=";
+	buf_printf(&sql->text, "a%u %s ", c->number, sign);
+	duck_sql_i64(sql, whole);
+	return true;
+}
+
+static bool
+put_range(struct duck_sql *sql, const struct shred_column *c, const struct store_attr *a)
+{
+	struct duck_decimal d;
+	if (!duck_decimal_parse(a->value, &d))
+		return false;
+	if (c->type == SHRED_INT)
+		return put_int_range(sql, c, a->op, &d);
+	if (c->type != SHRED_DOUBLE)
+		return false;
+	if (!sql)
+		return true;
+	/* The decimal may be a little off its nearest double (duck_number.h). */
+	bool upwards = a->op == STORE_ATTR_GE || a->op == STORE_ATTR_GT;
+	const char *sign = operators[a->op];
+	if (d.f64_order != 0)
+		sign =
+		    upwards == (d.f64_order > 0) ? (upwards ? ">=" : "<=") : (upwards ? ">" : "<");
+	buf_printf(&sql->text, "a%u %s ", c->number, sign);
+	if (isinf(d.f64))
+		buf_printf(&sql->text, "'%s'::DOUBLE", d.f64 < 0 ? "-infinity" : "infinity");
+	else
+		put_double(sql, d.f64);
+	return true;
+}
+
+static bool
+put_in_column(struct duck_sql *sql, const struct shred_column *c, const struct store_attr *a)
+{
+	if (!c)
+		return false;
+	return a->op == STORE_ATTR_EQ ? put_equal(sql, c, a) : put_range(sql, c, a);
+}
+
+/* ---- resources */
+
+static void
+put_resources_with(struct duck_question *ask, const struct store_attr *a)
+{
+	const struct hot_view *hot = ask->view.hot;
+	struct duck_sql *sql = &ask->sql;
+	buf_str(&sql->text, STR("SELECT id FROM resources WHERE tenant = "));
+	duck_sql_text(sql, ask->q->tenant);
+	buf_str(&sql->text, STR(" AND "));
+	put_in_json(sql, a);
+	for (size_t i = 0; i < hot->part_count; i++) {
+		if (hot->parts[i].table != TABLE_RESOURCES || hot->parts[i].rows == 0)
+			continue;
+		buf_printf(&sql->text,
+		    " UNION ALL SELECT id FROM weir_hot(%" PRIu64 ", %zu, 0::UBIGINT, %" PRIu64
+		    "::UBIGINT) WHERE tenant = ",
+		    ask->view.handle, i, UINT64_MAX);
+		duck_sql_text(sql, ask->q->tenant);
+		buf_str(&sql->text, STR(" AND "));
+		put_in_json(sql, a);
+	}
+}
+
+static bool
+any_resource(const struct duck_ids *ids)
+{
+	return ids->many || ids->list.len > 0;
+}
+
+static void
+put_of_resource(struct duck_question *ask, size_t attr)
+{
+	const struct duck_ids *ids = &ask->ids[attr];
+	buf_str(&ask->sql.text, STR("resource_id IN ("));
+	if (ids->many)
+		put_resources_with(ask, &ask->q->attrs[attr]);
+	else
+		buf_str(&ask->sql.text, buf_view(&ids->list));
+	buf_char(&ask->sql.text, ')');
+}
+
+enum err_code
+duck_where_resources(struct duck_question *ask, size_t attr, struct err *err)
+{
+	struct duck_ids *out = &ask->ids[attr];
+	struct buf words = {0};
+	duck_sql_reset(&ask->sql);
+	put_resources_with(ask, &ask->q->attrs[attr]);
+	buf_printf(&ask->sql.text, " LIMIT %d", RESOURCE_LIST_MAX + 1);
+	enum err_code code = duck_read_words(ask->d, ask->view.con, &ask->sql,
+	    ask->q->deadline_mono_ns, &words, err);
+	size_t count = words.len / sizeof(uint64_t);
+	out->many = count > RESOURCE_LIST_MAX;
+	for (size_t i = 0; i < count && !out->many; i++) {
+		uint64_t id;
+		memcpy(&id, words.ptr + i * sizeof(id), sizeof(id));
+		buf_printf(&out->list, "%s%" PRIu64 "::UBIGINT", i > 0 ? ", " : "", id);
+	}
+	buf_fini(&words);
+	return code;
+}
+
+/* ---- a condition */
+
+/* Which parts of it can be true. */
+struct attr_parts {
+	const struct shred_column *column;
+	bool in_column, in_rest, of_resource;
+	bool key_in_rest; /* with whatever value: then the resource does not count */
+};
+
+static struct attr_parts
+parts_of(const struct duck_question *ask, const struct duck_source *source, uint64_t form, size_t i)
+{
+	const struct store_attr *a = &ask->q->attrs[i];
+	uint64_t bits = form >> (i * FORM_BITS);
+	struct attr_parts p = {
+	    .column = find_column(source, a->key),
+	    .in_rest = (bits & FORM_MATCH) != 0,
+	    .of_resource = any_resource(&ask->ids[i]),
+	    .key_in_rest = (bits & FORM_KEY) != 0,
+	};
+	p.in_column = put_in_column(NULL, p.column, a);
+	return p;
+}
+
+static void
+put_without_column(struct duck_question *ask, const struct attr_parts *p, size_t i)
+{
+	struct buf *text = &ask->sql.text;
+	bool rest = p->in_rest || (p->of_resource && p->key_in_rest);
+	if (rest) {
+		buf_str(text, STR("coalesce("));
+		put_in_json(&ask->sql, &ask->q->attrs[i]);
+		buf_str(text, STR(", "));
+	}
+	if (p->of_resource)
+		put_of_resource(ask, i);
+	else
+		buf_str(text, STR("false"));
+	if (rest)
+		buf_char(text, ')');
+}
+
+static void
+put_attr(struct duck_question *ask, const struct duck_source *source, uint64_t form, size_t i)
+{
+	struct buf *text = &ask->sql.text;
+	struct attr_parts p = parts_of(ask, source, form, i);
+	bool others = p.in_rest || p.of_resource;
+	buf_str(text, STR(" AND "));
+	if (p.in_column && !others) {
+		put_in_column(&ask->sql, p.column, &ask->q->attrs[i]);
 		return;
 	}
-	buf_str(&sql->text, STR("resource_id IN ("));
-	if (ids->many)
-		resources_with(sql, q, a);
-	else
-		buf_str(&sql->text, buf_view(&ids->list));
-	buf_char(&sql->text, ')');
+	buf_char(text, '(');
+	if (p.in_column) {
+		put_in_column(&ask->sql, p.column, &ask->q->attrs[i]);
+		buf_str(text, STR(" OR "));
+	}
+	if (p.column)
+		buf_printf(text, "a%u IS NULL AND ", p.column->number);
+	put_without_column(ask, &p, i);
+	buf_char(text, ')');
+}
+
+bool
+duck_where_never(const struct duck_question *ask, const struct duck_source *source, uint64_t form)
+{
+	for (size_t i = 0; i < ask->q->attr_count; i++) {
+		struct attr_parts p = parts_of(ask, source, form, i);
+		if (!p.in_column && !p.in_rest && !p.of_resource)
+			return true;
+	}
+	return false;
 }
 
 void
-duck_where(struct duck_sql *sql, const struct store_query *q, enum table_id id,
-    const struct duck_ids *ids)
+duck_where(struct duck_question *ask, const struct store_query *q, enum table_id id,
+    const struct duck_source *source, uint64_t form)
 {
 	CHECK(id <= TABLE_POINTS);
+	struct duck_sql *sql = &ask->sql;
 	const struct names *n = &names_of[id];
 	where_time(sql, q, n);
 	if (q->has_trace_id && n->trace_hi) {
@@ -173,33 +452,6 @@ duck_where(struct duck_sql *sql, const struct store_query *q, enum table_id id,
 		where_log(sql, q);
 	if (id == TABLE_POINTS)
 		where_point(sql, q);
-	for (size_t i = 0; i < q->attr_count; i++) {
-		buf_str(&sql->text, STR(" AND coalesce("));
-		attr_is(sql, &q->attrs[i]);
-		buf_str(&sql->text, STR(", "));
-		of_resource(sql, q, &q->attrs[i], &ids[i]);
-		buf_char(&sql->text, ')');
-	}
-}
-
-enum err_code
-duck_where_resources(struct duck *d, duckdb_connection con, const struct store_query *q,
-    const struct store_attr *a, struct duck_ids *out, struct err *err)
-{
-	struct duck_sql sql;
-	struct buf words = {0};
-	duck_sql_init(&sql);
-	resources_with(&sql, q, a);
-	buf_printf(&sql.text, " LIMIT %d", RESOURCE_LIST_MAX + 1);
-	enum err_code code = duck_read_words(d, con, &sql, q->deadline_mono_ns, &words, err);
-	size_t count = words.len / sizeof(uint64_t);
-	out->many = count > RESOURCE_LIST_MAX;
-	for (size_t i = 0; i < count && !out->many; i++) {
-		uint64_t id;
-		memcpy(&id, words.ptr + i * sizeof(id), sizeof(id));
-		buf_printf(&out->list, "%s%" PRIu64 "::UBIGINT", i > 0 ? ", " : "", id);
-	}
-	buf_fini(&words);
-	duck_sql_fini(&sql);
-	return code;
+	for (size_t i = 0; i < q->attr_count; i++)
+		put_attr(ask, source, form, i);
 }

@@ -17,7 +17,7 @@ enum signal_kind { SIGNAL_TRACES = 1, SIGNAL_METRICS = 2, SIGNAL_LOGS = 3 };
 
 const char *signal_name(enum signal_kind s); /* "traces" "metrics" "logs" */
 
-enum { SIGNAL_TABLES = TABLE_RESOURCES }; /* spans, logs, points come first in enum table_id */
+#define SIGNAL_TABLES TABLE_RESOURCES /* spans, logs, points come first in enum table_id */
 
 /* One request (or part of one, see ingest/record.h) of a batch, by ascending seq. */
 struct batch_request {

@@ -13,7 +13,7 @@
 	{.name = "attribute",                                                                      \
 	    .type = OP_ATTR,                                                                       \
 	    .repeat = true,                                                                        \
-	    .help = "has this attribute, or else its resource has"}
+	    .help = "has this attribute, or else its resource has (k=v; k>=1.5, >, <=, <)"}
 #define PARAM_FROM                                                                                 \
 	PARAM("from", OP_TIME, "not before this time (2026-11-20T16:00, 2026-11-20, unix time)")
 #define PARAM_TO PARAM("to", OP_TIME, "before this time")

@@ -15,7 +15,8 @@
 struct ops_parsed { /* which members are set depends on the type */
 	struct str text; /* TEXT, CURSOR: as it came; ATTR: the value */
 	struct str key; /* ATTR */
-	int64_t i64; /* INT; BOOL: 0 or 1; ENUM: index into choices */
+	/* INT; BOOL: 0 or 1; ENUM: index into choices; ATTR: an enum store_attr_op */
+	int64_t i64;
 	double f64; /* DURATION_MS */
 	uint64_t hi, lo; /* TRACE_ID; lo alone: SPAN_ID, TIME and SPAN in ns */
 };

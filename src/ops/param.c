@@ -10,6 +10,8 @@
 /* As much of a value as an error shows; cut between characters. */
 enum { SHOWN_BYTES_MAX = 48 };
 
+enum { DECIMAL_BYTES_MAX = 256 };
+
 static enum err_code
 refuse(struct str value, struct err *err, const char *expected)
 {
@@ -45,15 +47,54 @@ parse_span_id(struct str value, struct ops_parsed *out, struct err *err)
 	return ERR_OK;
 }
 
+/* A number as JSON writes it: what the values of attributes are compared with. */
+static bool
+is_decimal(struct str s)
+{
+	size_t i = s.len > 0 && s.ptr[0] == '-', start = i, digits = 0;
+	for (; i < s.len && s.ptr[i] >= '0' && s.ptr[i] <= '9'; i++)
+		digits++;
+	if (digits == 0 || (digits > 1 && s.ptr[start] == '0'))
+		return false;
+	if (i < s.len && s.ptr[i] == '.')
+		for (i++, digits = 0; i < s.len && s.ptr[i] >= '0' && s.ptr[i] <= '9'; i++)
+			digits++;
+	if (digits == 0 || i == s.len)
+		return digits > 0;
+	if (s.ptr[i] != 'e' && s.ptr[i] != 'E')
+		return false;
+	i++;
+	if (i < s.len && (s.ptr[i] == '+' || s.ptr[i] == '-'))
+		i++;
+	for (digits = 0; i < s.len && s.ptr[i] >= '0' && s.ptr[i] <= '9'; i++)
+		digits++;
+	return digits > 0 && i == s.len;
+}
+
+/* The operator is the first of <, > and =; "<=" and ">=" are one. */
 static enum err_code
 parse_attr(struct str value, struct ops_parsed *out, struct err *err)
 {
-	size_t eq = str_find(value, '=');
-	if (eq == value.len || eq == 0)
+	size_t at = 0;
+	while (at < value.len && !memchr("<>=", value.ptr[at], 3))
+		at++;
+	if (at == value.len || at == 0)
 		return refuse(value, err, "not key=value");
-	out->key = (struct str){value.ptr, eq};
-	out->text = str_skip(value, eq + 1);
-	return ERR_OK;
+	bool or_equal = at + 1 < value.len && value.ptr[at + 1] == '=';
+	out->key = (struct str){value.ptr, at};
+	if (value.ptr[at] == '=') {
+		out->text = str_skip(value, at + 1);
+		out->i64 = STORE_ATTR_EQ;
+		return ERR_OK;
+	}
+	if (value.ptr[at] == '>')
+		out->i64 = or_equal ? STORE_ATTR_GE : STORE_ATTR_GT;
+	else
+		out->i64 = or_equal ? STORE_ATTR_LE : STORE_ATTR_LT;
+	out->text = str_skip(value, at + 1 + or_equal);
+	if (out->text.len <= DECIMAL_BYTES_MAX && is_decimal(out->text))
+		return ERR_OK;
+	return refuse(value, err, "<, <=, > and >= compare with a number, like 1.5");
 }
 
 /* What else people write for a choice. */

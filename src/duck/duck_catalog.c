@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "duck/duck_catalog.h"
+
+#include "base/bloom.h"
+#include "duck/duck_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void
+duck_catalog_init(struct duck_catalog *c, uint64_t filter_bytes_max)
+{
+	*c = (struct duck_catalog){.filter_bytes_max = filter_bytes_max};
+	mutex_init(&c->lock);
+}
+
+static void
+table_free(struct duck_table *t)
+{
+	for (size_t i = 0; i < t->seal_count; i++)
+		free((void *)(uintptr_t)t->seals[i].traces.ptr);
+	shred_plan_fini(&t->plan);
+	free(t->seals);
+	free(t);
+}
+
+void
+duck_catalog_fini(struct duck_catalog *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		table_free(c->tables[i]);
+	free(c->tables);
+	mutex_fini(&c->lock);
+	*c = (struct duck_catalog){0};
+}
+
+struct duck_table *
+duck_catalog_find(const struct duck_catalog *c, enum table_id id, int64_t day)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (c->tables[i]->id == id && c->tables[i]->day == day)
+			return c->tables[i];
+	return NULL;
+}
+
+struct duck_table *
+duck_catalog_add_table(struct duck_catalog *c, enum table_id id, int64_t day, uint64_t since)
+{
+	struct duck_table *t = xcalloc(1, sizeof(*t));
+	t->id = id;
+	t->day = day;
+	t->since = since;
+	mutex_lock(&c->lock);
+	if (c->count == c->cap) {
+		c->cap = c->cap ? 2 * c->cap : 16;
+		c->tables = xrealloc(c->tables, c->cap * sizeof(struct duck_table *));
+	}
+	c->tables[c->count++] = t;
+	mutex_unlock(&c->lock);
+	return t;
+}
+
+void
+duck_catalog_add_column(struct duck_catalog *c, struct duck_table *t, struct str key,
+    enum shred_type type, uint64_t since)
+{
+	mutex_lock(&c->lock);
+	bool added = shred_plan_add(&t->plan, key, type);
+	CHECK(added);
+	t->column_since[t->plan.count - 1] = since;
+	mutex_unlock(&c->lock);
+}
+
+void
+duck_catalog_add_seal(struct duck_catalog *c, struct duck_table *t,
+    const struct duck_seal_info *info)
+{
+	struct str traces = {0};
+	mutex_lock(&c->lock);
+	bool fits = info->traces.ptr && c->filter_bytes + info->traces.len <= c->filter_bytes_max;
+	if (fits) {
+		char *copy = xcalloc(info->traces.len + 1, 1);
+		memcpy(copy, info->traces.ptr, info->traces.len);
+		traces = str_of(copy, info->traces.len);
+		c->filter_bytes += info->traces.len;
+	}
+	if (t->seal_count == t->seal_cap) {
+		t->seal_cap = t->seal_cap ? 2 * t->seal_cap : 16;
+		t->seals = xrealloc(t->seals, t->seal_cap * sizeof(*t->seals));
+	}
+	t->seals[t->seal_count] = *info;
+	t->seals[t->seal_count++].traces = traces;
+	mutex_unlock(&c->lock);
+}
+
+void
+duck_catalog_forget(struct duck_catalog *c, uint64_t gen)
+{
+	mutex_lock(&c->lock);
+	for (size_t i = 0; i < c->count; i++) {
+		struct duck_table *t = c->tables[i];
+		struct duck_seal_info *last = t->seal_count ? &t->seals[t->seal_count - 1] : NULL;
+		if (last && last->gen == gen) {
+			c->filter_bytes -= last->traces.len;
+			free((void *)(uintptr_t)last->traces.ptr);
+			t->seal_count--;
+		}
+		if (t->since < gen)
+			continue;
+		table_free(t);
+		c->tables[i--] = c->tables[--c->count];
+	}
+	mutex_unlock(&c->lock);
+}
+
+bool
+duck_catalog_seals_of_trace(struct duck_catalog *c, const struct duck_table *t, uint64_t gen,
+    uint64_t trace_hi, uint64_t trace_lo, uint64_t **gens_out, size_t *count_out)
+{
+	uint64_t hash = duck_trace_hash(trace_hi, trace_lo);
+	uint64_t *gens = NULL;
+	size_t count = 0;
+	mutex_lock(&c->lock);
+	bool known = t->loose_rows == 0;
+	if (known && t->seal_count > 0)
+		gens = xcalloc(t->seal_count, sizeof(*gens));
+	for (size_t i = 0; i < t->seal_count && known; i++) {
+		const struct duck_seal_info *s = &t->seals[i];
+		if (s->gen <= gen && (!s->traces.ptr || bloom_maybe(s->traces, hash)))
+			gens[count++] = s->gen;
+	}
+	mutex_unlock(&c->lock);
+	*gens_out = gens;
+	*count_out = count;
+	return known;
+}
+
+/* ---- reading the file */
+
+struct loading {
+	struct duck *d;
+	duckdb_connection con;
+	struct err *err;
+};
+
+static bool
+next_chunk(duckdb_result *result, duckdb_data_chunk *chunk)
+{
+	duckdb_destroy_data_chunk(chunk);
+	*chunk = duckdb_fetch_chunk(*result);
+	return *chunk && duckdb_data_chunk_get_size(*chunk) > 0;
+}
+
+static const void *
+column(duckdb_data_chunk chunk, idx_t col)
+{
+	return duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, col));
+}
+
+static bool
+is_null(duckdb_data_chunk chunk, idx_t col, idx_t row)
+{
+	duckdb_vector v = duckdb_data_chunk_get_vector(chunk, col);
+	return !duckdb_validity_row_is_valid(duckdb_vector_get_validity(v), row);
+}
+
+static struct str
+text_at(duckdb_data_chunk chunk, idx_t col, idx_t row)
+{
+	const duckdb_string_t *data = column(chunk, col);
+	duckdb_string_t s = data[row];
+	const char *ptr = duckdb_string_is_inlined(s)
+	    ? ((const duckdb_string_t *)column(chunk, col))[row].value.inlined.inlined
+	    : s.value.pointer.ptr;
+	return str_of(ptr, duckdb_string_t_length(s));
+}
+
+static bool
+table_of_name(struct str base, enum table_id *out)
+{
+	for (int id = 0; id < SIGNAL_TABLES; id++)
+		if (str_eq(base, str_from(table_defs[id].name))) {
+			*out = (enum table_id)id;
+			return true;
+		}
+	return false;
+}
+
+static void
+load_partition(struct duck *d, duckdb_data_chunk chunk, idx_t row)
+{
+	enum table_id id;
+	if (table_of_name(text_at(chunk, 0, row), &id))
+		duck_catalog_add_table(&d->catalog, id, ((const int64_t *)column(chunk, 1))[row],
+		    0);
+}
+
+static void
+load_column(struct duck *d, duckdb_data_chunk chunk, idx_t row)
+{
+	enum table_id id;
+	struct duck_table *t = NULL;
+	int32_t type = ((const int32_t *)column(chunk, 3))[row];
+	if (table_of_name(text_at(chunk, 0, row), &id))
+		t = duck_catalog_find(&d->catalog, id, ((const int64_t *)column(chunk, 1))[row]);
+	if (t && t->plan.count < SHRED_COLUMNS && type >= 0 && type < SHRED_TYPES)
+		duck_catalog_add_column(&d->catalog, t, text_at(chunk, 2, row),
+		    (enum shred_type)type, 0);
+}
+
+static void
+load_seal(struct duck *d, duckdb_data_chunk chunk, idx_t row)
+{
+	enum table_id id;
+	struct duck_table *t = NULL;
+	if (table_of_name(text_at(chunk, 0, row), &id))
+		t = duck_catalog_find(&d->catalog, id, ((const int64_t *)column(chunk, 1))[row]);
+	if (!t || t->day == DUCK_DAY_OTHER)
+		return;
+	struct duck_seal_info info = {
+	    .gen = ((const uint64_t *)column(chunk, 2))[row],
+	    .rows = ((const uint64_t *)column(chunk, 3))[row],
+	    .time_min = ((const uint64_t *)column(chunk, 4))[row],
+	    .time_max = ((const uint64_t *)column(chunk, 5))[row],
+	};
+	if (!is_null(chunk, 6, row))
+		info.traces = text_at(chunk, 6, row);
+	duck_catalog_add_seal(&d->catalog, t, &info);
+}
+
+static enum err_code
+load_rows(struct duck *d, duckdb_connection con, const char *sql,
+    void (*each)(struct duck *d, duckdb_data_chunk chunk, idx_t row), struct err *err)
+{
+	duckdb_result result;
+	struct duck_sql q;
+	duck_sql_init(&q);
+	buf_str(&q.text, str_from(sql));
+	enum err_code code = duck_run(d, con, &q, UINT64_MAX, &result, err);
+	duck_sql_fini(&q);
+	if (code != ERR_OK)
+		return code;
+	duckdb_data_chunk chunk = NULL;
+	while (next_chunk(&result, &chunk))
+		for (idx_t row = 0; row < duckdb_data_chunk_get_size(chunk); row++)
+			each(d, chunk, row);
+	duckdb_destroy_data_chunk(&chunk);
+	if (duckdb_result_error(&result))
+		code = duck_fail(d, duckdb_result_error_type(&result), duckdb_result_error(&result),
+		    err);
+	duckdb_destroy_result(&result);
+	return code;
+}
+
+/* Rows of day tables that no seal has brought. */
+static enum err_code
+load_loose(struct duck *d, duckdb_connection con, struct err *err)
+{
+	enum err_code code = ERR_OK;
+	for (size_t i = 0; i < d->catalog.count && code == ERR_OK; i++) {
+		struct duck_table *t = d->catalog.tables[i];
+		char name[DUCK_TABLE_NAME_BYTES], sql[128];
+		duck_schema_table_name(&table_defs[t->id], t->day, name);
+		snprintf(sql, sizeof(sql), "SELECT count(*)::UBIGINT FROM %s", name);
+		if (t->day != DUCK_DAY_OTHER)
+			snprintf(sql, sizeof(sql),
+			    "SELECT count(*)::UBIGINT FROM %s WHERE seal = 0", name);
+		code = duck_number(d, con, sql, &t->loose_rows, err);
+	}
+	return code;
+}
+
+enum err_code
+duck_catalog_load(struct duck *d, duckdb_connection con, struct err *err)
+{
+	enum err_code code =
+	    load_rows(d, con, "SELECT base, day FROM partitions", load_partition, err);
+	if (code == ERR_OK)
+		code = load_rows(d, con,
+		    "SELECT base, day, key, type FROM shreds ORDER BY base, day, number",
+		    load_column, err);
+	/* Newest first: should not all filters fit, those of late are worth more. */
+	if (code == ERR_OK)
+		code = load_rows(d, con,
+		    "SELECT base, day, gen, rows, time_min, time_max, traces FROM seals"
+		    " WHERE base <> '' ORDER BY gen DESC",
+		    load_seal, err);
+	for (size_t i = 0; i < d->catalog.count; i++) {
+		struct duck_table *t = d->catalog.tables[i];
+		for (size_t a = 0, b = t->seal_count; a + 1 < b; a++, b--) {
+			struct duck_seal_info swap = t->seals[a];
+			t->seals[a] = t->seals[b - 1];
+			t->seals[b - 1] = swap;
+		}
+	}
+	return code == ERR_OK ? load_loose(d, con, err) : code;
+}

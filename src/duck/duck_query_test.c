@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Questions to a store whose rows are everywhere at once: in the hot tail, in days' tables (in seals so
+ * small that there are many), in the catch-all. The answers are those of the store in memory.
+ */
+#include "duck/duck_priv.h"
+
+#include "base/timefmt.h"
+#include "model/typed.h"
+#include "store/conformance.h"
+#include "store/mem.h"
+#include "sys/clock.h"
+#include "tests/test.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define NOW CONFORMANCE_NOW_NS
+
+static uint64_t
+now_ns(void)
+{
+	return NOW;
+}
+
+static struct store *
+open_small(uint64_t seal_rows, uint64_t hot_bytes_max)
+{
+	struct duck_options opt = {
+	    .data_dir = str_from(test_tmp_dir()),
+	    .threads = 2,
+	    .seal_rows = seal_rows,
+	    .hot_bytes_max = hot_bytes_max,
+	    .now_unix_ns = now_ns,
+	};
+	struct store *s;
+	struct err err = {0};
+	if (duck_open(&opt, &s, &err) != ERR_OK)
+		fail_msg("open: %s", err.message);
+	return s;
+}
+
+/* Until every part with a whole row group has been sealed. */
+static void
+wait_sealed(struct store *s)
+{
+	for (;;) {
+		struct duck *d = duck_of(s);
+		struct hot_info info;
+		bool waits = false;
+		hot_info(d->hot, &info);
+		for (size_t i = 0; i < info.part_count; i++)
+			waits = waits ||
+			    (info.parts[i].table < SIGNAL_TABLES &&
+			        info.parts[i].rows >= d->opt.seal_rows);
+		if (!waits)
+			return;
+		clock_sleep_ns(NS_PER_MS);
+	}
+}
+
+static size_t
+seal_count(struct store *s, enum table_id id)
+{
+	struct duck_catalog *c = &duck_of(s)->catalog;
+	size_t count = 0;
+	mutex_lock(&c->lock);
+	for (size_t i = 0; i < c->count; i++)
+		count += c->tables[i]->id == id ? c->tables[i]->seal_count : 0;
+	mutex_unlock(&c->lock);
+	return count;
+}
+
+#define X(claim)                                                                                   \
+	TEST(duck_query, claim##_in_tiny_seals)                                                    \
+	{                                                                                          \
+		struct store *s = open_small(2, 0);                                                \
+		store_conformance_##claim(s);                                                      \
+		store_close(s);                                                                    \
+	}
+STORE_CONFORMANCE(X)
+STORE_CONFORMANCE_IDENTITY(X)
+#undef X
+
+TEST(duck_query, random_questions_are_answered_as_in_memory_wherever_rows_are)
+{
+	static const struct {
+		uint64_t seal_rows, hot_bytes_max;
+	} sizes[] = {{3, 0}, {16, 0}, {64, 0}, {100, UINT64_C(150) << 10}};
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		struct store *s = open_small(sizes[i].seal_rows, sizes[i].hot_bytes_max);
+		struct store *reference = store_mem_new();
+		store_conformance_same_identity(s, reference, 100 + i, 12, 240);
+		store_close(s);
+		store_close(reference);
+	}
+}
+
+/* ---- attributes in columns */
+
+enum { COLUMN_ROWS = 640, COLUMN_SEAL = 64 };
+
+static struct str
+attributes_of(struct arena *arena, uint32_t i)
+{
+	static const char *const doubles[] = {
+	    "0.0", "-0.0", "1.5", "-2.25", "1e+300", "{\"$double\":\"NaN\"}", "5e-324", "12"};
+	static const char *const ints[] = {"0", "-1", "9223372036854775807", "-9223372036854775808",
+	    "200", "\"200\"", "9007199254740993", "200.0"};
+	static const char *const texts[] = {"\"GET\"", "\"a'b\"", "\"\\\"q\\\"\"", "\"\"", "7",
+	    "\"\\u0000\"", "[\"GET\"]", "\"\xC3\xA9\""};
+	static const char *const rare[] = {"1", "\"one\"", "null", "true"};
+	struct buf text = {0};
+	buf_str(&text, STR("{"));
+	if (i % 3 != 0)
+		buf_printf(&text, "\"double\":%s,", doubles[i / 3 % ARRAY_LEN(doubles)]);
+	if (i % 4 != 0)
+		buf_printf(&text, "\"int\":%s,", ints[i / 4 % ARRAY_LEN(ints)]);
+	if (i % 5 != 0)
+		buf_printf(&text, "\"te'xt\":%s,", texts[i / 5 % ARRAY_LEN(texts)]);
+	if (i % 7 != 0)
+		buf_printf(&text, "\"$$bool\":%s,", i % 2 ? "true" : "false");
+	if (i % 61 == 0)
+		buf_printf(&text, "\"rare\":%s,", rare[i / 61 % ARRAY_LEN(rare)]);
+	if (i % 11 == 0) /* the first one counts */
+		buf_str(&text, STR("\"int\":5,\"te'xt\":\"second\","));
+	buf_printf(&text, "\"own\":%" PRIu32 "}", i);
+	struct str copy = arena_str(arena, buf_view(&text));
+	assert_non_null(copy.ptr);
+	buf_fini(&text);
+	return copy;
+}
+
+static void
+put_rows_with_attributes(struct store *s, struct store *reference)
+{
+	struct batch b;
+	batch_init(&b, 0);
+	for (uint64_t seq = 1; seq <= COLUMN_ROWS / 32; seq++) {
+		batch_reset(&b);
+		b.last_seq = seq;
+		bool added;
+		size_t res = batch_resource(&b, 99, &added);
+		table_set_str(&b.tables[TABLE_RESOURCES], res, RESOURCE_TENANT, STR("acme"));
+		table_set_str(&b.tables[TABLE_RESOURCES], res, RESOURCE_ATTRIBUTES,
+		    STR("{\"int\":200,\"te'xt\":\"GET\",\"$$bool\":true,\"double\":1.5,\"host\":1}"));
+		for (uint32_t i = 0; i < 32; i++) {
+			struct table *t = &b.tables[TABLE_SPANS];
+			size_t row = table_add_row(t);
+			uint32_t n = (uint32_t)(seq - 1) * 32 + i;
+			table_set_str(t, row, SPAN_TENANT, STR("acme"));
+			table_set_u64(t, row, SPAN_SEQ, seq);
+			table_set_u32(t, row, SPAN_ORD, i);
+			table_set_u64(t, row, SPAN_TRACE_HI, n / 8 * 977);
+			table_set_u64(t, row, SPAN_TRACE_LO, 1);
+			table_set_u64(t, row, SPAN_SPAN_ID, n + 1);
+			table_set_u64(t, row, SPAN_START_NS, NOW + n % 97 * NS_PER_S);
+			table_set_str(t, row, SPAN_SERVICE, n % 3 ? STR("a") : STR("b"));
+			table_set_str(t, row, SPAN_ATTRIBUTES, attributes_of(&b.arena, n));
+			table_set_u64(t, row, SPAN_RESOURCE_ID, n % 2 ? 99 : 0);
+		}
+		store_conformance_put(s, &b);
+		store_conformance_put(reference, &b);
+	}
+	batch_fini(&b);
+}
+
+static void
+assert_same(struct store *s, struct store *reference, const struct store_query *q)
+{
+	struct arena a = {0}, b = {0};
+	struct store_result x, y;
+	store_conformance_ask(s, q, &a, &x);
+	store_conformance_ask(reference, q, &b, &y);
+	if (x.rows.row_count != y.rows.row_count)
+		fail_msg("%.*s %d %.*s: %zu rows, not %zu", STR_ARG(q->attrs[0].key),
+		    (int)q->attrs[0].op, STR_ARG(q->attrs[0].value), x.rows.row_count,
+		    y.rows.row_count);
+	store_conformance_same_table(&x.rows, &y.rows);
+	assert_int_equal(x.resources.row_count, y.resources.row_count);
+	assert_int_equal(x.more, y.more);
+	arena_fini(&a);
+	arena_fini(&b);
+}
+
+static unsigned
+column_count(struct store *s)
+{
+	struct duck_catalog *c = &duck_of(s)->catalog;
+	unsigned count = 0;
+	mutex_lock(&c->lock);
+	for (size_t i = 0; i < c->count; i++)
+		count += c->tables[i]->plan.count;
+	mutex_unlock(&c->lock);
+	return count;
+}
+
+TEST(duck_query, attributes_are_found_by_value_in_columns_and_beside_them)
+{
+	static const char *const keys[] = {
+	    "double", "int", "te'xt", "$bool", "rare", "own", "host", "missing"};
+	static const struct str values[] = {{"0.0", 3}, {"-0.0", 4}, {"1.5", 3}, {"1.50", 4},
+	    {"NaN", 3}, {"5e-324", 6}, {"12", 2}, {"0", 1}, {"-0", 2}, {"00", 2},
+	    {"9223372036854775807", 19}, {"9223372036854775808", 19}, {"-9223372036854775808", 20},
+	    {"200", 3}, {"200.0", 5}, {"GET", 3}, {"a'b", 3}, {"\"q\"", 3}, {"", 0}, {"7", 1},
+	    {"\0", 1}, {"[\"GET\"]", 7}, {"\xC3\xA9", 2}, {"true", 4}, {"false", 5}, {"null", 4},
+	    {"one", 3}, {"1", 1}, {"5", 1}, {"second", 6}, {"500", 3}};
+	struct store *s = open_small(COLUMN_SEAL, 0), *reference = store_mem_new();
+	put_rows_with_attributes(s, reference);
+	wait_sealed(s);
+	assert_true(seal_count(s, TABLE_SPANS) >= COLUMN_ROWS / COLUMN_SEAL - 1);
+	assert_true(column_count(s) >= 4);
+	for (size_t k = 0; k < ARRAY_LEN(keys); k++)
+		for (size_t v = 0; v < ARRAY_LEN(values); v++) {
+			struct store_query q = store_conformance_question(STORE_SPANS, "acme");
+			q.attr_count = 1;
+			q.attrs[0] =
+			    (struct store_attr){.key = str_from(keys[k]), .value = values[v]};
+			assert_same(s, reference, &q);
+			q.row_max = 3;
+			assert_same(s, reference, &q);
+		}
+	store_close(s);
+	store_close(reference);
+}
+
+TEST(duck_query, attributes_are_found_by_range_in_columns_and_beside_them)
+{
+	static const char *const keys[] = {"double", "int", "te'xt", "own", "host", "missing"};
+	static const char *const values[] = {"0", "-0.0", "1.5", "-2.25", "199.5", "200", "200.5",
+	    "-200.5", "9223372036854775807", "9223372036854775807.5", "9223372036854775808",
+	    "-9223372036854775808", "-9223372036854775808.5", "-9223372036854775809", "1e300",
+	    "1e301", "1e400", "-1e400", "9007199254740992.5", "5e-324", "300"};
+	struct store *s = open_small(COLUMN_SEAL, 0), *reference = store_mem_new();
+	put_rows_with_attributes(s, reference);
+	wait_sealed(s);
+	for (size_t k = 0; k < ARRAY_LEN(keys); k++)
+		for (size_t v = 0; v < ARRAY_LEN(values); v++)
+			for (int op = STORE_ATTR_GE; op <= STORE_ATTR_LT; op++) {
+				struct store_query q =
+				    store_conformance_question(STORE_SPANS, "acme");
+				q.attr_count = 1;
+				q.attrs[0] = (struct store_attr){.key = str_from(keys[k]),
+				    .value = str_from(values[v]),
+				    .op = (enum store_attr_op)op};
+				assert_same(s, reference, &q);
+			}
+	store_close(s);
+	store_close(reference);
+}
+
+/* ---- services */
+
+TEST(duck_query, services_are_counted_the_same_whatever_seals_a_window_cuts)
+{
+	struct store *s = open_small(COLUMN_SEAL, 0), *reference = store_mem_new();
+	put_rows_with_attributes(s, reference);
+	wait_sealed(s);
+	for (uint64_t from = 0; from < 97; from += 8)
+		for (uint64_t length = 1; length <= 97; length += 12) {
+			struct store_query q = store_conformance_question(STORE_SERVICES, "acme");
+			q.from_ns = NOW + from * NS_PER_S;
+			q.to_ns = q.from_ns + length * NS_PER_S;
+			assert_same(s, reference, &q);
+			q.service = STR("b");
+			assert_same(s, reference, &q);
+			q.from_ns = 0;
+			assert_same(s, reference, &q);
+		}
+	struct store_query all = store_conformance_question(STORE_SERVICES, "acme");
+	assert_same(s, reference, &all);
+	store_close(s);
+	store_close(reference);
+}
+
+/* ---- the hot tail as a table */
+
+static bool
+runs(duckdb_connection con, const char *sql)
+{
+	duckdb_result result;
+	bool ok = duckdb_query(con, sql, &result) == DuckDBSuccess;
+	duckdb_destroy_result(&result);
+	return ok;
+}
+
+TEST(duck_query, a_view_is_refused_by_its_number_when_it_has_ended)
+{
+	struct store *s = open_small(0, 0);
+	struct duck *d = duck_of(s);
+	struct batch b;
+	struct err err;
+	duckdb_connection con, other;
+	struct duck_view view;
+	char sql[160];
+	batch_init(&b, 0);
+	store_conformance_batch(&b, 1, 1, 500);
+	store_conformance_put(s, &b);
+	assert_int_equal(duck_pool_take(d, UINT64_MAX, &con, &err), ERR_OK);
+	assert_int_equal(duckdb_connect(d->db, &other), DuckDBSuccess);
+	assert_int_equal(duck_view_begin(d, con, &view, &err), ERR_OK);
+	snprintf(sql, sizeof(sql),
+	    "SELECT * FROM weir_hot(%" PRIu64 ", 0, 0::UBIGINT, %" PRIu64 "::UBIGINT)", view.handle,
+	    UINT64_MAX);
+	assert_true(runs(other, sql));
+	/* A statement that is bound outlives it. */
+	duckdb_prepared_statement st;
+	duckdb_result result;
+	assert_int_equal(duckdb_prepare(other, sql, &st), DuckDBSuccess);
+	assert_true(duck_view_end(d, &view));
+	(void)duckdb_execute_prepared(st, &result);
+	duckdb_destroy_result(&result);
+	duckdb_destroy_prepare(&st);
+	assert_false(runs(other, sql));
+	assert_false(runs(other, "SELECT * FROM weir_hot(1, 0, 0::UBIGINT, 1::UBIGINT)"));
+	assert_false(runs(other, "SELECT * FROM weir_hot(NULL, 0, 0::UBIGINT, 1::UBIGINT)"));
+	assert_false(runs(other, "SELECT * FROM weir_hot(-1, -1, 0::UBIGINT, 1::UBIGINT)"));
+	assert_int_equal(d->views.count, 0);
+	duckdb_disconnect(&other);
+	duck_pool_give(d, con, false);
+	store_close(s);
+	batch_fini(&b);
+}
+
+/* ---- readers, while rows move */
+
+enum { STRESS_BATCHES = 400, STRESS_ROWS = 24, STRESS_READERS = 2 };
+
+struct reader {
+	struct store *s;
+	struct thread thread;
+	_Atomic uint64_t *appended;
+	_Atomic bool *stop;
+	size_t reads;
+	char message[300];
+};
+
+/* Rows 0 .. STRESS_ROWS - 1 of every batch up to the newest, each once. */
+static void
+check_answer(struct reader *me, const struct store_result *r, uint64_t before, uint64_t after)
+{
+	uint64_t per_seq[STRESS_BATCHES + 1] = {0}, newest = 0;
+	for (size_t row = 0; row < r->rows.row_count; row++) {
+		uint64_t seq = table_u64(&r->rows, row, SPAN_SEQ);
+		per_seq[seq] += 1 + ((uint64_t)table_u32(&r->rows, row, SPAN_ORD) << 32);
+		newest = seq > newest ? seq : newest;
+	}
+	uint64_t whole = STRESS_ROWS + ((uint64_t)STRESS_ROWS * (STRESS_ROWS - 1) / 2 << 32);
+	for (uint64_t seq = 1; seq <= newest; seq++)
+		if (per_seq[seq] != whole)
+			snprintf(me->message, sizeof(me->message),
+			    "batch %" PRIu64 " of %" PRIu64 " has %" PRIu64 " rows", seq, newest,
+			    per_seq[seq] & UINT32_MAX);
+	if (newest < before || newest > after + 1)
+		snprintf(me->message, sizeof(me->message),
+		    "newest %" PRIu64 ", but %" PRIu64 " to %" PRIu64 " were appended", newest,
+		    before, after);
+}
+
+static void
+check_services(struct reader *me, uint64_t before)
+{
+	struct store_query q = store_conformance_question(STORE_SERVICES, "acme");
+	struct arena arena = {0};
+	struct store_result r;
+	struct err err;
+	if (store_query(me->s, &q, &arena, &r, &err) != ERR_OK)
+		snprintf(me->message, sizeof(me->message), "services: %s", err.message);
+	else if (before > 0) {
+		uint64_t n = table_u64(&r.rows, 0, SERVICE_SPANS);
+		uint64_t traces = table_u64(&r.rows, 0, SERVICE_TRACES);
+		if (n % STRESS_ROWS != 0 || n < before * STRESS_ROWS || traces != n / STRESS_ROWS)
+			snprintf(me->message, sizeof(me->message),
+			    "%" PRIu64 " spans in %" PRIu64 " traces, %" PRIu64 " batches", n,
+			    traces, before);
+	}
+	arena_fini(&arena);
+}
+
+static void
+reader_main(void *ctx)
+{
+	struct reader *me = ctx;
+	while (!atomic_load(me->stop) && !me->message[0]) {
+		struct store_query q = store_conformance_question(STORE_SPANS, "acme");
+		struct arena arena = {0};
+		struct store_result r;
+		struct err err;
+		uint64_t before = atomic_load(me->appended);
+		if (store_query(me->s, &q, &arena, &r, &err) != ERR_OK)
+			snprintf(me->message, sizeof(me->message), "%s", err.message);
+		else
+			check_answer(me, &r, before, atomic_load(me->appended));
+		arena_fini(&arena);
+		check_services(me, before);
+		me->reads++;
+	}
+}
+
+TEST(duck_query, readers_see_every_row_once_while_seals_move_them)
+{
+	struct store *s = open_small(200, UINT64_C(1) << 20);
+	_Atomic uint64_t appended = 0;
+	_Atomic bool stop = false;
+	struct reader readers[STRESS_READERS];
+	struct batch b;
+	struct err err;
+	batch_init(&b, 0);
+	for (int i = 0; i < STRESS_READERS; i++) {
+		readers[i] = (struct reader){.s = s, .appended = &appended, .stop = &stop};
+		assert_int_equal(thread_start(&readers[i].thread, "reader", reader_main,
+		                     &readers[i], &err),
+		    ERR_OK);
+	}
+	for (uint64_t seq = 1; seq <= STRESS_BATCHES; seq++) {
+		batch_reset(&b);
+		b.last_seq = seq;
+		for (uint32_t i = 0; i < STRESS_ROWS; i++) {
+			struct table *t = &b.tables[TABLE_SPANS];
+			size_t row = table_add_row(t);
+			table_set_str(t, row, SPAN_TENANT, STR("acme"));
+			table_set_u64(t, row, SPAN_SEQ, seq);
+			table_set_u32(t, row, SPAN_ORD, i);
+			table_set_u64(t, row, SPAN_TRACE_LO, seq);
+			table_set_u64(t, row, SPAN_SPAN_ID, i + 1);
+			table_set_u64(t, row, SPAN_START_NS,
+			    NOW - i % 5 * NS_PER_DAY * (i % 7 == 0 ? 90 : 1) + seq);
+			table_set_str(t, row, SPAN_SERVICE, STR("one"));
+			table_set_str(t, row, SPAN_ATTRIBUTES,
+			    i % 2 ? STR("{\"a\":1,\"b\":\"x\"}") : STR("{\"c\":true}"));
+		}
+		store_conformance_put(s, &b);
+		atomic_store(&appended, seq);
+	}
+	wait_sealed(s);
+	atomic_store(&stop, true);
+	for (int i = 0; i < STRESS_READERS; i++) {
+		thread_join(&readers[i].thread);
+		if (readers[i].message[0])
+			fail_msg("%s", readers[i].message);
+		assert_true(readers[i].reads > 0);
+	}
+	assert_true(seal_count(s, TABLE_SPANS) > 10);
+	store_close(s);
+	batch_fini(&b);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * When the database fails. After a fatal error (a full disk in a checkpoint, a failed fsync, an error inside
+ * DuckDB) every statement of the process fails until the file is closed and opened again. The hot tail
+ * stays as it is meanwhile; the log goes on taking requests; queries and appends are told to come back.
+ *
+ * A seal that was under way is in the file or it is not: its generation says so.
+ *
+ * A damaged DuckDB log (weir.duckdb.wal) is copied to weir.duckdb.wal.<n>.damaged and cut where DuckDB says
+ * it is damaged, which leaves all transactions before that. What was lost with the rest are seals that no
+ * checkpoint had covered: weir's own log still has their rows (position, in duck_keep.c), and they
+ * come again with the next start.
+ */
+#include "duck/duck_priv.h"
+
+#include "base/timefmt.h"
+#include "sys/clock.h"
+#include "sys/file.h"
+#include "sys/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { DRAIN_MS = 10, COPIES_MAX = 1000, COPY_BYTES_MAX = 1 << 30 };
+
+/* Readers find out by themselves that nothing works any more and give their connections back. */
+static void
+drain_readers(struct duck *d)
+{
+	while (!duck_pool_empty(&d->pool))
+		clock_sleep_ns(DRAIN_MS * NS_PER_MS);
+}
+
+/* Whether the seal that was under way is in the file; a file that has less than before cannot be gone
+ * on with in this process. */
+static enum err_code
+settle(struct duck *d, uint64_t before, struct err *err)
+{
+	uint64_t now = atomic_load(&d->generation);
+	if (now < before)
+		return err_set(err, ERR_CORRUPT,
+		    "the database has lost what it had before it was opened again: restart weir, its "
+		    "log has everything");
+	if (now > before) {
+		CHECK(d->keeper.in_doubt);
+		duck_seal_committed(d, now, d->keeper.floor);
+	} else if (d->keeper.in_doubt) {
+		duck_outbox_settle(&d->outbox, false);
+		hot_seal_failed(d->hot);
+	}
+	d->keeper.in_doubt = false;
+	return ERR_OK;
+}
+
+enum err_code
+duck_reopen(struct duck *d, struct err *err)
+{
+	uint64_t before = d->keeper.reopen_from ? d->keeper.reopen_from
+	                                        : atomic_load(&d->generation);
+	d->keeper.reopen_from = before;
+	drain_readers(d);
+	mutex_lock(&d->writer.lock);
+	duck_close_database(d);
+	enum err_code code = duck_open_database(d, err);
+	if (code == ERR_OK)
+		code = duck_open_state(d, err);
+	/* Rows of before the start are all in the hot tail or the file by now, or will not come. */
+	if (code == ERR_OK)
+		code = settle(d, before, err);
+	if (code == ERR_OK) {
+		d->keeper.reopen_from = 0;
+		d->keeper.dirty = true;
+		atomic_fetch_add(&d->reopened, 1);
+		atomic_store(&d->broken, false);
+		duck_say(d, NULL);
+		log_info("duck", "the database is open again; nothing was lost");
+	}
+	mutex_unlock(&d->writer.lock);
+	return code;
+}
+
+/* ---- DuckDB's log */
+
+static enum err_code
+keep_copy(const char *path, char copy[FILE_PATH_BYTES], struct err *err)
+{
+	struct buf all = {0};
+	char name[64];
+	enum err_code code = file_read_all(path, COPY_BYTES_MAX, &all, err);
+	for (int i = 1; i < COPIES_MAX && code == ERR_OK; i++) {
+		snprintf(name, sizeof(name), "%s.%d.damaged", DUCK_FILE ".wal", i);
+		char dir[FILE_PATH_BYTES];
+		snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(path, '/') - path), path);
+		code = file_join(str_from(dir), str_from(name), copy, err);
+		if (code != ERR_OK || file_exists(copy))
+			continue;
+		struct str part = buf_view(&all);
+		code = file_write_whole(str_from(dir), str_from(name), &part, 1, err);
+		break;
+	}
+	buf_fini(&all);
+	return code;
+}
+
+enum err_code
+duck_repair(struct duck *d, uint64_t byte, struct err *err)
+{
+	char path[FILE_PATH_BYTES], copy[FILE_PATH_BYTES];
+	struct file file = {0};
+	uint64_t size = 0;
+	enum err_code code = file_join(str_from(d->dir), STR(DUCK_FILE ".wal"), path, err);
+	if (code == ERR_OK)
+		code = keep_copy(path, copy, err);
+	if (code == ERR_OK)
+		code = file_open(path, FILE_WRITE, &file, err);
+	if (code == ERR_OK)
+		code = file_size(&file, &size, err);
+	if (code == ERR_OK && byte >= size)
+		byte = 0; /* no place was named: only what was checkpointed is certain */
+	if (code == ERR_OK)
+		code = file_truncate(&file, byte, err);
+	if (code == ERR_OK)
+		code = file_sync(&file, err);
+	file_close(&file);
+	if (code == ERR_OK)
+		log_error("duck",
+		    DUCK_FILE ".wal was damaged at byte %" PRIu64 " of %" PRIu64
+		              ": it was cut there, a copy is %s; the log has what was behind",
+		    byte, size, copy);
+	return code;
+}

@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which services there are in a window, from four sources:
+ *
+ *     seals that are wholly in it    what they wrote down (duck_services.h)
+ *     the hot tail                   its rows, counted here
+ *     seals that its ends cut, rows of before there were seals, the catch-all      their rows, in SQL,
+ *                                    grouped by (service, trace)
+ *
+ * Distinct traces are counted in a set of hashes. Where there are more than a set of bounded size holds,
+ * the hashes are counted in ranges, one after the other.
+ */
+#include "duck/duck_services.h"
+
+#include "duck/duck_query_priv.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum { NUMBER_BITS = 17 };
+_Static_assert(SEAL_ROWS <= 1 << NUMBER_BITS, "a seal has no more services than rows");
+
+#define RANGE_PAIRS_MAX (UINT64_C(4) << 20) /* the set takes 16 bytes for each */
+
+struct pair_of {
+	uint64_t pair, service; /* place in the list */
+};
+
+struct counting {
+	struct duck_question *ask;
+	struct duck_service_list services;
+	struct arena names;
+	struct buf pairs; /* of struct pair_of: from rows */
+	struct map numbers; /* gen << NUMBER_BITS | number -> place in the list: whole seals */
+	struct map whole; /* gen -> 1 */
+	uint64_t gen_min, gen_max; /* of spans */
+	uint64_t sealed_pairs;
+	enum table_id id; /* the signal being read */
+};
+
+static enum err_code
+too_large(const struct counting *c, struct err *err)
+{
+	return err_set(err, ERR_TOO_LARGE,
+	    "the answer is larger than %zu bytes: ask for less, with a limit, a filter or a "
+	    "shorter time",
+	    c->ask->result->arena->bytes_max);
+}
+
+/* `name` is copied when it is new. */
+static size_t
+service_of(struct counting *c, struct str name)
+{
+	size_t before = c->services.count;
+	size_t place = duck_service_find(&c->services, c->ask->q->tenant, name);
+	if (c->services.count > before)
+		c->services.items[place].name = arena_str(&c->names, name);
+	return place;
+}
+
+static struct str
+text_at(duckdb_data_chunk chunk, idx_t col, idx_t row)
+{
+	duckdb_string_t *data = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, col));
+	return str_of(duckdb_string_t_data(&data[row]), duckdb_string_t_length(data[row]));
+}
+
+static const uint64_t *
+words_of(duckdb_data_chunk chunk, idx_t col)
+{
+	return duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, col));
+}
+
+static duck_int128
+sum_at(duckdb_data_chunk chunk, idx_t col, idx_t row)
+{
+	const duckdb_hugeint *sums =
+	    duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, col));
+	return (duck_int128)sums[row].upper << 64 | sums[row].lower;
+}
+
+static void
+widen(struct duck_service *s, uint64_t first_ns, uint64_t last_ns)
+{
+	s->first_ns = first_ns < s->first_ns ? first_ns : s->first_ns;
+	s->last_ns = last_ns > s->last_ns ? last_ns : s->last_ns;
+}
+
+/* ---- whole seals */
+
+static enum err_code
+take_services(void *ctx, duckdb_data_chunk chunk, struct err *err)
+{
+	struct counting *c = ctx;
+	enum { GEN, NUMBER, SERVICE, ROWS, TRACES, ERRORS, ENDED, SUM, FIRST, LAST };
+	for (idx_t i = 0; i < duckdb_data_chunk_get_size(chunk); i++) {
+		uint64_t gen = words_of(chunk, GEN)[i], number = words_of(chunk, NUMBER)[i];
+		if (!map_get(&c->whole, gen))
+			continue;
+		size_t place = service_of(c, text_at(chunk, SERVICE, i));
+		struct duck_service *s = &c->services.items[place];
+		CHECK(number < 1 << NUMBER_BITS);
+		s->rows[c->id] += words_of(chunk, ROWS)[i];
+		s->errors += words_of(chunk, ERRORS)[i];
+		s->ended += words_of(chunk, ENDED)[i];
+		s->duration_ns += sum_at(chunk, SUM, i);
+		widen(s, words_of(chunk, FIRST)[i], words_of(chunk, LAST)[i]);
+		c->sealed_pairs += words_of(chunk, TRACES)[i];
+		if (c->id == TABLE_SPANS &&
+		    !map_put(&c->numbers, gen << NUMBER_BITS | number, place))
+			return err_set(err, ERR_TOO_LARGE, "too many seals");
+	}
+	return ERR_OK;
+}
+
+static void
+put_gens(struct duck_sql *sql, uint64_t min, uint64_t max)
+{
+	buf_str(&sql->text, STR("gen >= "));
+	duck_sql_u64(sql, min);
+	buf_str(&sql->text, STR(" AND gen <= "));
+	duck_sql_u64(sql, max);
+}
+
+/* Takes the whole seals out of the chosen ones. */
+static enum err_code
+count_seals(struct counting *c, const struct duck_units *u, unsigned char *chosen, uint64_t from,
+    uint64_t last, struct err *err)
+{
+	struct duck_question *ask = c->ask;
+	struct duck_sql *sql = &ask->sql;
+	uint64_t min = UINT64_MAX, max = 0;
+	map_clear(&c->whole);
+	for (size_t i = 0; i < u->count; i++) {
+		const struct duck_unit *unit = &u->list[i];
+		if (unit->kind != UNIT_SEAL || unit->time_min < from || unit->time_max > last)
+			continue;
+		chosen[i] = 0;
+		min = unit->gen < min ? unit->gen : min;
+		max = unit->gen > max ? unit->gen : max;
+		if (!map_put(&c->whole, unit->gen, 1))
+			return err_set(err, ERR_TOO_LARGE, "too many seals");
+	}
+	if (min > max)
+		return ERR_OK;
+	if (c->id == TABLE_SPANS) {
+		c->gen_min = min;
+		c->gen_max = max;
+	}
+	duck_sql_reset(sql);
+	buf_str(&sql->text,
+	    STR("SELECT gen, number::UBIGINT, service, rows, traces, errors, ended, duration_sum,"
+	        " first_ns, last_ns FROM seal_services WHERE tenant = "));
+	duck_sql_text(sql, ask->q->tenant);
+	if (ask->q->service.len > 0) {
+		buf_str(&sql->text, STR(" AND service = "));
+		duck_sql_text(sql, ask->q->service);
+	}
+	buf_str(&sql->text, STR(" AND "));
+	put_gens(sql, min, max);
+	return duck_read_chunks(ask->d, ask->view.con, sql, ask->q->deadline_mono_ns, take_services,
+	    c, err);
+}
+
+/* ---- the hot tail */
+
+static void
+add_pair(struct counting *c, uint64_t pair, size_t place)
+{
+	struct pair_of p = {pair, place};
+	buf_append(&c->pairs, &p, sizeof(p));
+}
+
+static void
+count_slice(struct counting *c, const struct hot_slice *slice, uint64_t from, uint64_t last)
+{
+	const struct table *t = slice->rows;
+	const struct store_query *q = c->ask->q;
+	const uint64_t *times = t->cols[t->def->time_col].u64;
+	const struct str *tenants = t->cols[0].str;
+	int service_col = c->id == TABLE_SPANS ? SPAN_SERVICE
+	    : c->id == TABLE_LOGS              ? LOG_SERVICE
+	                                       : POINT_SERVICE;
+	const struct str *names = t->cols[service_col].str;
+	size_t place = 0;
+	for (uint32_t row = slice->first; row < slice->first + slice->count; row++) {
+		uint64_t pair = 0;
+		if (times[row] < from || times[row] > last || !str_eq(tenants[row], q->tenant) ||
+		    (q->service.len > 0 && !str_eq(names[row], q->service)))
+			continue;
+		if (!duck_service_count(&c->services, c->id, t, row, &place, &pair))
+			continue;
+		struct duck_service *s = &c->services.items[place];
+		if (s->last_pair != pair)
+			add_pair(c, pair, place);
+		s->last_pair = pair;
+	}
+}
+
+static void
+count_hot(struct counting *c, const struct duck_units *u, unsigned char *chosen, uint64_t from,
+    uint64_t last)
+{
+	for (size_t i = 0; i < u->count; i++) {
+		if (u->list[i].kind != UNIT_HOT)
+			continue;
+		const struct hot_view_part *part = &c->ask->view.hot->parts[u->list[i].place];
+		for (size_t k = 0; k < part->slice_count; k++)
+			count_slice(c, &part->slices[k], from, last);
+		chosen[i] = 0;
+	}
+}
+
+/* ---- rows of tables */
+
+static enum err_code
+take_groups(void *ctx, duckdb_data_chunk chunk, struct err *err)
+{
+	struct counting *c = ctx;
+	enum { SERVICE, ROWS, FIRST, LAST, HI, LO, ERRORS, ENDED, SUM };
+	(void)err;
+	for (idx_t i = 0; i < duckdb_data_chunk_get_size(chunk); i++) {
+		size_t place = service_of(c, text_at(chunk, SERVICE, i));
+		struct duck_service *s = &c->services.items[place];
+		s->rows[c->id] += words_of(chunk, ROWS)[i];
+		widen(s, words_of(chunk, FIRST)[i], words_of(chunk, LAST)[i]);
+		if (c->id != TABLE_SPANS)
+			continue;
+		s->errors += words_of(chunk, ERRORS)[i];
+		s->ended += words_of(chunk, ENDED)[i];
+		s->duration_ns += sum_at(chunk, SUM, i);
+		add_pair(c,
+		    duck_service_pair(s->hash, words_of(chunk, HI)[i], words_of(chunk, LO)[i]),
+		    place);
+	}
+	return ERR_OK;
+}
+
+static void
+group_columns(struct duck_question *ask, const struct duck_source *source,
+    const struct duck_unit *unit, size_t place)
+{
+	(void)unit;
+	(void)place;
+	CHECK(source);
+	static const char *const columns[SIGNAL_TABLES] = {
+	    [TABLE_SPANS] = "service, start_ns AS t, trace_hi, trace_lo, status_code, duration_ns",
+	    [TABLE_LOGS] = "service, event_ns AS t",
+	    [TABLE_POINTS] = "service, time_ns AS t",
+	};
+	buf_str(&ask->sql.text, str_from(columns[source->id]));
+}
+
+static enum err_code
+count_groups(struct counting *c, const struct duck_units *u, const unsigned char *chosen,
+    struct err *err)
+{
+	struct duck_question *ask = c->ask;
+	struct duck_sql *sql = &ask->sql;
+	bool spans = c->id == TABLE_SPANS;
+	duck_sql_reset(sql);
+	buf_str(&sql->text, STR("SELECT service, count(*)::UBIGINT, min(t), max(t)"));
+	if (spans)
+		buf_str(&sql->text,
+		    STR(", trace_hi, trace_lo,"
+		        " (count(*) FILTER (WHERE status_code = 2))::UBIGINT,"
+		        " (count(*) FILTER (WHERE duration_ns >= 0))::UBIGINT,"
+		        " sum(greatest(duration_ns, 0))::HUGEINT"));
+	buf_str(&sql->text, STR(" FROM ("));
+	if (!duck_units_put(ask, ask->q, u, chosen, group_columns))
+		return ERR_OK;
+	buf_str(&sql->text, STR(") GROUP BY service"));
+	if (spans)
+		buf_str(&sql->text, STR(", trace_hi, trace_lo"));
+	return duck_read_chunks(ask->d, ask->view.con, sql, ask->q->deadline_mono_ns, take_groups,
+	    c, err);
+}
+
+static enum err_code
+count_signal(struct counting *c, enum table_id id, struct err *err)
+{
+	const struct store_query *q = c->ask->q;
+	struct duck_units u;
+	uint64_t last = q->to_ns == UINT64_MAX ? UINT64_MAX : q->to_ns - 1;
+	if (q->to_ns == 0)
+		return ERR_OK;
+	c->id = id;
+	duck_units_find(c->ask, id, q->from_ns, last, &u);
+	unsigned char *chosen = xcalloc(u.count + 1, 1);
+	memset(chosen, 1, u.count);
+	enum err_code code = count_seals(c, &u, chosen, q->from_ns, last, err);
+	count_hot(c, &u, chosen, q->from_ns, last);
+	if (code == ERR_OK)
+		code = count_groups(c, &u, chosen, err);
+	free(chosen);
+	duck_units_fini(&u);
+	return code;
+}
+
+/* ---- distinct traces */
+
+struct pair_set {
+	struct counting *c;
+	uint64_t *slots; /* 0: empty */
+	size_t mask, count;
+	uint64_t number_key; /* the last one that was looked up */
+	uint64_t service;
+	bool wanted;
+};
+
+static inline size_t
+slot_of(const struct pair_set *set, uint64_t pair)
+{
+	return (size_t)(pair ^ pair >> 32) & set->mask;
+}
+
+static inline void
+add_to_set(struct pair_set *set, uint64_t pair, uint64_t service)
+{
+	size_t at = slot_of(set, pair);
+	while (set->slots[at] != 0 && set->slots[at] != pair)
+		at = (at + 1) & set->mask;
+	if (set->slots[at] != 0)
+		return;
+	set->c->services.items[service].traces++;
+	set->slots[at] = pair;
+	set->count++;
+}
+
+/* Room for so many more. */
+static void
+reserve(struct pair_set *set, size_t more)
+{
+	size_t old = set->mask + 1, slots = old;
+	while (slots / 2 < set->count + more)
+		slots *= 2;
+	if (slots == old && set->slots)
+		return;
+	uint64_t *from = set->slots;
+	set->slots = xcalloc(slots, sizeof(*set->slots));
+	set->mask = slots - 1;
+	for (size_t i = 0; from && i < old; i++) {
+		size_t at = slot_of(set, from[i]);
+		while (from[i] != 0 && set->slots[at] != 0)
+			at = (at + 1) & set->mask;
+		if (from[i] != 0)
+			set->slots[at] = from[i];
+	}
+	free(from);
+}
+
+static enum err_code
+take_pairs(void *ctx, duckdb_data_chunk chunk, struct err *err)
+{
+	struct pair_set *set = ctx;
+	(void)err;
+	idx_t count = duckdb_data_chunk_get_size(chunk);
+	const uint64_t *gens = words_of(chunk, 0), *pairs = words_of(chunk, 2);
+	const uint32_t *numbers = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 1));
+	reserve(set, count);
+	for (idx_t i = 0; i < count; i++)
+		__builtin_prefetch(&set->slots[slot_of(set, pairs[i])], 1);
+	for (idx_t i = 0; i < count; i++) {
+		uint64_t key = gens[i] << NUMBER_BITS | numbers[i];
+		if (key != set->number_key) {
+			const uint64_t *place = map_get(&set->c->numbers, key);
+			set->wanted = place != NULL;
+			set->service = place ? *place : 0;
+			set->number_key = key;
+		}
+		if (set->wanted)
+			add_to_set(set, pairs[i], set->service);
+	}
+	return ERR_OK;
+}
+
+/* Count the pairs in [low, high]. */
+static enum err_code
+count_range(struct pair_set *set, uint64_t low, uint64_t high, struct err *err)
+{
+	struct counting *c = set->c;
+	struct duck_sql *sql = &c->ask->sql;
+	const struct pair_of *pairs = (const struct pair_of *)(const void *)c->pairs.ptr;
+	if (set->count > 0)
+		memset(set->slots, 0, (set->mask + 1) * sizeof(*set->slots));
+	set->count = 0;
+	reserve(set, c->pairs.len / sizeof(*pairs));
+	for (size_t i = 0; i < c->pairs.len / sizeof(*pairs); i++)
+		if (pairs[i].pair >= low && pairs[i].pair <= high)
+			add_to_set(set, pairs[i].pair, pairs[i].service);
+	if (c->sealed_pairs == 0)
+		return ERR_OK;
+	duck_sql_reset(sql);
+	buf_str(&sql->text, STR("SELECT gen, number, pair FROM seal_traces WHERE "));
+	put_gens(sql, c->gen_min, c->gen_max);
+	if (low > 0 || high < UINT64_MAX) {
+		buf_str(&sql->text, STR(" AND pair BETWEEN "));
+		duck_sql_u64(sql, low);
+		buf_str(&sql->text, STR(" AND "));
+		duck_sql_u64(sql, high);
+	}
+	return duck_read_chunks(c->ask->d, c->ask->view.con, sql, c->ask->q->deadline_mono_ns,
+	    take_pairs, set, err);
+}
+
+static enum err_code
+count_traces(struct counting *c, struct err *err)
+{
+	uint64_t total = c->sealed_pairs + c->pairs.len / sizeof(struct pair_of);
+	uint64_t ranges = total / RANGE_PAIRS_MAX + 1, width = UINT64_MAX / ranges;
+	struct pair_set set = {.c = c, .number_key = UINT64_MAX};
+	enum err_code code = c->pairs.failed
+	    ? err_set(err, ERR_TOO_LARGE, "too many traces to count: ask for a shorter time")
+	    : ERR_OK;
+	if (code == ERR_OK)
+		reserve(&set, total / ranges);
+	for (uint64_t i = 0; i < ranges && total > 0 && code == ERR_OK; i++)
+		code = count_range(&set, i * width + (i > 0),
+		    i + 1 == ranges ? UINT64_MAX : (i + 1) * width, err);
+	free(set.slots);
+	return code;
+}
+
+/* ---- the answer */
+
+static int
+most_spans_first(const void *a, const void *b)
+{
+	const struct duck_service *x = a, *y = b;
+	uint64_t nx = x->rows[TABLE_LOGS] + x->rows[TABLE_POINTS];
+	uint64_t ny = y->rows[TABLE_LOGS] + y->rows[TABLE_POINTS];
+	if (x->rows[TABLE_SPANS] != y->rows[TABLE_SPANS])
+		return x->rows[TABLE_SPANS] > y->rows[TABLE_SPANS] ? -1 : 1;
+	if (nx != ny)
+		return nx > ny ? -1 : 1;
+	return str_cmp(x->name, y->name);
+}
+
+static bool
+put_service(struct table *out, const struct duck_service *s)
+{
+	size_t row = table_add_row(out);
+	struct str name = {0};
+	if (row != SIZE_MAX)
+		name = arena_str(out->arena, s->name.ptr ? s->name : STR(""));
+	if (!name.ptr)
+		return false;
+	table_set_str(out, row, SERVICE_NAME, name);
+	table_set_u64(out, row, SERVICE_SPANS, s->rows[TABLE_SPANS]);
+	table_set_u64(out, row, SERVICE_TRACES, s->traces);
+	table_set_u64(out, row, SERVICE_ERRORS, s->errors);
+	table_set_u64(out, row, SERVICE_ENDED, s->ended);
+	table_set_f64(out, row, SERVICE_DURATION_SUM_NS, (double)s->duration_ns);
+	table_set_u64(out, row, SERVICE_LOGS, s->rows[TABLE_LOGS]);
+	table_set_u64(out, row, SERVICE_POINTS, s->rows[TABLE_POINTS]);
+	table_set_u64(out, row, SERVICE_FIRST_NS, s->first_ns);
+	table_set_u64(out, row, SERVICE_LAST_NS, s->last_ns);
+	return true;
+}
+
+enum err_code
+duck_services_answer(struct duck_question *ask, struct err *err)
+{
+	struct counting c = {.ask = ask};
+	struct store_result *r = ask->result;
+	enum err_code code = ERR_OK;
+	for (int id = 0; id < SIGNAL_TABLES && code == ERR_OK; id++)
+		code = count_signal(&c, (enum table_id)id, err);
+	if (code == ERR_OK)
+		code = count_traces(&c, err);
+	if (code == ERR_OK && c.services.count > 0)
+		qsort(c.services.items, c.services.count, sizeof(*c.services.items),
+		    most_spans_first);
+	r->more = c.services.count > ask->q->row_max;
+	for (size_t i = 0; i < c.services.count && i < ask->q->row_max && code == ERR_OK; i++)
+		if (!put_service(&r->rows, &c.services.items[i]))
+			code = too_large(&c, err);
+	duck_service_list_fini(&c.services);
+	map_fini(&c.numbers);
+	map_fini(&c.whole);
+	buf_fini(&c.pairs);
+	arena_fini(&c.names);
+	return code;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * duck/duck_sql.h - statements of DuckDB, and rows to and from its data chunks.
+ */
+#ifndef DUCK_DUCK_SQL_H
+#define DUCK_DUCK_SQL_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/map.h"
+#include "model/table.h"
+
+#include <duckdb.h>
+
+/* Exported by the library; the header is of a release before it. Does not look at the bytes. */
+void duckdb_unsafe_vector_assign_string_element_len(duckdb_vector vector, idx_t index,
+    const char *str, idx_t str_len);
+
+struct duck;
+
+enum {
+	DUCK_CHUNK_ROWS = 2048, /* what DuckDB calls its vector size */
+	DUCK_READERS_MAX = 64,
+	DUCK_PARAMS_MAX = 80, /* of one statement: all of struct store_query fits */
+	DUCK_TABLE_NAME_BYTES = 32,
+	DUCK_DAY_OTHER = -1,
+};
+
+/* ---- statements */
+
+struct duck_sql {
+	struct buf text; /* NUL-terminated by duck_run() */
+	struct str params[DUCK_PARAMS_MAX]; /* $1 ..: text that came from outside */
+	size_t param_count;
+	bool failed; /* too many parameters, or one that is no UTF-8 */
+};
+
+void duck_sql_init(struct duck_sql *q);
+void duck_sql_fini(struct duck_sql *q);
+void duck_sql_reset(struct duck_sql *q);
+/* Append `$n::VARCHAR`, a parameter that has this value; the same value is the same parameter. */
+void duck_sql_text(struct duck_sql *q, struct str value);
+void duck_sql_u64(struct duck_sql *q, uint64_t v); /* literal of the column's own type */
+void duck_sql_i64(struct duck_sql *q, int64_t v);
+
+/* Translate an error of DuckDB; marks the store as broken when it was fatal. */
+enum err_code duck_fail(struct duck *d, duckdb_error_type type, const char *text, struct err *err);
+/* The same for a query: one that lacks memory is ERR_TOO_LARGE and says what to do. */
+enum err_code duck_fail_query(struct duck *d, duckdb_error_type type, const char *text,
+    struct err *err);
+/* A statement without parameters or result. */
+MUST_CHECK enum err_code duck_exec(struct duck *d, duckdb_connection con, const char *sql,
+    struct err *err);
+/* Run to the point where rows can be fetched; the caller destroys *result when it is ERR_OK. */
+MUST_CHECK enum err_code duck_run(struct duck *d, duckdb_connection con, struct duck_sql *q,
+    uint64_t deadline_mono_ns, duckdb_result *result, struct err *err);
+/* The single number a statement gives; 0 when it gives NULL or no row. */
+MUST_CHECK enum err_code duck_number(struct duck *d, duckdb_connection con, const char *sql,
+    uint64_t *out, struct err *err);
+
+/* ---- rows */
+
+/* Add the rows of q, whose columns must be those of `out`, in order. */
+MUST_CHECK enum err_code duck_read(struct duck *d, duckdb_connection con, struct duck_sql *q,
+    uint64_t deadline_mono_ns, struct table *out, struct err *err);
+/* Append the values of the one column of q, which must be of 8 bytes, as they are in memory. */
+MUST_CHECK enum err_code duck_read_words(struct duck *d, duckdb_connection con, struct duck_sql *q,
+    uint64_t deadline_mono_ns, struct buf *out, struct err *err);
+/* The column list of a table, comma separated. */
+void duck_read_columns(struct duck_sql *q, const struct table_def *def);
+
+duckdb_logical_type duck_logical_type(enum col_kind kind); /* the caller destroys it */
+/* Column that holds resource or scope ids of each table, -1: none. */
+int duck_fill_resource_col(enum table_id id);
+int duck_fill_scope_col(enum table_id id);
+
+#endif

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "duck/duck_query_priv.h"
+
+#include "base/timefmt.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+_Static_assert(STORE_ATTRS_MAX *FORM_BITS <= 64, "the forms of all conditions fit");
+
+/* ---- finding them */
+
+static void
+add_unit(struct duck_units *u, const struct duck_unit *unit)
+{
+	if (u->count == u->cap) {
+		u->cap = u->cap ? u->cap * 2 : 64;
+		u->list = xrealloc(u->list, u->cap * sizeof(*u->list));
+	}
+	u->list[u->count++] = *unit;
+}
+
+static void
+add_source(struct duck_units *u, const struct duck_table *t, uint64_t gen)
+{
+	struct duck_source *s = &u->sources[u->source_count++];
+	*s = (struct duck_source){.id = t->id, .day = t->day};
+	duck_schema_table_name(&table_defs[t->id], t->day, s->name);
+	while (s->column_count < t->plan.count && t->column_since[s->column_count] <= gen) {
+		s->columns[s->column_count] = t->plan.columns[s->column_count];
+		s->column_count++;
+	}
+}
+
+struct bounds {
+	uint64_t from, last; /* inclusive */
+};
+
+static bool
+meets(const struct bounds *b, uint64_t min, uint64_t max)
+{
+	return max >= b->from && min <= b->last;
+}
+
+static void
+add_seals(struct duck_question *ask, struct duck_units *u, const struct duck_table *t,
+    const struct bounds *b)
+{
+	const struct store_query *q = ask->q;
+	bool by_trace = q->has_trace_id && t->id != TABLE_POINTS;
+	uint64_t trace = by_trace ? duck_trace_hash(q->trace_hi, q->trace_lo) : 0;
+	for (size_t i = 0; i < t->seal_count; i++) {
+		const struct duck_seal_info *s = &t->seals[i];
+		if (s->gen > ask->view.gen || !meets(b, s->time_min, s->time_max))
+			continue;
+		if (by_trace && s->traces.ptr && !bloom_maybe(s->traces, trace))
+			continue;
+		add_unit(u,
+		    &(struct duck_unit){UNIT_SEAL, (uint32_t)u->source_count - 1, (uint32_t)i,
+		        s->gen, s->time_min, s->time_max, s->rows, FORM_ALL});
+	}
+}
+
+static void
+add_table(struct duck_question *ask, struct duck_units *u, const struct duck_table *t,
+    const struct bounds *b)
+{
+	struct duck_unit unit = {
+	    .source = (uint32_t)u->source_count, .time_max = UINT64_MAX, .form = FORM_ALL};
+	if (t->day == DUCK_DAY_OTHER) {
+		add_source(u, t, ask->view.gen);
+		unit.kind = UNIT_OTHER;
+		unit.rows = ask->d->opt.seal_rows;
+		add_unit(u, &unit);
+		return;
+	}
+	uint64_t first = (uint64_t)t->day * NS_PER_DAY;
+	if (!meets(b, first, first + (NS_PER_DAY - 1)))
+		return;
+	add_source(u, t, ask->view.gen);
+	add_seals(ask, u, t, b);
+	if (t->loose_rows == 0)
+		return;
+	unit.kind = UNIT_LOOSE;
+	unit.time_min = first;
+	unit.time_max = first + (NS_PER_DAY - 1);
+	unit.rows = t->loose_rows;
+	add_unit(u, &unit);
+}
+
+static void
+add_part(struct duck_units *u, const struct hot_view_part *part, uint32_t place,
+    const struct bounds *b)
+{
+	struct duck_unit unit = {.kind = UNIT_HOT,
+	    .place = place,
+	    .time_min = UINT64_MAX,
+	    .rows = part->rows,
+	    .form = FORM_ALL};
+	for (size_t i = 0; i < part->slice_count; i++) {
+		const struct hot_slice *s = &part->slices[i];
+		unit.time_min = s->time_min < unit.time_min ? s->time_min : unit.time_min;
+		unit.time_max = s->time_max > unit.time_max ? s->time_max : unit.time_max;
+	}
+	if (part->rows > 0 && meets(b, unit.time_min, unit.time_max))
+		add_unit(u, &unit);
+}
+
+static int
+newest_first(const void *a, const void *b)
+{
+	const struct duck_unit *x = a, *y = b;
+	return (x->time_max < y->time_max) - (x->time_max > y->time_max);
+}
+
+static int
+oldest_first(const void *a, const void *b)
+{
+	const struct duck_unit *x = a, *y = b;
+	return (x->time_min > y->time_min) - (x->time_min < y->time_min);
+}
+
+void
+duck_units_find(struct duck_question *ask, enum table_id id, uint64_t from_ns, uint64_t last_ns,
+    struct duck_units *out)
+{
+	struct duck_catalog *c = &ask->d->catalog;
+	struct bounds b = {from_ns, last_ns};
+	*out = (struct duck_units){0};
+	if (from_ns > last_ns)
+		return;
+	mutex_lock(&c->lock);
+	out->sources = xcalloc(c->count + 1, sizeof(*out->sources));
+	for (size_t i = 0; i < c->count; i++)
+		if (c->tables[i]->id == id && c->tables[i]->since <= ask->view.gen)
+			add_table(ask, out, c->tables[i], &b);
+	mutex_unlock(&c->lock);
+	for (size_t i = 0; i < ask->view.hot->part_count; i++)
+		if (ask->view.hot->parts[i].table == id)
+			add_part(out, &ask->view.hot->parts[i], (uint32_t)i, &b);
+	if (out->count > 0)
+		qsort(out->list, out->count, sizeof(*out->list),
+		    ask->q->kind == STORE_TRACE ? oldest_first : newest_first);
+}
+
+void
+duck_units_fini(struct duck_units *u)
+{
+	free(u->sources);
+	free(u->list);
+	*u = (struct duck_units){0};
+}
+
+/* ---- filters of attributes */
+
+struct filtering {
+	struct duck_question *ask;
+	struct duck_units *units;
+	struct map by_gen; /* gen -> place in units */
+	struct duck_attr_probe probes[STORE_ATTRS_MAX];
+};
+
+static void
+set_form(struct filtering *f, uint64_t gen, struct str filter)
+{
+	const uint64_t *place = map_get(&f->by_gen, gen);
+	if (!place)
+		return;
+	uint64_t form = 0;
+	for (size_t i = 0; i < f->ask->q->attr_count; i++)
+		form |= (uint64_t)duck_attr_probe(&f->probes[i], filter) << (i * FORM_BITS);
+	f->units->list[*place].form = form;
+}
+
+static enum err_code
+take_filters(void *ctx, duckdb_data_chunk chunk, struct err *err)
+{
+	struct filtering *f = ctx;
+	(void)err;
+	duckdb_vector filters = duckdb_data_chunk_get_vector(chunk, 1);
+	const uint64_t *gens = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0));
+	duckdb_string_t *blobs = duckdb_vector_get_data(filters);
+	uint64_t *validity = duckdb_vector_get_validity(filters);
+	for (idx_t i = 0; i < duckdb_data_chunk_get_size(chunk); i++)
+		if (duckdb_validity_row_is_valid(validity, i))
+			set_form(f, gens[i],
+			    str_of(duckdb_string_t_data(&blobs[i]),
+			        duckdb_string_t_length(blobs[i])));
+	return ERR_OK;
+}
+
+enum err_code
+duck_units_filter(struct duck_question *ask, struct duck_units *u, size_t first, size_t end,
+    struct err *err)
+{
+	struct filtering f = {.ask = ask, .units = u};
+	uint64_t min = UINT64_MAX, max = 0;
+	for (size_t i = first; i < end; i++) {
+		const struct duck_unit *unit = &u->list[i];
+		if (unit->kind != UNIT_SEAL)
+			continue;
+		bool put = map_put(&f.by_gen, unit->gen, i);
+		CHECK(put);
+		min = unit->gen < min ? unit->gen : min;
+		max = unit->gen > max ? unit->gen : max;
+	}
+	if (min > max || ask->q->attr_count == 0) {
+		map_fini(&f.by_gen);
+		return ERR_OK;
+	}
+	for (size_t i = 0; i < ask->q->attr_count; i++)
+		duck_attr_probe_init(&f.probes[i], &ask->q->attrs[i]);
+	duck_sql_reset(&ask->sql);
+	buf_printf(&ask->sql.text,
+	    "SELECT gen, attrs FROM seals WHERE base = '%s' AND gen >= ", table_defs[ask->id].name);
+	duck_sql_u64(&ask->sql, min);
+	buf_str(&ask->sql.text, STR(" AND gen <= "));
+	duck_sql_u64(&ask->sql, max);
+	enum err_code code = duck_read_chunks(ask->d, ask->view.con, &ask->sql,
+	    ask->q->deadline_mono_ns, take_filters, &f, err);
+	map_fini(&f.by_gen);
+	return code;
+}
+
+/* ---- as SQL */
+
+/* Chosen units that are asked by one SELECT: seals of a table that have the same form. */
+static bool
+same_branch(const struct duck_unit *a, const struct duck_unit *b)
+{
+	return a->kind == UNIT_SEAL && b->kind == UNIT_SEAL && a->source == b->source &&
+	    a->form == b->form;
+}
+
+/* The first of its branch? */
+static bool
+leads(const struct duck_units *u, const unsigned char *chosen, size_t place)
+{
+	if (!chosen[place])
+		return false;
+	for (size_t i = 0; i < place && u->list[place].kind == UNIT_SEAL; i++)
+		if (chosen[i] && same_branch(&u->list[i], &u->list[place]))
+			return false;
+	return true;
+}
+
+size_t
+duck_units_branches(const struct duck_units *u, const unsigned char *chosen)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < u->count; i++)
+		count += leads(u, chosen, i);
+	return count;
+}
+
+static int
+by_place(const void *a, const void *b)
+{
+	const struct duck_unit *const *x = a, *const *y = b;
+	return ((*x)->place > (*y)->place) - ((*x)->place < (*y)->place);
+}
+
+/* Seals that follow one another in the table are a range, others a list: both prune whole row groups,
+ * while ranges joined by OR do not. */
+static void
+put_seals(struct duck_question *ask, const struct duck_units *u, const unsigned char *chosen,
+    size_t place)
+{
+	struct duck_sql *sql = &ask->sql;
+	const struct duck_unit **list = xcalloc(u->count, sizeof(*list));
+	size_t count = 0;
+	for (size_t i = place; i < u->count; i++)
+		if (chosen[i] && same_branch(&u->list[i], &u->list[place]))
+			list[count++] = &u->list[i];
+	qsort(list, count, sizeof(*list), by_place);
+	if (list[count - 1]->place - list[0]->place == count - 1) {
+		buf_str(&sql->text, STR(" AND seal >= "));
+		duck_sql_u64(sql, list[0]->gen);
+		buf_str(&sql->text, STR(" AND seal <= "));
+		duck_sql_u64(sql, list[count - 1]->gen);
+	} else {
+		for (size_t i = 0; i < count; i++) {
+			buf_str(&sql->text, i == 0 ? STR(" AND seal IN (") : STR(", "));
+			duck_sql_u64(sql, list[i]->gen);
+		}
+		buf_char(&sql->text, ')');
+	}
+	free(list);
+}
+
+static void
+put_branch(struct duck_question *ask, const struct store_query *q, const struct duck_units *u,
+    const unsigned char *chosen, size_t place,
+    void (*columns)(struct duck_question *ask, const struct duck_source *source,
+        const struct duck_unit *unit, size_t place))
+{
+	struct duck_sql *sql = &ask->sql;
+	const struct duck_unit *unit = &u->list[place];
+	const struct duck_source *source =
+	    unit->kind == UNIT_HOT ? NULL : &u->sources[unit->source];
+	enum table_id id = source ? source->id : ask->view.hot->parts[unit->place].table;
+	buf_str(&sql->text, STR("SELECT "));
+	columns(ask, source, unit, place);
+	if (source) {
+		buf_printf(&sql->text, " FROM %s", source->name);
+	} else {
+		buf_printf(&sql->text, " FROM weir_hot(%" PRIu64 ", %" PRIu32 ", ",
+		    ask->view.handle, unit->place);
+		duck_sql_u64(sql, q->from_ns);
+		buf_str(&sql->text, STR(", "));
+		duck_sql_u64(sql, q->to_ns);
+		buf_char(&sql->text, ')');
+	}
+	buf_str(&sql->text, STR(" WHERE tenant = "));
+	duck_sql_text(sql, q->tenant);
+	if (unit->kind == UNIT_SEAL)
+		put_seals(ask, u, chosen, place);
+	if (unit->kind == UNIT_LOOSE)
+		buf_str(&sql->text, STR(" AND seal = 0::UBIGINT"));
+	duck_where(ask, q, id, source, unit->form);
+}
+
+bool
+duck_units_put(struct duck_question *ask, const struct store_query *q, const struct duck_units *u,
+    const unsigned char *chosen,
+    void (*columns)(struct duck_question *ask, const struct duck_source *source,
+        const struct duck_unit *unit, size_t place))
+{
+	bool any = false;
+	for (size_t i = 0; i < u->count; i++) {
+		if (!leads(u, chosen, i))
+			continue;
+		if (any)
+			buf_str(&ask->sql.text, STR(" UNION ALL "));
+		put_branch(ask, q, u, chosen, i, columns);
+		any = true;
+	}
+	return any;
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "duck/duck_view.h"
+
+#include "duck/duck_priv.h"
+#include "sys/clock.h"
+#include "sys/rand.h"
+
+#include <stdlib.h>
+
+enum {
+	BEGIN_TRIES = 20,
+	BEGIN_PAUSE_NS = 1000000,
+	SCAN_THREADS_MAX = 16,
+	TEXT_INLINE_BYTES = 12, /* of a duckdb_string_t */
+	TEXT_PREFIX_BYTES = 4,
+};
+
+struct duck_live_view {
+	struct duck_views *all;
+	struct hot_view *hot;
+	uint64_t handle;
+	unsigned refs; /* its owner's and one for each statement that is bound to it */
+};
+
+/* ---- the list */
+
+void
+duck_views_init(struct duck_views *all)
+{
+	*all = (struct duck_views){0};
+	mutex_init(&all->lock);
+}
+
+void
+duck_views_fini(struct duck_views *all)
+{
+	CHECK(all->count == 0);
+	free(all->live);
+	mutex_fini(&all->lock);
+	*all = (struct duck_views){0};
+}
+
+static struct duck_live_view *
+add_view(struct duck_views *all, struct hot_view *hot)
+{
+	struct duck_live_view *v = xcalloc(1, sizeof(*v));
+	v->all = all;
+	v->hot = hot;
+	v->handle = rand_u64() >> 1; /* a BIGINT */
+	v->refs = 1;
+	mutex_lock(&all->lock);
+	if (all->count == all->cap) {
+		all->cap = all->cap ? all->cap * 2 : 16;
+		all->live = xrealloc(all->live, all->cap * sizeof(struct duck_live_view *));
+	}
+	all->live[all->count++] = v;
+	mutex_unlock(&all->lock);
+	return v;
+}
+
+/* NULL: there is no such view. */
+static struct duck_live_view *
+ref_view(struct duck_views *all, uint64_t handle)
+{
+	struct duck_live_view *found = NULL;
+	mutex_lock(&all->lock);
+	for (size_t i = 0; i < all->count && !found; i++)
+		if (all->live[i]->handle == handle)
+			found = all->live[i];
+	if (found)
+		found->refs++;
+	mutex_unlock(&all->lock);
+	return found;
+}
+
+static void
+unref_view(struct duck_live_view *v)
+{
+	mutex_lock(&v->all->lock);
+	bool last = --v->refs == 0;
+	mutex_unlock(&v->all->lock);
+	if (!last)
+		return;
+	hot_view_free(v->hot);
+	free(v);
+}
+
+/* No statement can be bound to it any more. */
+static void
+end_view(struct duck_live_view *v)
+{
+	struct duck_views *all = v->all;
+	mutex_lock(&all->lock);
+	for (size_t i = 0; i < all->count; i++)
+		if (all->live[i] == v) {
+			all->live[i] = all->live[--all->count];
+			break;
+		}
+	mutex_unlock(&all->lock);
+	unref_view(v);
+}
+
+/* ---- a moment */
+
+static enum err_code
+begin_once(struct duck *d, struct duck_view *v, struct hot_view **hot, struct err *err)
+{
+	struct err ignored;
+	enum err_code code = duck_exec(d, v->con, "BEGIN TRANSACTION READ ONLY", err);
+	if (code != ERR_OK)
+		return code;
+	/* The first statement takes the snapshot. */
+	code = duck_number(d, v->con, "SELECT max(gen) FROM seals", &v->gen, err);
+	if (code == ERR_OK)
+		code = hot_view_take(d->hot, v->gen, hot, err);
+	if (code != ERR_OK && duck_exec(d, v->con, "ROLLBACK", &ignored) != ERR_OK &&
+	    code == ERR_BUSY)
+		code = err_set(err, ERR_INTERNAL, "a read transaction cannot be ended");
+	return code;
+}
+
+enum err_code
+duck_view_begin(struct duck *d, duckdb_connection con, struct duck_view *out, struct err *err)
+{
+	struct hot_view *hot = NULL;
+	enum err_code code = ERR_BUSY;
+	*out = (struct duck_view){.con = con};
+	for (int i = 0; i < BEGIN_TRIES && code == ERR_BUSY; i++) {
+		if (i > 1)
+			clock_sleep_ns(BEGIN_PAUSE_NS);
+		code = begin_once(d, out, &hot, err);
+	}
+	if (code != ERR_OK)
+		return code;
+	out->live = add_view(&d->views, hot);
+	out->hot = hot;
+	out->handle = out->live->handle;
+	return ERR_OK;
+}
+
+bool
+duck_view_end(struct duck *d, struct duck_view *v)
+{
+	struct err ignored;
+	end_view(v->live);
+	v->live = NULL;
+	v->hot = NULL;
+	/* A transaction that only reads ends with ROLLBACK as well as with COMMIT. */
+	return duck_exec(d, v->con, "ROLLBACK", &ignored) == ERR_OK;
+}
+
+const struct hot_view_part *
+duck_view_part(const struct duck_view *v, enum table_id id, int64_t day)
+{
+	for (size_t i = 0; i < v->hot->part_count; i++)
+		if (v->hot->parts[i].table == id && v->hot->parts[i].day == day &&
+		    v->hot->parts[i].rows > 0)
+			return &v->hot->parts[i];
+	return NULL;
+}
+
+/* ---- columns of a chunk */
+
+struct target {
+	const struct hot_slice *slice;
+	const struct column *col;
+	int col_idx;
+	duckdb_vector vector;
+	uint64_t *validity; /* NULL until something is NULL */
+};
+
+static void
+set_null(struct target *t, size_t i)
+{
+	if (!t->validity) {
+		duckdb_vector_ensure_validity_writable(t->vector);
+		t->validity = duckdb_vector_get_validity(t->vector);
+	}
+	duckdb_validity_set_row_invalid(t->validity, i);
+}
+
+/* What DuckDB does not own it does not free either: the text stays where it is. */
+static duckdb_string_t
+text_in_place(struct str s)
+{
+	duckdb_string_t out;
+	memset(&out, 0, sizeof(out)); /* bytes behind an inlined text must be zero */
+	CHECK(s.len <= UINT32_MAX);
+	out.value.inlined.length = (uint32_t)s.len;
+	if (s.len <= TEXT_INLINE_BYTES) {
+		if (s.len > 0)
+			memcpy(out.value.inlined.inlined, s.ptr, s.len);
+		return out;
+	}
+	memcpy(out.value.pointer.prefix, s.ptr, TEXT_PREFIX_BYTES);
+	out.value.pointer.ptr = (char *)(uintptr_t)s.ptr;
+	return out;
+}
+
+static void
+give_texts(struct target *t, bool nullable)
+{
+	const struct str *values = t->col->str + t->slice->first;
+	duckdb_string_t *out = duckdb_vector_get_data(t->vector);
+	for (size_t i = 0; i < t->slice->count; i++) {
+		out[i] = text_in_place(values[i].ptr ? values[i] : STR_EMPTY);
+		if (nullable && !values[i].ptr)
+			set_null(t, i);
+	}
+}
+
+/* U64S and F64S are both a pointer and a count of 8-byte items. */
+static struct str
+list_bytes(const struct target *t, enum col_kind kind, size_t i)
+{
+	size_t row = t->slice->first + i;
+	if (kind == COL_U64S)
+		return str_of(t->col->u64s[row].ptr, t->col->u64s[row].len * sizeof(uint64_t));
+	return str_of(t->col->f64s[row].ptr, t->col->f64s[row].len * sizeof(double));
+}
+
+static bool
+give_lists(struct target *t, enum col_kind kind)
+{
+	duckdb_list_entry *entries = duckdb_vector_get_data(t->vector);
+	size_t total = 0;
+	for (size_t i = 0; i < t->slice->count; i++) {
+		struct str item = list_bytes(t, kind, i);
+		entries[i] = (duckdb_list_entry){total, item.ptr ? item.len / 8 : 0};
+		total += entries[i].length;
+		if (!item.ptr)
+			set_null(t, i);
+	}
+	if (duckdb_list_vector_reserve(t->vector, total) != DuckDBSuccess ||
+	    duckdb_list_vector_set_size(t->vector, total) != DuckDBSuccess)
+		return false;
+	/* Reserving may have moved it: get the data only now. */
+	char *items = duckdb_vector_get_data(duckdb_list_vector_get_child(t->vector));
+	for (size_t i = 0; i < t->slice->count; i++)
+		if (entries[i].length > 0)
+			memcpy(items + entries[i].offset * 8, list_bytes(t, kind, i).ptr,
+			    entries[i].length * 8);
+	return true;
+}
+
+static bool
+give_column(struct target *t)
+{
+	const struct column_def *def = &t->slice->rows->def->cols[t->col_idx];
+	if (def->kind == COL_U64S || def->kind == COL_F64S)
+		return give_lists(t, def->kind);
+	if (def->kind == COL_STR) {
+		give_texts(t, def->nullable);
+		return true;
+	}
+	size_t bytes = table_kind_bytes(def->kind);
+	memcpy(duckdb_vector_get_data(t->vector),
+	    (const char *)t->col->any + t->slice->first * bytes, t->slice->count * bytes);
+	for (size_t i = 0; t->col->null && i < t->slice->count; i++)
+		if (t->col->null[t->slice->first + i])
+			set_null(t, i);
+	return true;
+}
+
+/* ---- the table function */
+
+struct scan {
+	struct duck_live_view *live;
+	const struct hot_view_part *part;
+	uint64_t from_ns, to_ns;
+};
+
+struct scan_state {
+	atomic_size_t next; /* slice */
+	idx_t count;
+	idx_t cols[];
+};
+
+static void
+scan_free(void *p)
+{
+	struct scan *s = p;
+	unref_view(s->live);
+	free(s);
+}
+
+static bool
+get_params(duckdb_bind_info info, uint64_t out[4])
+{
+	bool set = true;
+	for (idx_t i = 0; i < 4; i++) {
+		duckdb_value v = duckdb_bind_get_parameter(info, i);
+		set = set && v && !duckdb_is_null_value(v);
+		if (set)
+			out[i] = i < 2 ? (uint64_t)duckdb_get_int64(v) : duckdb_get_uint64(v);
+		duckdb_destroy_value(&v);
+	}
+	return set;
+}
+
+static void
+bind_scan(duckdb_bind_info info)
+{
+	struct duck *d = duckdb_bind_get_extra_info(info);
+	uint64_t params[4];
+	struct duck_live_view *live = NULL;
+	if (get_params(info, params))
+		live = ref_view(&d->views, params[0]);
+	if (!live || params[1] >= live->hot->part_count) {
+		duckdb_bind_set_error(info, "weir_hot() is weir's own: there is no such view");
+		if (live)
+			unref_view(live);
+		return;
+	}
+	struct scan *s = xcalloc(1, sizeof(*s));
+	*s = (struct scan){live, &live->hot->parts[params[1]], params[2], params[3]};
+	duckdb_bind_set_bind_data(info, s, scan_free);
+	const struct table_def *def = &table_defs[s->part->table];
+	for (size_t c = 0; c < def->col_count; c++) {
+		duckdb_logical_type type = duck_logical_type(def->cols[c].kind);
+		duckdb_bind_add_result_column(info, def->cols[c].name, type);
+		duckdb_destroy_logical_type(&type);
+	}
+	duckdb_bind_set_cardinality(info, s->part->rows, true);
+}
+
+static void
+init_scan(duckdb_init_info info)
+{
+	const struct scan *s = duckdb_init_get_bind_data(info);
+	idx_t count = duckdb_init_get_column_count(info);
+	struct scan_state *state = xcalloc(1, sizeof(*state) + count * sizeof(idx_t));
+	state->count = count;
+	for (idx_t i = 0; i < count; i++)
+		state->cols[i] = duckdb_init_get_column_index(info, i);
+	idx_t threads =
+	    s->part->slice_count < SCAN_THREADS_MAX ? s->part->slice_count : SCAN_THREADS_MAX;
+	duckdb_init_set_max_threads(info, threads > 0 ? threads : 1);
+	duckdb_init_set_init_data(info, state, free);
+}
+
+static const struct hot_slice *
+next_slice(const struct scan *s, struct scan_state *state)
+{
+	for (;;) {
+		size_t i = atomic_fetch_add(&state->next, 1);
+		if (i >= s->part->slice_count)
+			return NULL;
+		const struct hot_slice *slice = &s->part->slices[i];
+		if (slice->time_max >= s->from_ns &&
+		    (s->to_ns == UINT64_MAX || slice->time_min < s->to_ns))
+			return slice;
+	}
+}
+
+static void
+give_slice(duckdb_function_info info, duckdb_data_chunk chunk)
+{
+	const struct scan *s = duckdb_function_get_bind_data(info);
+	struct scan_state *state = duckdb_function_get_init_data(info);
+	const struct hot_slice *slice = next_slice(s, state);
+	if (!slice) {
+		duckdb_data_chunk_set_size(chunk, 0);
+		return;
+	}
+	CHECK(slice->count <= DUCK_CHUNK_ROWS);
+	for (idx_t i = 0; i < state->count; i++) {
+		if (state->cols[i] >= slice->rows->def->col_count)
+			continue; /* count(*) asks for a column that is none */
+		struct target t = {
+		    .slice = slice,
+		    .col = &slice->rows->cols[state->cols[i]],
+		    .col_idx = (int)state->cols[i],
+		    .vector = duckdb_data_chunk_get_vector(chunk, i),
+		};
+		if (!give_column(&t)) {
+			duckdb_function_set_error(info, "no memory for lists of the hot tail");
+			duckdb_data_chunk_set_size(chunk, 0);
+			return;
+		}
+	}
+	duckdb_data_chunk_set_size(chunk, slice->count);
+}
+
+enum err_code
+duck_view_register(struct duck *d, duckdb_connection con, struct err *err)
+{
+	static const duckdb_type params[] = {
+	    DUCKDB_TYPE_BIGINT, DUCKDB_TYPE_INTEGER, DUCKDB_TYPE_UBIGINT, DUCKDB_TYPE_UBIGINT};
+	duckdb_table_function f = duckdb_create_table_function();
+	duckdb_table_function_set_name(f, "weir_hot");
+	for (size_t i = 0; i < ARRAY_LEN(params); i++) {
+		duckdb_logical_type type = duckdb_create_logical_type(params[i]);
+		duckdb_table_function_add_parameter(f, type);
+		duckdb_destroy_logical_type(&type);
+	}
+	duckdb_table_function_set_extra_info(f, d, NULL);
+	duckdb_table_function_set_bind(f, bind_scan);
+	duckdb_table_function_set_init(f, init_scan);
+	duckdb_table_function_set_function(f, give_slice);
+	duckdb_table_function_supports_projection_pushdown(f, true);
+	enum err_code code = ERR_OK;
+	if (duckdb_register_table_function(con, f) != DuckDBSuccess)
+		code = duck_fail(d, DUCKDB_ERROR_CATALOG, "weir_hot cannot be registered", err);
+	duckdb_destroy_table_function(&f);
+	return code;
+}

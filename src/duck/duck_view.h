@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * duck/duck_view.h - one moment of the store: hot tail and file, each row in exactly one of them.
+ *
+ * duck_view_begin() opens a read transaction on the connection, reads the newest generation the
+ * transaction sees, and takes the hot tail's view that goes with it (hot/hot.h); should seals have
+ * overtaken it, it begins again. SQL sees the hot rows of a view through a table function,
+ *
+ *     weir_hot(view BIGINT, part INTEGER, from_ns UBIGINT, to_ns UBIGINT)
+ *
+ * whose columns are those of the part's table in model/columns.h; rows outside of [from_ns, to_ns) may
+ * be left out, and are when whole slices are; to_ns 2^64 - 1 is no end. `view` is a random number that this
+ * process gave out and that is refused once the view has ended; SQL from users may name any number
+ * and gets an error. A statement that has been bound keeps what it reads alive by itself, so that it
+ * may even outlive the view.
+ *
+ * Text is not copied: the strings that SQL sees point into the view's memory.
+ *
+ * Threading: a view has one owner; the scans of its statement may run on several threads of DuckDB.
+ * The list of views that live is any thread's.
+ */
+#ifndef DUCK_DUCK_VIEW_H
+#define DUCK_DUCK_VIEW_H
+
+#include "hot/hot.h"
+
+#include "base/err.h"
+#include "sys/thread.h"
+
+#include <duckdb.h>
+
+struct duck;
+struct duck_live_view;
+
+/* The views there are, by number. Part of struct duck; it outlives the database. */
+struct duck_views {
+	struct mutex lock; /* leaf; of the references too */
+	struct duck_live_view **live;
+	size_t count, cap;
+};
+
+void duck_views_init(struct duck_views *all);
+void duck_views_fini(struct duck_views *all); /* the database is closed */
+
+struct duck_view {
+	duckdb_connection con; /* borrowed; in a read transaction */
+	uint64_t gen;
+	const struct hot_view *hot;
+	uint64_t handle; /* for weir_hot() */
+	struct duck_live_view *live;
+};
+
+MUST_CHECK enum err_code duck_view_begin(struct duck *d, duckdb_connection con,
+    struct duck_view *out, struct err *err);
+/* Ends the transaction; false: the connection is not to be used again. */
+bool duck_view_end(struct duck *d, struct duck_view *v);
+/* The part of a table's day (or HOT_MIXED); NULL: it has no rows. */
+const struct hot_view_part *duck_view_part(const struct duck_view *v, enum table_id id,
+    int64_t day);
+
+/* Once per database. */
+MUST_CHECK enum err_code duck_view_register(struct duck *d, duckdb_connection con, struct err *err);
+
+#endif
