@@ -129,9 +129,9 @@ make_keys(struct marking *m, struct err *err)
 	if (!m->keys || !m->perhaps)
 		return no_memory(err);
 	for (size_t row = 0; row < t->row_count; row++)
-		m->keys[row] = ident_span(table_str(t, row, SPAN_TENANT),
-		    table_u64(t, row, SPAN_TRACE_HI), table_u64(t, row, SPAN_TRACE_LO),
-		    table_u64(t, row, SPAN_SPAN_ID));
+		m->keys[row] =
+		    ident_span(table_str(t, row, SPAN_TENANT), table_u64(t, row, SPAN_TRACE_HI),
+		        table_u64(t, row, SPAN_TRACE_LO), table_u64(t, row, SPAN_SPAN_ID));
 	return ERR_OK;
 }
 
@@ -169,8 +169,8 @@ put_suspects(struct marking *m, const struct duck_table *t, size_t first, struct
 			continue;
 		hi = table_u64(m->spans, row, SPAN_TRACE_HI);
 		lo = table_u64(m->spans, row, SPAN_TRACE_LO);
-		bool known = duck_catalog_seals_of_trace(&m->d->catalog, t, UINT64_MAX, hi, lo,
-		    &in, &count);
+		bool known =
+		    duck_catalog_seals_of_trace(&m->d->catalog, t, UINT64_MAX, hi, lo, &in, &count);
 		for (size_t i = 0; i < count; i++) {
 			bool put = map_put(gens, in[i], 1);
 			CHECK(put);
@@ -191,8 +191,8 @@ read_suspects(struct marking *m, const struct duck_table *t, struct str list,
 	char name[DUCK_TABLE_NAME_BYTES];
 	duck_sql_init(&sql);
 	duck_schema_table_name(&table_defs[TABLE_SPANS], t->day, name);
-	buf_printf(&sql.text, "SELECT tenant, trace_hi, trace_lo, span_id FROM %s WHERE trace_hi IN (",
-	    name);
+	buf_printf(&sql.text,
+	    "SELECT tenant, trace_hi, trace_lo, span_id FROM %s WHERE trace_hi IN (", name);
 	buf_str(&sql.text, list);
 	buf_char(&sql.text, ')');
 	if (!everywhere) {
@@ -239,7 +239,8 @@ ask_file(struct marking *m, struct err *err)
 		mutex_lock(&c->lock);
 		if (i < c->count)
 			t = c->tables[i];
-		bool wanted = t && t->id == TABLE_SPANS && t->since <= atomic_load(&m->d->generation) &&
+		bool wanted = t && t->id == TABLE_SPANS &&
+		    t->since <= atomic_load(&m->d->generation) &&
 		    (t->loose_rows > 0 || t->seal_count > 0);
 		mutex_unlock(&c->lock);
 		if (!t)

@@ -213,8 +213,7 @@ make_room(const struct duck *d, const struct hot_info *info)
 	}
 	if (largest && info->bytes > d->opt.hot_bytes_max / 4 * 3)
 		return part_of(d, largest);
-	if (!oldest ||
-	    info->applied_log_bytes - oldest->first_log_bytes < d->opt.log_bytes_max)
+	if (!oldest || info->applied_log_bytes - oldest->first_log_bytes < d->opt.log_bytes_max)
 		return info->bytes > d->opt.hot_bytes_max / 4 * 3 ? dictionaries : none;
 	return is_signal(oldest) ? part_of(d, oldest) : dictionaries;
 }

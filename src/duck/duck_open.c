@@ -92,10 +92,9 @@ status(struct store *s, struct store_status *out)
 	    .disk_bytes = atomic_load(&d->disk_bytes),
 	    .hot_bytes = info.bytes,
 	    .identity_bytes = ident_filter_bytes(d->writer.filter) +
-	        ident_set_bytes(d->writer.hot_spans) +
-	        ident_requests_bytes(d->writer.requests),
-	    .identities = ident_filter_count(d->writer.filter) +
-	        ident_requests_count(d->writer.requests),
+	        ident_set_bytes(d->writer.hot_spans) + ident_requests_bytes(d->writer.requests),
+	    .identities =
+	        ident_filter_count(d->writer.filter) + ident_requests_count(d->writer.requests),
 	    .identities_forgotten = ident_filter_forgotten(d->writer.filter) +
 	        ident_requests_forgotten(d->writer.requests),
 	    .seals = atomic_load(&d->seals),
@@ -345,8 +344,9 @@ duck_open_database(struct duck *d, struct err *err)
 		if (code == ERR_OK)
 			code = open_file(d, DUCK_FILE, &damaged_at, err);
 	}
-	if (code == ERR_OK && (duckdb_connect(d->db, &d->writer.con) != DuckDBSuccess ||
-	                          duckdb_connect(d->db, &d->keeper.con) != DuckDBSuccess))
+	if (code == ERR_OK &&
+	    (duckdb_connect(d->db, &d->writer.con) != DuckDBSuccess ||
+	        duckdb_connect(d->db, &d->keeper.con) != DuckDBSuccess))
 		code = err_set(err, ERR_UNAVAILABLE, "the database gives no connection");
 	return code;
 }
@@ -455,8 +455,7 @@ init(struct duck *d, const struct duck_options *opt)
 	duck_views_init(&d->views);
 	d->writer.filter = ident_filter_new(d->opt.identity_bytes_max);
 	d->writer.hot_spans = ident_set_new();
-	d->writer.requests =
-	    ident_requests_new(d->opt.request_count_max, d->opt.request_age_ns);
+	d->writer.requests = ident_requests_new(d->opt.request_count_max, d->opt.request_age_ns);
 	d->writer.sweep_at = SWEEP_FIRST;
 	for (int i = 0; i < SIGNAL_TABLES; i++)
 		d->keeper.windows[i] = shred_window_new();

@@ -28,6 +28,7 @@
 #include "duck/duck.h"
 
 #include "duck/duck_catalog.h"
+#include "duck/duck_keep.h"
 #include "duck/duck_seal.h"
 #include "duck/duck_sql.h"
 #include "duck/duck_view.h"
@@ -40,7 +41,6 @@
 
 #include <duckdb.h>
 #include <stdatomic.h>
-
 
 /* ---- schema */
 
@@ -100,88 +100,6 @@ struct duck_writer {
 	size_t sweep_at; /* when hot_spans has so many it forgets those that are in the file */
 };
 
-/* From the loader to the sealer: requests whose identities are not in the file yet. */
-struct duck_outbox {
-	struct mutex lock; /* leaf */
-	struct buf requests; /* of struct ident_request, by seq */
-	uint64_t sealing; /* so many bytes of it are in the seal under way */
-	uint64_t persisted_seq; /* the file had them up to there when it was opened */
-};
-
-struct duck_pool {
-	struct mutex lock;
-	struct cond given;
-	duckdb_connection free[DUCK_READERS_MAX];
-	unsigned free_count;
-	unsigned made; /* connections that exist */
-	unsigned max;
-};
-
-/* Take a connection, waiting for one; give it back, with `broken` if it is not to be used again. */
-MUST_CHECK enum err_code duck_pool_take(struct duck *d, uint64_t deadline_mono_ns,
-    duckdb_connection *con_out, struct err *err);
-void duck_pool_give(struct duck *d, duckdb_connection con, bool broken);
-void duck_pool_init(struct duck_pool *p, unsigned max);
-void duck_pool_fini(struct duck_pool *p);
-/* Close all connections, if none is in use. While the store is broken none is taken. */
-bool duck_pool_empty(struct duck_pool *p);
-
-/* The sealer's thread. */
-struct duck_keeper {
-	struct thread thread;
-	struct mutex lock; /* of the next five */
-	struct cond wake; /* of the thread */
-	struct cond room; /* a seal has ended: an append that waits for memory looks again */
-	bool stop;
-	bool rung; /* something has come since the thread looked */
-	bool ready; /* identities are rebuilt: appends may begin */
-	duckdb_connection con; /* the thread's from here on */
-	struct shred_window *windows[SIGNAL_TABLES];
-	uint64_t floor; /* that the file has; d->position once that is checkpointed */
-	uint64_t floor_ns; /* clock_mono_ns: when it was written */
-	uint64_t floor_log_bytes; /* of the log then */
-	uint64_t retry_ns; /* no seal before */
-	uint64_t failures; /* in a row */
-	uint64_t prefix; /* bisection: rows to try next; 0: none is under way */
-	bool in_doubt; /* the database failed during a seal */
-	uint64_t reopen_from; /* the generation before it failed; 0: it has not */
-	bool dirty; /* committed since the last checkpoint */
-	uint64_t checkpoint_retry_ns;
-	store_poison_fn poison;
-	void *poison_ctx;
-};
-
-/* duck_seal.c, and for what ends a seal after a reopen. */
-void duck_seal_committed(struct duck *d, uint64_t generation, uint64_t floor);
-void duck_outbox_settle(struct duck_outbox *o, bool done);
-void duck_roll_back(struct duck *d, duckdb_connection *con);
-/* duck_write.c: rows of `requests` and `seals`. */
-MUST_CHECK enum err_code duck_write_requests(struct duck *d, duckdb_connection con,
-    const struct ident_request *requests, size_t count, struct err *err);
-MUST_CHECK enum err_code duck_write_seal(struct duck *d, duckdb_connection con, const char *base,
-    int64_t day, const struct duck_seal_info *info, uint64_t floor, const struct buf *traces,
-    const struct buf *attrs, struct err *err);
-
-MUST_CHECK enum err_code duck_write_register(struct duck *d, duckdb_connection con, struct err *err);
-
-/* duck_keep.c */
-MUST_CHECK enum err_code duck_keep_start(struct duck *d, struct err *err);
-void duck_keep_stop(struct duck *d);
-void duck_keep_ring(struct duck *d); /* something may be to do */
-/* Until the thread says that appends may begin, or there is room in the hot tail again, or it is
- * time: false. */
-bool duck_keep_wait_ready(struct duck *d, uint64_t deadline_mono_ns);
-bool duck_keep_wait_room(struct duck *d, uint64_t deadline_mono_ns);
-/* duck_reopen.c: close and open again. The sealer's thread. */
-MUST_CHECK enum err_code duck_reopen(struct duck *d, struct err *err);
-/* Cut a damaged DuckDB log at `byte`, keeping a copy; then opening can be tried again. */
-MUST_CHECK enum err_code duck_repair(struct duck *d, uint64_t byte, struct err *err);
-/* duck_open.c */
-MUST_CHECK enum err_code duck_open_database(struct duck *d, struct err *err);
-void duck_close_database(struct duck *d);
-/* Schema, catalog, generation, floor, positions: what memory knows of the file. */
-MUST_CHECK enum err_code duck_open_state(struct duck *d, struct err *err);
-
 struct duck {
 	struct store store;
 	struct duck_options opt; /* defaults filled in; data_dir is not kept */
@@ -213,9 +131,9 @@ duck_of(struct store *s)
 	return (struct duck *)s;
 }
 
-/* Must a query stop here? */
 /* What status() says while all is not well; NULL: it is. */
 void duck_say(struct duck *d, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Must a query stop here? */
 bool duck_time_is_up(const struct duck *d, uint64_t deadline_mono_ns);
 MUST_CHECK enum err_code duck_append(struct store *s, struct batch *batch, struct err *err);
 /* The event day of each row: what positions are kept by. */
@@ -236,8 +154,8 @@ MUST_CHECK enum err_code duck_ident_mark(struct duck *d, struct batch *batch, st
 void duck_ident_keep(struct duck *d, const struct batch *batch);
 void duck_ident_take_back(struct duck *d, const struct batch *batch);
 /* The sealer's thread, before appends begin: read what the file has. */
-MUST_CHECK enum err_code duck_ident_read(struct duck *d, duckdb_connection con, struct duck_sql *sql,
-    struct ident_set *set, struct ident_filter *filter, struct err *err);
+MUST_CHECK enum err_code duck_ident_read(struct duck *d, duckdb_connection con,
+    struct duck_sql *sql, struct ident_set *set, struct ident_filter *filter, struct err *err);
 MUST_CHECK enum err_code duck_ident_rebuild(struct duck *d, duckdb_connection con, struct err *err);
 
 /* What the filters of a seal hold: traces, attribute keys, keys with their value. Key and value are raw

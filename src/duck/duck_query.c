@@ -22,6 +22,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+_Static_assert(STORE_ATTRS_MAX *FORM_BITS <= 64, "the forms of all conditions fit");
+
 enum {
 	STEP_UNITS = 4,
 	STEP_UNITS_MAX = 512,

@@ -34,7 +34,6 @@ enum duck_unit_kind { UNIT_SEAL, UNIT_LOOSE, UNIT_OTHER, UNIT_HOT };
  * a form for each, by its place in the question. */
 enum { FORM_KEY = 1, FORM_MATCH = 2, FORM_BITS = 2 };
 #define FORM_ALL UINT64_MAX
-_Static_assert(STORE_ATTRS_MAX *FORM_BITS <= 64, "the forms of all conditions fit");
 
 struct duck_unit {
 	enum duck_unit_kind kind;

@@ -107,9 +107,8 @@ read_requests(struct duck *d, duckdb_connection con, struct err *err)
 		idx_t n = chunk ? duckdb_data_chunk_get_size(chunk) : 0;
 		for (idx_t row = 0; row < n; row++)
 			ident_requests_add(d->writer.requests,
-			    &(struct ident_request){
-			        {((const uint64_t *)column(chunk, 0))[row],
-			            ((const uint64_t *)column(chunk, 1))[row]},
+			    &(struct ident_request){{((const uint64_t *)column(chunk, 0))[row],
+			                                ((const uint64_t *)column(chunk, 1))[row]},
 			        ((const uint64_t *)column(chunk, 2))[row],
 			        ((const uint64_t *)column(chunk, 3))[row]});
 		duckdb_destroy_data_chunk(&chunk);

@@ -55,8 +55,8 @@ settle(struct duck *d, uint64_t before, struct err *err)
 enum err_code
 duck_reopen(struct duck *d, struct err *err)
 {
-	uint64_t before = d->keeper.reopen_from ? d->keeper.reopen_from
-	                                        : atomic_load(&d->generation);
+	uint64_t before =
+	    d->keeper.reopen_from ? d->keeper.reopen_from : atomic_load(&d->generation);
 	d->keeper.reopen_from = before;
 	drain_readers(d);
 	mutex_lock(&d->writer.lock);

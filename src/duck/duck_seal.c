@@ -42,8 +42,8 @@ int64_t
 duck_table_day(const struct duck *d, uint64_t day)
 {
 	int64_t today = (int64_t)(d->opt.now_unix_ns() / NS_PER_DAY);
-	bool near = (int64_t)day >= today - d->opt.days_back &&
-	    (int64_t)day <= today + d->opt.days_ahead;
+	bool near =
+	    (int64_t)day >= today - d->opt.days_back && (int64_t)day <= today + d->opt.days_ahead;
 	return near ? (int64_t)day : DUCK_DAY_OTHER;
 }
 
@@ -136,8 +136,7 @@ find_table(struct sealing *s, enum seal_into into)
 	s->table = duck_catalog_find(c, s->id, s->day);
 	s->is_new = !s->table;
 	if (s->is_new)
-		s->table =
-		    duck_catalog_add_table(c, s->id, s->day, s->take.generation);
+		s->table = duck_catalog_add_table(c, s->id, s->day, s->take.generation);
 }
 
 /* ---- the transaction */
@@ -238,8 +237,8 @@ write_positions(struct sealing *s, struct err *err)
 		buf_printf(&sql,
 		    "%s(%" PRIu64 "::UBIGINT, '%s', %" PRIu64 "::UBIGINT, %" PRIu64
 		    "::UBIGINT, %" PRIu32 ")",
-		    n++ > 0 ? ", " : "", t->generation, table_defs[s->id].name,
-		    last.entries[i].key, table_u64(rows, row, duck_seq_col(s->id)),
+		    n++ > 0 ? ", " : "", t->generation, table_defs[s->id].name, last.entries[i].key,
+		    table_u64(rows, row, duck_seq_col(s->id)),
 		    table_u32(rows, row, duck_seq_col(s->id) + 1));
 	}
 	buf_char(&sql, '\0');
@@ -272,9 +271,9 @@ write_seal(struct sealing *s, struct err *err)
 			s->info.time_max = t->slices[i].time_max;
 	}
 	bool has_traces = filtered && s->id != TABLE_POINTS;
-	enum err_code code = duck_write_seal(s->d, s->d->keeper.con,
-	    s->table ? table_defs[s->id].name : "", s->day, &s->info, t->floor_seq,
-	    has_traces ? &traces : NULL, filtered ? &attrs : NULL, err);
+	enum err_code code =
+	    duck_write_seal(s->d, s->d->keeper.con, s->table ? table_defs[s->id].name : "", s->day,
+	        &s->info, t->floor_seq, has_traces ? &traces : NULL, filtered ? &attrs : NULL, err);
 	if (code == ERR_OK && filtered) {
 		/* Before the commit: a reader may see the rows as soon as that has happened. */
 		if (has_traces)

@@ -22,14 +22,13 @@ enum {
 
 /* The day of a catch-all with most rows, of those that may have a table. */
 static enum err_code
-fullest_day(struct duck *d, enum table_id id, uint64_t *day_out, uint64_t *rows_out, struct err *err)
+fullest_day(struct duck *d, enum table_id id, uint64_t *day_out, uint64_t *rows_out,
+    struct err *err)
 {
 	const struct table_def *def = &table_defs[id];
 	const char *time = def->cols[def->time_col].name;
 	int64_t today = (int64_t)(d->opt.now_unix_ns() / NS_PER_DAY);
-	uint64_t from = today > (int64_t)d->opt.days_back
-	    ? (uint64_t)today - d->opt.days_back
-	    : 0;
+	uint64_t from = today > (int64_t)d->opt.days_back ? (uint64_t)today - d->opt.days_back : 0;
 	struct duck_sql sql;
 	struct buf words = {0};
 	duck_sql_init(&sql);
@@ -39,8 +38,7 @@ fullest_day(struct duck *d, enum table_id id, uint64_t *day_out, uint64_t *rows_
 	    "::UBIGINT AND %" PRIu64 "::UBIGINT GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1)",
 	    time, (uint64_t)NS_PER_DAY, def->name, time, from * NS_PER_DAY,
 	    ((uint64_t)today + d->opt.days_ahead + 1) * NS_PER_DAY - 1);
-	enum err_code code =
-	    duck_read_words(d, d->keeper.con, &sql, UINT64_MAX, &words, err);
+	enum err_code code = duck_read_words(d, d->keeper.con, &sql, UINT64_MAX, &words, err);
 	duck_sql_fini(&sql);
 	*rows_out = 0;
 	if (code == ERR_OK && words.len == 2 * sizeof(uint64_t)) {
@@ -55,8 +53,9 @@ static void
 put_day(struct duck_sql *sql, enum table_id id, uint64_t day)
 {
 	const struct table_def *def = &table_defs[id];
-	buf_printf(&sql->text, " FROM %s_other WHERE %s BETWEEN %" PRIu64 "::UBIGINT AND %" PRIu64
-	    "::UBIGINT", def->name, def->cols[def->time_col].name, day * NS_PER_DAY,
+	buf_printf(&sql->text,
+	    " FROM %s_other WHERE %s BETWEEN %" PRIu64 "::UBIGINT AND %" PRIu64 "::UBIGINT",
+	    def->name, def->cols[def->time_col].name, day * NS_PER_DAY,
 	    day * NS_PER_DAY + (NS_PER_DAY - 1));
 }
 

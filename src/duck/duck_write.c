@@ -72,8 +72,8 @@ put_lists(const struct seal_row *rows, size_t n, size_t c, enum col_kind kind, d
 	size_t total = 0;
 	for (size_t i = 0; i < n; i++) {
 		const struct column *col = &rows[i].rows->cols[c];
-		bool null = kind == COL_U64S ? !col->u64s[rows[i].row].ptr
-		                             : !col->f64s[rows[i].row].ptr;
+		bool null =
+		    kind == COL_U64S ? !col->u64s[rows[i].row].ptr : !col->f64s[rows[i].row].ptr;
 		size_t len =
 		    kind == COL_U64S ? col->u64s[rows[i].row].len : col->f64s[rows[i].row].len;
 		entries[i] = (duckdb_list_entry){total, null ? 0 : len};
@@ -156,8 +156,7 @@ put_attribute(const struct duck_writing *w, size_t n, const struct shred_column 
 	for (size_t i = 0; i < n; i++) {
 		const struct shred_value *value = &w->split[i].values[col->number];
 		if (col->type == SHRED_TEXT)
-			put_text(&((duckdb_string_t *)data)[i],
-			    value->set ? value->text : STR(""));
+			put_text(&((duckdb_string_t *)data)[i], value->set ? value->text : STR(""));
 		if (!value->set) {
 			put_null(v, i);
 			continue;
