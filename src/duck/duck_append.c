@@ -16,7 +16,7 @@
 
 #include <inttypes.h>
 
-enum { WAIT_READY_S = 1, WAIT_ROOM_S = 2 };
+enum { WAIT_READY_S = 1, WAIT_ROOM_S = 5 };
 
 enum err_code
 duck_fault(struct duck *d, enum duck_step step, struct err *err)
