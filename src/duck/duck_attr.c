@@ -32,12 +32,23 @@ value_is(struct str text, struct str want)
 	return str_eq(text, want);
 }
 
+/* Most rows of a search have no such key, and without a backslash that is seen without taking the
+ * text apart: a third of the time. */
+static bool
+cannot_have(struct str json, struct str key)
+{
+	return json.len > 0 && key.len > 0 && !memchr(json.ptr, '\\', json.len) &&
+	    !memmem(json.ptr, json.len, key.ptr, key.len);
+}
+
 /* The first of equal keys; false: there is none. */
 static bool
 find(struct str json, struct str key, struct str *value)
 {
 	struct duck_json j = duck_json_begin(json);
 	struct duck_json_member m;
+	if (cannot_have(json, key))
+		return false;
 	while (duck_json_member(&j, &m)) {
 		*value = m.value;
 		if (duck_json_raw_is(m.key, key))

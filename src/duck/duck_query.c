@@ -2,8 +2,8 @@
 /*
  * A question is one moment of the store (duck_view.h). Rows in order are found in two passes. The
  * first one reads only what says which rows they are: time, seq, ord, and the unit (duck_query_priv.h).
- * It visits units by their newest time, newest first (a trace: oldest first), STEP_UNITS at a time, then twice
- * as many, until there are enough rows and no unit that is left can have a newer one:
+ * It visits units by their newest time, newest first (a trace: oldest first), STEP_UNITS, then as many
+ * as are likely to do, until there are enough rows and no unit that is left can have a newer one:
  *
  *     unit     hot   catch-all   seal 81   seal 80   seal 79 ...
  *     newest   12:09   11:58      12:07     12:06     12:05
@@ -288,6 +288,17 @@ find_in_chosen(struct search *s, struct err *err)
 	return ERR_OK;
 }
 
+/* As many units as are likely to have the rest, should they be like those that were asked. */
+static size_t
+next_step(const struct search *s, size_t asked)
+{
+	size_t found = key_count(s), wanted = s->ask->q->row_max + 1;
+	size_t step = asked * 3;
+	if (found > 0 && wanted > found && (wanted - found) / found < 3)
+		step = asked * (wanted - found) / found + asked / 4 + 1;
+	return step < STEP_UNITS_MAX ? step : STEP_UNITS_MAX;
+}
+
 static enum err_code
 find_keys(struct search *s, struct err *err)
 {
@@ -299,7 +310,7 @@ find_keys(struct search *s, struct err *err)
 		code = choose(s, first, step, &end, err);
 		if (code == ERR_OK)
 			code = find_in_chosen(s, err);
-		step = step * 2 < STEP_UNITS_MAX ? step * 2 : STEP_UNITS_MAX;
+		step = next_step(s, end);
 	}
 	return code;
 }
