@@ -249,6 +249,58 @@ TEST(duck_query, attributes_are_found_by_range_in_columns_and_beside_them)
 	store_close(reference);
 }
 
+/* ---- more tables than one statement asks */
+
+enum { MANY_DAYS = 45, DAY_ROWS = 6 };
+
+static size_t
+table_count(struct store *s)
+{
+	struct duck_catalog *c = &duck_of(s)->catalog;
+	mutex_lock(&c->lock);
+	size_t count = c->count;
+	mutex_unlock(&c->lock);
+	return count;
+}
+
+TEST(duck_query, rows_of_more_tables_than_fit_one_statement_come_in_order)
+{
+	struct store *s = open_small(2, 0), *reference = store_mem_new();
+	struct batch b;
+	batch_init(&b, 0);
+	for (uint64_t day = 0; day < MANY_DAYS; day++) {
+		batch_reset(&b);
+		b.last_seq = day + 1;
+		for (uint32_t i = 0; i < DAY_ROWS; i++) {
+			struct table *t = &b.tables[TABLE_SPANS];
+			size_t row = table_add_row(t);
+			table_set_str(t, row, SPAN_TENANT, STR("acme"));
+			table_set_u64(t, row, SPAN_SEQ, day + 1);
+			table_set_u32(t, row, SPAN_ORD, i);
+			table_set_u64(t, row, SPAN_TRACE_LO, i % 2);
+			table_set_u64(t, row, SPAN_SPAN_ID, day * DAY_ROWS + i + 1);
+			table_set_u64(t, row, SPAN_START_NS,
+			    NOW - day * 7 % MANY_DAYS * NS_PER_DAY + i / 2);
+		}
+		store_conformance_put(s, &b);
+		store_conformance_put(reference, &b);
+	}
+	while (table_count(s) < MANY_DAYS)
+		clock_sleep_ns(NS_PER_MS);
+	for (size_t limit = 1; limit <= MANY_DAYS * DAY_ROWS + 1; limit += 17) {
+		struct store_query q = store_conformance_question(STORE_SPANS, "acme");
+		q.row_max = limit;
+		assert_same(s, reference, &q);
+		q.kind = STORE_TRACE;
+		q.has_trace_id = true;
+		q.trace_lo = 1;
+		assert_same(s, reference, &q);
+	}
+	store_close(s);
+	store_close(reference);
+	batch_fini(&b);
+}
+
 /* ---- services */
 
 TEST(duck_query, services_are_counted_the_same_whatever_seals_a_window_cuts)
