@@ -50,6 +50,7 @@ duck_catalog_add_table(struct duck_catalog *c, enum table_id id, int64_t day, ui
 	t->id = id;
 	t->day = day;
 	t->since = since;
+	t->loose = day == DUCK_DAY_OTHER;
 	mutex_lock(&c->lock);
 	if (c->count == c->cap) {
 		c->cap = c->cap ? 2 * c->cap : 16;
@@ -94,6 +95,14 @@ duck_catalog_add_seal(struct duck_catalog *c, struct duck_table *t,
 }
 
 void
+duck_catalog_count_loose(struct duck_catalog *c, struct duck_table *t, int64_t rows)
+{
+	mutex_lock(&c->lock);
+	t->loose_rows += (uint64_t)rows;
+	mutex_unlock(&c->lock);
+}
+
+void
 duck_catalog_forget(struct duck_catalog *c, uint64_t gen)
 {
 	mutex_lock(&c->lock);
@@ -121,7 +130,7 @@ duck_catalog_seals_of_trace(struct duck_catalog *c, const struct duck_table *t, 
 	uint64_t *gens = NULL;
 	size_t count = 0;
 	mutex_lock(&c->lock);
-	bool known = t->loose_rows == 0;
+	bool known = !t->loose;
 	if (known && t->seal_count > 0)
 		gens = xcalloc(t->seal_count, sizeof(*gens));
 	for (size_t i = 0; i < t->seal_count && known; i++) {
@@ -266,6 +275,7 @@ load_loose(struct duck *d, duckdb_connection con, struct err *err)
 			snprintf(sql, sizeof(sql),
 			    "SELECT count(*)::UBIGINT FROM %s WHERE seal = 0", name);
 		code = duck_number(d, con, sql, &t->loose_rows, err);
+		t->loose = t->loose || t->loose_rows > 0;
 	}
 	return code;
 }

@@ -51,7 +51,9 @@ struct duck_table {
 	uint64_t column_since[SHRED_COLUMNS];
 	struct duck_seal_info *seals; /* by gen; of the catch-all none */
 	size_t seal_count, seal_cap;
-	uint64_t loose_rows; /* of before there were seals, and of the catch-all: approximately */
+	bool
+	    loose; /* it may have rows that no seal names: the catch-all, and what was there before seals */
+	uint64_t loose_rows; /* how many, about */
 	uint64_t counted_rows; /* loose_rows when its days were last counted; the sealer's */
 };
 
@@ -81,6 +83,8 @@ void duck_catalog_add_column(struct duck_catalog *c, struct duck_table *t, struc
 void duck_catalog_add_seal(struct duck_catalog *c, struct duck_table *t,
     const struct duck_seal_info *info);
 
+/* So many rows more, or fewer, without a seal. */
+void duck_catalog_count_loose(struct duck_catalog *c, struct duck_table *t, int64_t rows);
 /* The seal of this generation has not come about: forget what was added for it. */
 void duck_catalog_forget(struct duck_catalog *c, uint64_t gen);
 

@@ -241,7 +241,7 @@ ask_file(struct marking *m, struct err *err)
 			t = c->tables[i];
 		bool wanted = t && t->id == TABLE_SPANS &&
 		    t->since <= atomic_load(&m->d->generation) &&
-		    (t->loose_rows > 0 || t->seal_count > 0);
+		    (t->loose || t->seal_count > 0);
 		mutex_unlock(&c->lock);
 		if (!t)
 			break;

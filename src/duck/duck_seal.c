@@ -376,7 +376,7 @@ finish(struct sealing *s, uint64_t start_ns)
 {
 	struct duck *d = s->d;
 	if (s->table && s->day == DUCK_DAY_OTHER)
-		s->table->loose_rows += s->take.rows;
+		duck_catalog_count_loose(&d->catalog, s->table, (int64_t)s->take.rows);
 	if (s->table && s->day != DUCK_DAY_OTHER)
 		shred_window_age(d->keeper.windows[s->id]);
 	atomic_fetch_add(&d->seals, 1);

@@ -138,7 +138,7 @@ duck_stage_move(struct duck *d, bool *moved_out, struct err *err)
 		code = move(d, (enum table_id)id, day, count, err);
 		if (code != ERR_OK)
 			return code;
-		t->loose_rows -= count;
+		duck_catalog_count_loose(&d->catalog, t, -(int64_t)count);
 		*moved_out = true;
 		return ERR_OK;
 	}

@@ -79,7 +79,7 @@ add_table(struct duck_question *ask, struct duck_units *u, const struct duck_tab
 		return;
 	add_source(u, t, ask->view.gen);
 	add_seals(ask, u, t, b);
-	if (t->loose_rows == 0)
+	if (!t->loose)
 		return;
 	unit.kind = UNIT_LOOSE;
 	unit.time_min = first;
