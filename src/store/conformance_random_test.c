@@ -354,7 +354,7 @@ store_conformance_same(struct store *s, struct store *reference, uint64_t seed, 
 {
 	struct rng r = {seed};
 	struct batch b;
-	uint64_t seq = store_position(s);
+	uint64_t seq = store_applied(s);
 	batch_init(&b, 0);
 	for (size_t i = 0; i < batches; i++) {
 		seq += 1 + below(&r, 3);

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What every store must do (store/conformance.h), of rows wherever they can be: in the hot tail, in day tables,
+ * in catch-alls, moved from there to their day, and in every mixture of them.
+ */
+#include "duck/duck_kit_test.h"
+
+#include "base/limits.h"
+#include "store/conformance.h"
+#include "store/mem.h"
+#include "tests/test.h"
+
+static struct store *
+open_hot(void)
+{
+	struct duck_options opt = duck_kit_options(test_tmp_dir());
+	return duck_kit_open(&opt);
+}
+
+/* Whole groups are sealed while the test goes on; what is left of the older batches goes to the
+ * catch-alls, and from there in groups of 64 to the days. */
+static struct store *
+open_churning(uint64_t seal_rows)
+{
+	struct duck_options opt = duck_kit_options(test_tmp_dir());
+	opt.seal_rows = seal_rows;
+	opt.log_bytes_max = 3000;
+	return duck_kit_churn(duck_kit_open(&opt), 1000, 0);
+}
+
+/* Only rows of the last batch that make no group stay in memory: everything else is in the file before the
+ * next question. */
+static struct store *
+open_sealed(uint64_t seal_rows)
+{
+	struct duck_options opt = duck_kit_options(test_tmp_dir());
+	opt.seal_rows = seal_rows;
+	opt.log_bytes_max = 1;
+	return duck_kit_churn(duck_kit_open(&opt), 1000, 1);
+}
+
+#define X(claim)                                                                                   \
+	TEST(duck_hot, claim)                                                                      \
+	{                                                                                          \
+		struct store *s = open_hot();                                                      \
+		store_conformance_##claim(s);                                                      \
+		store_close(s);                                                                    \
+	}                                                                                          \
+	TEST(duck_sealed, claim)                                                                   \
+	{                                                                                          \
+		struct store *s = open_sealed(8);                                                  \
+		store_conformance_##claim(s);                                                      \
+		store_close(s);                                                                    \
+	}                                                                                          \
+	TEST(duck_churn, claim)                                                                    \
+	{                                                                                          \
+		struct store *s = open_churning(16);                                               \
+		store_conformance_##claim(s);                                                      \
+		store_close(s);                                                                    \
+	}
+STORE_CONFORMANCE(X)
+STORE_CONFORMANCE_IDENTITY(X)
+#undef X
+
+/* ---- random */
+
+static void
+same(struct store *s, uint64_t seed, size_t batches, size_t questions)
+{
+	struct store *reference = store_mem_new();
+	store_conformance_same(s, reference, seed, batches, questions);
+	store_close(s);
+	store_close(reference);
+}
+
+static void
+same_identity(struct store *s, uint64_t seed, size_t batches, size_t questions)
+{
+	struct store *reference = store_mem_new();
+	store_conformance_same_identity(s, reference, seed, batches, questions);
+	store_close(s);
+	store_close(reference);
+}
+
+TEST(duck_hot, answers_random_questions_as_the_store_in_memory_does)
+{
+	same(open_hot(), 1, 10, 100);
+	same_identity(open_hot(), 2, 10, 100);
+}
+
+TEST(duck_churn, answers_random_questions_as_the_store_in_memory_does)
+{
+	same(open_churning(64), 3, 30, 60);
+	same(open_churning(2048), 4, 30, 60);
+}
+
+TEST(duck_churn, answers_as_the_store_in_memory_does_when_much_repeats)
+{
+	same_identity(open_churning(64), 5, 30, 60);
+	same_identity(open_churning(2048), 6, 30, 60);
+}
+
+TEST(duck_sealed, answers_random_questions_as_the_store_in_memory_does)
+{
+	same(open_sealed(64), 7, 20, 60);
+	same(open_sealed(2048), 8, 20, 60);
+}
+
+TEST(duck_sealed, answers_as_the_store_in_memory_does_when_much_repeats)
+{
+	same_identity(open_sealed(64), 9, 20, 60);
+	same_identity(open_sealed(2048), 10, 20, 60);
+}
+
+/* Memory for half of the rows: it is what makes the seals. */
+TEST(duck_churn, answers_as_ever_while_memory_is_short)
+{
+	struct duck_options opt = duck_kit_options(test_tmp_dir());
+	opt.hot_bytes_max = LIMIT_MIB;
+	struct store *s = duck_kit_open(&opt), *reference = store_mem_new();
+	for (uint64_t to = 200; to <= 1000; to += 200) {
+		duck_kit_load(s, to, to);
+		duck_kit_load(reference, to, to);
+		duck_kit_same(s, reference);
+	}
+	struct store_status status;
+	store_status(s, &status);
+	assert_true(status.seals > 0);
+	store_close(s);
+	store_close(reference);
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "duck/duck_kit_test.h"
+
+#include "base/timefmt.h"
+#include "store/conformance.h"
+#include "sys/clock.h"
+#include "sys/file.h"
+#include "tests/test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { POLL_NS = 200000, COPY_BYTES_MAX = 1 << 30, SIZE_BYTES = 4096 };
+
+static _Atomic uint64_t clock_is; /* 0: CONFORMANCE_NOW_NS */
+
+uint64_t
+duck_kit_now(void)
+{
+	uint64_t now = atomic_load(&clock_is);
+	return now ? now : CONFORMANCE_NOW_NS;
+}
+
+void
+duck_kit_set_now(uint64_t unix_ns)
+{
+	atomic_store(&clock_is, unix_ns);
+}
+
+struct duck_options
+duck_kit_options(const char *dir)
+{
+	return (struct duck_options){
+	    .data_dir = str_from(dir),
+	    .threads = 2,
+	    .retry_ms = 1,
+	    .now_unix_ns = duck_kit_now,
+	};
+}
+
+struct duck_options
+duck_kit_eager(const char *dir)
+{
+	struct duck_options opt = duck_kit_options(dir);
+	opt.seal_rows = 64;
+	opt.log_bytes_max = 20 * KIT_REQUEST_BYTES;
+	return opt;
+}
+
+struct store *
+duck_kit_open(const struct duck_options *opt)
+{
+	struct store *s;
+	struct err err = {0};
+	if (duck_open(opt, &s, &err) != ERR_OK)
+		fail_msg("open: %s", err.message);
+	return s;
+}
+
+uint64_t
+duck_kit_number(struct store *s, const char *sql)
+{
+	uint64_t n;
+	struct err err = {0};
+	struct duck *d = duck_of(s);
+	duckdb_connection con;
+	if (duck_pool_take(d, UINT64_MAX, &con, &err) != ERR_OK ||
+	    duck_number(d, con, sql, &n, &err) != ERR_OK)
+		fail_msg("%s: %s", sql, err.message);
+	duck_pool_give(d, con, false);
+	return n;
+}
+
+void
+duck_kit_sql_on_file(const char *dir, const char *sql)
+{
+	char path[SIZE_BYTES];
+	duckdb_database db;
+	duckdb_connection con;
+	duckdb_result result;
+	snprintf(path, sizeof(path), "%s/" DUCK_FILE, dir);
+	assert_int_equal(duckdb_open(path, &db), DuckDBSuccess);
+	assert_int_equal(duckdb_connect(db, &con), DuckDBSuccess);
+	if (duckdb_query(con, sql, &result) != DuckDBSuccess)
+		fail_msg("%s: %s", sql, duckdb_result_error(&result));
+	duckdb_destroy_result(&result);
+	duckdb_disconnect(&con);
+	duckdb_close(&db);
+}
+
+/* ---- waiting */
+
+/* The thread takes a ring at the end of a look. */
+static void
+wait_for_look(struct duck_keeper *k)
+{
+	bool rung = true;
+	mutex_lock(&k->lock);
+	k->rung = true;
+	mutex_unlock(&k->lock);
+	cond_signal(&k->wake);
+	while (rung) {
+		clock_sleep_ns(POLL_NS);
+		mutex_lock(&k->lock);
+		rung = k->rung;
+		mutex_unlock(&k->lock);
+	}
+}
+
+void
+duck_kit_wait_quiet(struct store *s)
+{
+	struct store_status before, after;
+	struct duck_keeper *k = &duck_of(s)->keeper;
+	assert_true(duck_keep_wait_ready(duck_of(s), UINT64_MAX));
+	wait_for_look(k);
+	do {
+		store_status(s, &before);
+		/* The first may have been taken in the middle of one. */
+		wait_for_look(k);
+		wait_for_look(k);
+		store_status(s, &after);
+	} while (!after.ok || after.seals != before.seals ||
+	    after.seal_failures != before.seal_failures ||
+	    after.checkpoints != before.checkpoints);
+}
+
+void
+duck_kit_flush(struct store *s)
+{
+	struct hot_info info;
+	struct duck *d = duck_of(s);
+	struct batch b;
+	batch_init(&b, 0);
+	hot_info(d->hot, &info);
+	b.last_seq = info.applied_seq + 1;
+	b.last_bytes = info.applied_log_bytes + d->opt.log_bytes_max + 1;
+	store_conformance_put(s, &b);
+	duck_kit_wait_quiet(s);
+	hot_info(d->hot, &info);
+	for (int id = 0; id < SIGNAL_TABLES; id++)
+		assert_int_equal(info.rows[id], 0);
+	batch_fini(&b);
+}
+
+/* ---- a store in front of it */
+
+struct churn {
+	struct store store;
+	struct store *duck;
+	uint64_t bytes, batch_bytes, batches, quiet_every;
+};
+
+static enum err_code
+churn_append(struct store *s, struct batch *b, struct err *err)
+{
+	struct churn *c = (struct churn *)s;
+	c->bytes += c->batch_bytes;
+	b->last_bytes = c->bytes;
+	enum err_code code = c->duck->ops->append(c->duck, b, err);
+	c->batches++;
+	if (c->quiet_every > 0 && c->batches % c->quiet_every == 0)
+		duck_kit_wait_quiet(c->duck);
+	return code;
+}
+
+static uint64_t
+churn_position(struct store *s)
+{
+	return store_position(((struct churn *)s)->duck);
+}
+
+static uint64_t
+churn_applied(struct store *s)
+{
+	return store_applied(((struct churn *)s)->duck);
+}
+
+static uint64_t
+churn_knows(struct store *s, struct hash128 identity)
+{
+	return store_knows(((struct churn *)s)->duck, identity);
+}
+
+static enum err_code
+churn_query(struct store *s, const struct store_query *q, struct store_result *result,
+    struct err *err)
+{
+	struct store *duck = ((struct churn *)s)->duck;
+	return duck->ops->query(duck, q, result, err);
+}
+
+static void
+churn_status(struct store *s, struct store_status *out)
+{
+	store_status(((struct churn *)s)->duck, out);
+}
+
+static void
+churn_close(struct store *s)
+{
+	store_close(((struct churn *)s)->duck);
+	free(s);
+}
+
+static const struct store_ops churn_ops = {
+    .name = "churn",
+    .append = churn_append,
+    .position = churn_position,
+    .applied = churn_applied,
+    .knows = churn_knows,
+    .query = churn_query,
+    .status = churn_status,
+    .close = churn_close,
+};
+
+struct store *
+duck_kit_churn(struct store *duck, uint64_t batch_bytes, uint64_t quiet_every)
+{
+	struct churn *c = xcalloc(1, sizeof(*c));
+	c->store.ops = &churn_ops;
+	c->duck = duck;
+	c->batch_bytes = batch_bytes;
+	c->quiet_every = quiet_every;
+	return &c->store;
+}
+
+/* ---- comparing */
+
+static void
+same_dict(const struct table *a, const struct table *b)
+{
+	assert_int_equal(a->row_count, b->row_count);
+	for (size_t row = 0; row < a->row_count; row++) {
+		size_t other = store_find_id(b, table_u64(a, row, 0));
+		assert_true(other != SIZE_MAX);
+		store_conformance_same_row(a, row, b, other);
+	}
+}
+
+static const enum store_query_kind signals[] = {STORE_SPANS, STORE_LOGS, STORE_POINTS};
+
+/* The first place where the rows are not the same ones is worth more than their number. */
+static void
+same_places(const struct table *a, const struct table *b)
+{
+	int seq = duck_seq_col((enum table_id)(a->def - table_defs));
+	for (size_t row = 0; row < a->row_count && row < b->row_count; row++)
+		if (table_u64(a, row, seq) != table_u64(b, row, seq) ||
+		    table_u32(a, row, seq + 1) != table_u32(b, row, seq + 1))
+			fail_msg("%s: row %zu of %zu is (%llu, %u), should be (%llu, %u) of %zu",
+			    a->def->name, row, a->row_count,
+			    (unsigned long long)table_u64(a, row, seq),
+			    table_u32(a, row, seq + 1),
+			    (unsigned long long)table_u64(b, row, seq),
+			    table_u32(b, row, seq + 1), b->row_count);
+}
+
+void
+duck_kit_same(struct store *s, struct store *reference)
+{
+	static const char *const tenants[] = {"acme", "globex"};
+	for (size_t i = 0; i < ARRAY_LEN(signals) * ARRAY_LEN(tenants); i++) {
+		struct arena x = {0}, y = {0};
+		struct store_result got, want;
+		enum store_query_kind kind = signals[i % ARRAY_LEN(signals)];
+		struct str tenant = str_from(tenants[i / ARRAY_LEN(signals)]);
+		store_conformance_all(s, kind, tenant, &x, &got);
+		store_conformance_all(reference, kind, tenant, &y, &want);
+		same_places(&got.rows, &want.rows);
+		store_conformance_same_table(&got.rows, &want.rows);
+		same_dict(&got.resources, &want.resources);
+		same_dict(&got.scopes, &want.scopes);
+		arena_fini(&x);
+		arena_fini(&y);
+	}
+}
+
+size_t
+duck_kit_count(struct store *s, enum store_query_kind kind, const char *tenant)
+{
+	struct arena arena = {0};
+	struct store_result r;
+	store_conformance_all(s, kind, str_from(tenant), &arena, &r);
+	size_t n = r.rows.row_count;
+	int seq = duck_seq_col((enum table_id)(r.rows.def - table_defs));
+	for (size_t row = 1; row < n; row++)
+		assert_false(table_u64(&r.rows, row, seq) == table_u64(&r.rows, row - 1, seq) &&
+		    table_u32(&r.rows, row, seq + 1) == table_u32(&r.rows, row - 1, seq + 1));
+	arena_fini(&arena);
+	return n;
+}
+
+/* ---- files */
+
+struct copying {
+	const char *from, *to;
+};
+
+static void
+copy_entry(void *ctx, const char *name)
+{
+	const struct copying *c = ctx;
+	char path[FILE_PATH_BYTES];
+	struct buf all = {0};
+	struct err err = {0};
+	if (strncmp(name, DUCK_FILE, strlen(DUCK_FILE)) != 0)
+		return;
+	snprintf(path, sizeof(path), "%s/%s", c->from, name);
+	enum err_code code = file_read_all(path, COPY_BYTES_MAX, &all, &err);
+	snprintf(path, sizeof(path), "%s/%s", c->to, name);
+	FILE *f = code == ERR_OK ? fopen(path, "wb") : NULL;
+	if (!f || (all.len > 0 && fwrite(all.ptr, 1, all.len, f) != all.len) || fclose(f) != 0)
+		fail_msg("copy %s: %s", path, err.message);
+	buf_fini(&all);
+}
+
+const char *
+duck_kit_copy(const char *dir)
+{
+	struct copying c = {dir, test_tmp_dir()};
+	struct err err = {0};
+	if (file_list(dir, copy_entry, &c, &err) != ERR_OK)
+		fail_msg("%s", err.message);
+	return c.to;
+}
