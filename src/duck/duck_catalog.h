@@ -51,8 +51,8 @@ struct duck_table {
 	uint64_t column_since[SHRED_COLUMNS];
 	struct duck_seal_info *seals; /* by gen; of the catch-all none */
 	size_t seal_count, seal_cap;
-	bool
-	    loose; /* it may have rows that no seal names: the catch-all, and what was there before seals */
+	/* It may have rows that no seal names: the catch-all, and what was there before seals. */
+	bool loose;
 	uint64_t loose_rows; /* how many, about */
 	uint64_t counted_rows; /* loose_rows when its days were last counted; the sealer's */
 };

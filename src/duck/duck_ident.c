@@ -30,6 +30,7 @@ struct marking {
 	struct hash128 *keys; /* by row */
 	bool *perhaps;
 	size_t suspects; /* rows with perhaps still set */
+	uint64_t gen; /* of the snapshot of the file that is asked */
 	struct ident_set *in_file; /* what was found there */
 };
 
@@ -169,8 +170,8 @@ put_suspects(struct marking *m, const struct duck_table *t, size_t first, struct
 			continue;
 		hi = table_u64(m->spans, row, SPAN_TRACE_HI);
 		lo = table_u64(m->spans, row, SPAN_TRACE_LO);
-		bool known =
-		    duck_catalog_seals_of_trace(&m->d->catalog, t, UINT64_MAX, hi, lo, &in, &count);
+		bool known = duck_catalog_seals_of_trace(&m->d->catalog, t, m->gen, hi, lo,
+		    &in, &count);
 		for (size_t i = 0; i < count; i++) {
 			bool put = map_put(gens, in[i], 1);
 			CHECK(put);
@@ -228,26 +229,40 @@ ask_table(struct marking *m, const struct duck_table *t, struct err *err)
 	return code;
 }
 
-/* Only the sealer adds tables; those it adds meanwhile have rows that are in the exact set. */
 static enum err_code
-ask_file(struct marking *m, struct err *err)
+ask_tables(struct marking *m, struct err *err)
 {
 	struct duck_catalog *c = &m->d->catalog;
-	enum err_code code = duck_fault(m->d, DUCK_STEP_IDENTITY, err);
+	enum err_code code =
+	    duck_number(m->d, m->d->writer.con, "SELECT max(gen) FROM seals", &m->gen, err);
 	for (size_t i = 0; code == ERR_OK; i++) {
 		const struct duck_table *t = NULL;
 		mutex_lock(&c->lock);
 		if (i < c->count)
 			t = c->tables[i];
-		bool wanted = t && t->id == TABLE_SPANS &&
-		    t->since <= atomic_load(&m->d->generation) &&
-		    (t->loose || t->seal_count > 0);
+		bool wanted = t && t->id == TABLE_SPANS && t->since <= m->gen;
 		mutex_unlock(&c->lock);
 		if (!t)
 			break;
 		if (wanted)
 			code = ask_table(m, t, err);
 	}
+	return code;
+}
+
+/* In one transaction, or a span that is moved from the catch-all to its day meanwhile would be in neither.
+ * What is sealed after it began is in the exact set. */
+static enum err_code
+ask_file(struct marking *m, struct err *err)
+{
+	struct duck_writer *w = &m->d->writer;
+	enum err_code code = duck_fault(m->d, DUCK_STEP_IDENTITY, err);
+	if (code == ERR_OK)
+		code = duck_exec(m->d, w->con, "BEGIN TRANSACTION READ ONLY", err);
+	if (code != ERR_OK)
+		return code;
+	code = ask_tables(m, err);
+	duck_roll_back(m->d, &w->con);
 	return code;
 }
 

@@ -356,9 +356,10 @@ seal_something(struct duck *d)
 		job = make_room(d, &info);
 	if (!job.wanted)
 		job = floor_alone(d, &info);
+	uint64_t floor = d->keeper.floor;
 	if (job.wanted)
 		run_job(d, &job);
-	if (d->keeper.failures == 0)
+	if (d->keeper.floor != floor)
 		d->keeper.floor_log_bytes = info.applied_log_bytes;
 	return job.wanted;
 }
@@ -372,6 +373,8 @@ stage_something(struct duck *d)
 		return false;
 	if (duck_stage_move(d, &moved, &err) != ERR_OK)
 		pause_after_failure(d, &err);
+	else if (moved)
+		all_well(d);
 	return moved;
 }
 

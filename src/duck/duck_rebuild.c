@@ -122,6 +122,19 @@ read_requests(struct duck *d, duckdb_connection con, struct err *err)
 	return code;
 }
 
+/* The first day with a table from `day` on. Days to come are among them when the clock was put back. */
+static const struct duck_table *
+next_table(const struct duck_catalog *c, int64_t day)
+{
+	const struct duck_table *next = NULL;
+	for (size_t i = 0; i < c->count; i++) {
+		const struct duck_table *t = c->tables[i];
+		if (t->id == TABLE_SPANS && t->day >= day && (!next || t->day < next->day))
+			next = t;
+	}
+	return next;
+}
+
 /* Oldest days first: should the memory not be enough, they are what is forgotten. */
 enum err_code
 duck_ident_rebuild(struct duck *d, duckdb_connection con, struct err *err)
@@ -131,13 +144,14 @@ duck_ident_rebuild(struct duck *d, duckdb_connection con, struct err *err)
 	struct duck_writer *w = &d->writer;
 	w->covered_from = today - COVERED_DAYS_BACK;
 	enum err_code code = read_requests(d, con, err);
-	int64_t day = DUCK_DAY_OTHER;
-	do {
-		const struct duck_table *t = duck_catalog_find(&d->catalog, TABLE_SPANS, day);
-		if (t && code == ERR_OK)
-			code = read_table(d, con, t, err);
-		day = day == DUCK_DAY_OTHER ? w->covered_from : day + 1;
-	} while (day <= today + d->opt.days_ahead + 1);
+	const struct duck_table *t = duck_catalog_find(&d->catalog, TABLE_SPANS, DUCK_DAY_OTHER);
+	int64_t day = w->covered_from > 0 ? w->covered_from : 0;
+	if (t && code == ERR_OK)
+		code = read_table(d, con, t, err);
+	while (code == ERR_OK && (t = next_table(&d->catalog, day))) {
+		code = read_table(d, con, t, err);
+		day = t->day + 1;
+	}
 	if (code == ERR_OK)
 		log_info("duck",
 		    "%" PRIu64 " spans and %zu requests are recognised when they come again, read "

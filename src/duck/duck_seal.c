@@ -130,9 +130,11 @@ static void
 find_table(struct sealing *s, enum seal_into into)
 {
 	struct duck_catalog *c = &s->d->catalog;
-	s->day = DUCK_DAY_OTHER;
-	if (into == SEAL_INTO_DAY && s->take.day != HOT_MIXED)
-		s->day = duck_table_day(s->d, (uint64_t)s->take.day);
+	/* Rows of the catch-all go to their day also when midnight has passed since it was chosen. */
+	if (!s->moved)
+		s->day = into == SEAL_INTO_DAY && s->take.day != HOT_MIXED
+		    ? duck_table_day(s->d, (uint64_t)s->take.day)
+		    : DUCK_DAY_OTHER;
 	s->table = duck_catalog_find(c, s->id, s->day);
 	s->is_new = !s->table;
 	if (s->is_new)

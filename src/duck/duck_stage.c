@@ -136,8 +136,10 @@ duck_stage_move(struct duck *d, bool *moved_out, struct err *err)
 			continue;
 		uint64_t count = rows < d->opt.seal_rows ? rows : d->opt.seal_rows;
 		code = move(d, (enum table_id)id, day, count, err);
-		if (code != ERR_OK)
+		if (code != ERR_OK) {
+			t->counted_rows = 0; /* look again */
 			return code;
+		}
 		duck_catalog_count_loose(&d->catalog, t, -(int64_t)count);
 		*moved_out = true;
 		return ERR_OK;
