@@ -382,10 +382,22 @@ load_places(struct duck *d, enum table_id id, struct err *err)
 	return code;
 }
 
+static uint64_t
+rows_in_file(const struct duck_catalog *c)
+{
+	uint64_t rows = 0;
+	for (size_t i = 0; i < c->count; i++) {
+		rows += c->tables[i]->loose_rows;
+		for (size_t k = 0; k < c->tables[i]->seal_count; k++)
+			rows += c->tables[i]->seals[k].rows;
+	}
+	return rows;
+}
+
 static enum err_code
 load_numbers(struct duck *d, struct err *err)
 {
-	uint64_t gen = 0, rows = 0;
+	uint64_t gen = 0;
 	duckdb_connection con = d->writer.con;
 	enum err_code code = duck_number(d, con, "SELECT max(gen) FROM seals", &gen, err);
 	if (code == ERR_OK)
@@ -395,14 +407,8 @@ load_numbers(struct duck *d, struct err *err)
 	if (code == ERR_OK)
 		code = duck_number(d, con, "SELECT max(seq) FROM requests",
 		    &d->outbox.persisted_seq, err);
-	if (code == ERR_OK)
-		code = duck_number(d, con,
-		    "SELECT sum(estimated_size)::UBIGINT FROM duckdb_tables() WHERE table_name NOT IN"
-		    " ('meta', 'positions', 'partitions', 'resources', 'scopes', 'seals',"
-		    " 'shreds', 'requests')",
-		    &rows, err);
 	atomic_store(&d->generation, gen);
-	atomic_store(&d->row_count, rows);
+	atomic_store(&d->row_count, rows_in_file(&d->catalog));
 	return code;
 }
 

@@ -52,6 +52,17 @@ settle(struct duck *d, uint64_t before, struct err *err)
 	return ERR_OK;
 }
 
+static uint64_t
+hot_rows(struct duck *d)
+{
+	struct hot_info info;
+	uint64_t rows = 0;
+	hot_info(d->hot, &info);
+	for (int id = 0; id < SIGNAL_TABLES; id++)
+		rows += info.rows[id];
+	return rows;
+}
+
 enum err_code
 duck_reopen(struct duck *d, struct err *err)
 {
@@ -70,6 +81,7 @@ duck_reopen(struct duck *d, struct err *err)
 	if (code == ERR_OK) {
 		d->keeper.reopen_from = 0;
 		d->keeper.dirty = true;
+		atomic_fetch_add(&d->row_count, hot_rows(d));
 		atomic_fetch_add(&d->reopened, 1);
 		atomic_store(&d->broken, false);
 		duck_say(d, NULL);
