@@ -93,7 +93,7 @@ crash_at_steps(uint64_t every, uint64_t first, uint64_t later_ns)
 	duck_kit_set_now(duck_kit_now() + later_ns);
 	duck_kit_load(reference, REQUESTS, 1);
 	size_t count = atomic_load(&copies.count);
-	assert_true(count >= 4);
+	assert_true(count >= 3);
 	for (size_t i = 0; i < count; i++) {
 		print_message("copy %zu, step %d, position %llu\n", i, (int)copies.list[i].step,
 		    (unsigned long long)copies.list[i].position);
@@ -114,7 +114,7 @@ TEST(duck, crash_at_any_step_then_a_year_passes_and_still_nothing_is_doubled)
 
 TEST(duck, crash_at_any_step_and_the_clock_is_put_back)
 {
-	crash_at_steps(29, 2, (uint64_t)0 - 40 * NS_PER_DAY);
+	crash_at_steps(61, 2, (uint64_t)0 - 40 * NS_PER_DAY);
 }
 
 /* ---- at any moment */
