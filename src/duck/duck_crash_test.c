@@ -104,12 +104,17 @@ crash_at_steps(uint64_t every, uint64_t first, uint64_t later_ns)
 
 TEST(duck, crash_at_any_step_loses_nothing_and_doubles_nothing)
 {
-	crash_at_steps(12, 0, 0);
+	crash_at_steps(25, 0, 0);
+}
+
+TEST(duck, crash_at_other_steps_loses_nothing_and_doubles_nothing)
+{
+	crash_at_steps(25, 8, 0);
 }
 
 TEST(duck, crash_at_any_step_then_a_year_passes_and_still_nothing_is_doubled)
 {
-	crash_at_steps(17, 3, 365 * NS_PER_DAY);
+	crash_at_steps(25, 17, 365 * NS_PER_DAY);
 }
 
 TEST(duck, crash_at_any_step_and_the_clock_is_put_back)
