@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { REQUESTS = 150, COPIES_MAX = 64, CRASHED_AT = 100 };
+enum { REQUESTS = 120, COPIES_MAX = 64, CRASHED_AT = 80 };
 
 /* ---- at every step: the folder is copied while the sealer stands still there */
 

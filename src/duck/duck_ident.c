@@ -7,7 +7,7 @@
  *
  * By identity, spans only. In this order, each step for those that the one before let through:
  *     the exact set     spans of the hot tail and of this batch
- *     the filter        "no" is certain; it has all spans of the days from covered_from on
+ *     the filter        "no" is certain; it has all spans of the catch-all and of days from covered_from on
  *     the file          what the filter may have, and spans of days it does not cover: first the
  *                       filters of the seals, in memory, then one statement per table for all
  */
@@ -28,7 +28,8 @@ struct marking {
 	struct batch *batch;
 	struct table *spans;
 	struct hash128 *keys; /* by row */
-	bool *perhaps;
+	bool *perhaps; /* the file may have it */
+	bool *in_filter; /* not only because its day is not covered */
 	size_t suspects; /* rows with perhaps still set */
 	uint64_t gen; /* of the snapshot of the file that is asked */
 	struct ident_set *in_file; /* what was found there */
@@ -127,7 +128,8 @@ make_keys(struct marking *m, struct err *err)
 	struct arena *scratch = &m->d->writer.scratch;
 	m->keys = arena_array(scratch, t->row_count, sizeof(*m->keys));
 	m->perhaps = arena_array(scratch, t->row_count, sizeof(*m->perhaps));
-	if (!m->keys || !m->perhaps)
+	m->in_filter = arena_array(scratch, t->row_count, sizeof(*m->in_filter));
+	if (!m->keys || !m->perhaps || !m->in_filter)
 		return no_memory(err);
 	for (size_t row = 0; row < t->row_count; row++)
 		m->keys[row] =
@@ -136,7 +138,8 @@ make_keys(struct marking *m, struct err *err)
 	return ERR_OK;
 }
 
-/* Whether the file may have the span; what the filter does not cover, or has had to forget, it may. */
+/* Whether the file may have the span; what the filter does not cover, or has had to forget, it may. All of
+ * the catch-all is covered: without filters of its own, it would be read for every batch with a late span. */
 static void
 find_suspects(struct marking *m)
 {
@@ -144,6 +147,7 @@ find_suspects(struct marking *m)
 	bool forgets = ident_filter_forgotten(w->filter) > 0;
 	ident_filter_test(w->filter, m->keys, m->spans->row_count, m->perhaps);
 	for (size_t row = 0; row < m->spans->row_count; row++) {
+		m->in_filter[row] = m->perhaps[row] || forgets;
 		if (forgets || (int64_t)duck_row_day(m->spans, row) < w->covered_from)
 			m->perhaps[row] = true;
 		if (is_hidden(m, row) || ident_set_has(w->hot_spans, m->keys[row]))
@@ -166,7 +170,7 @@ put_suspects(struct marking *m, const struct duck_table *t, size_t first, struct
 		uint64_t *in = NULL;
 		size_t count = 0;
 		uint64_t hi, lo;
-		if (!m->perhaps[row])
+		if (!m->perhaps[row] || (t->day == DUCK_DAY_OTHER && !m->in_filter[row]))
 			continue;
 		hi = table_u64(m->spans, row, SPAN_TRACE_HI);
 		lo = table_u64(m->spans, row, SPAN_TRACE_LO);

@@ -78,9 +78,6 @@ read_table(struct duck *d, duckdb_connection con, const struct duck_table *t, st
 	duck_sql_init(&sql);
 	duck_schema_table_name(&table_defs[TABLE_SPANS], t->day, name);
 	buf_printf(&sql.text, "SELECT tenant, trace_hi, trace_lo, span_id FROM %s", name);
-	if (t->day == DUCK_DAY_OTHER)
-		buf_printf(&sql.text, " WHERE start_ns >= %" PRIu64 "::UBIGINT",
-		    (uint64_t)d->writer.covered_from * NS_PER_DAY);
 	enum err_code code = duck_ident_read(d, con, &sql, NULL, d->writer.filter, err);
 	duck_sql_fini(&sql);
 	return code;
