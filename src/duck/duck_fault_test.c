@@ -279,8 +279,8 @@ TEST(duck, checkpoints_happen_however_many_read)
 	for (size_t i = 0; i < ARRAY_LEN(readers); i++) {
 		count_spans(&readers[i], reference);
 		readers[i].s = s;
-		assert_int_equal(
-		    thread_start(&readers[i].thread, "reader", read_all, &readers[i], &err),
+		assert_int_equal(thread_start(&readers[i].thread, "reader", read_all, &readers[i],
+		                     &err),
 		    ERR_OK);
 	}
 	duck_kit_load(s, REQUESTS, 1);

@@ -163,6 +163,7 @@ put_suspects(struct marking *m, const struct duck_table *t, size_t first, struct
     struct map *gens, bool *everywhere, size_t *ids)
 {
 	size_t row = first;
+	bool covered = t->day == DUCK_DAY_OTHER || t->day >= m->d->writer.covered_from;
 	*ids = 0;
 	*everywhere = false;
 	map_clear(gens);
@@ -170,12 +171,12 @@ put_suspects(struct marking *m, const struct duck_table *t, size_t first, struct
 		uint64_t *in = NULL;
 		size_t count = 0;
 		uint64_t hi, lo;
-		if (!m->perhaps[row] || (t->day == DUCK_DAY_OTHER && !m->in_filter[row]))
+		if (!m->perhaps[row] || (covered && !m->in_filter[row]))
 			continue;
 		hi = table_u64(m->spans, row, SPAN_TRACE_HI);
 		lo = table_u64(m->spans, row, SPAN_TRACE_LO);
-		bool known = duck_catalog_seals_of_trace(&m->d->catalog, t, m->gen, hi, lo,
-		    &in, &count);
+		bool known =
+		    duck_catalog_seals_of_trace(&m->d->catalog, t, m->gen, hi, lo, &in, &count);
 		for (size_t i = 0; i < count; i++) {
 			bool put = map_put(gens, in[i], 1);
 			CHECK(put);

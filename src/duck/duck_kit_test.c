@@ -122,8 +122,7 @@ duck_kit_wait_quiet(struct store *s)
 		wait_for_look(k);
 		store_status(s, &after);
 	} while (!after.ok || after.seals != before.seals ||
-	    after.seal_failures != before.seal_failures ||
-	    after.checkpoints != before.checkpoints);
+	    after.seal_failures != before.seal_failures || after.checkpoints != before.checkpoints);
 }
 
 void
@@ -251,10 +250,9 @@ same_places(const struct table *a, const struct table *b)
 		    table_u32(a, row, seq + 1) != table_u32(b, row, seq + 1))
 			fail_msg("%s: row %zu of %zu is (%llu, %u), should be (%llu, %u) of %zu",
 			    a->def->name, row, a->row_count,
-			    (unsigned long long)table_u64(a, row, seq),
-			    table_u32(a, row, seq + 1),
-			    (unsigned long long)table_u64(b, row, seq),
-			    table_u32(b, row, seq + 1), b->row_count);
+			    (unsigned long long)table_u64(a, row, seq), table_u32(a, row, seq + 1),
+			    (unsigned long long)table_u64(b, row, seq), table_u32(b, row, seq + 1),
+			    b->row_count);
 }
 
 void

@@ -191,7 +191,8 @@ add_request(struct batch *b, uint64_t seq)
 		rows = 0;
 	for (uint32_t ord = 0; ord < rows; ord++) {
 		uint64_t kind = random_of(seq, ord, SALT_KIND) % 4;
-		struct str tenant = random_of(seq, ord, SALT_TENANT) % 4 ? STR("acme") : STR("globex");
+		struct str tenant =
+		    random_of(seq, ord, SALT_TENANT) % 4 ? STR("acme") : STR("globex");
 		if (kind < 2)
 			add_span(b, seq, ord, tenant);
 		else if (kind == 2)

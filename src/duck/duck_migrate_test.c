@@ -13,45 +13,45 @@
 
 enum { OLD_REQUESTS = 40, REQUESTS = 100 };
 
-#define SPANS_1                                                                                    \
+#define SPANS_1                                                                                            \
 	"tenant VARCHAR NOT NULL, seq UBIGINT NOT NULL, ord UINTEGER NOT NULL, trace_hi UBIGINT NOT NULL," \
-	" trace_lo UBIGINT NOT NULL, span_id UBIGINT NOT NULL, parent_id UBIGINT NOT NULL,"        \
-	" start_ns UBIGINT NOT NULL, duration_ns BIGINT NOT NULL, service VARCHAR NOT NULL,"       \
-	" name VARCHAR NOT NULL, kind INTEGER NOT NULL, status_code INTEGER NOT NULL,"             \
-	" status_message VARCHAR NOT NULL, trace_state VARCHAR NOT NULL, flags UINTEGER NOT NULL," \
-	" attributes VARCHAR, dropped_attributes UINTEGER NOT NULL, events VARCHAR,"               \
-	" dropped_events UINTEGER NOT NULL, links VARCHAR, dropped_links UINTEGER NOT NULL,"       \
+	" trace_lo UBIGINT NOT NULL, span_id UBIGINT NOT NULL, parent_id UBIGINT NOT NULL,"                \
+	" start_ns UBIGINT NOT NULL, duration_ns BIGINT NOT NULL, service VARCHAR NOT NULL,"               \
+	" name VARCHAR NOT NULL, kind INTEGER NOT NULL, status_code INTEGER NOT NULL,"                     \
+	" status_message VARCHAR NOT NULL, trace_state VARCHAR NOT NULL, flags UINTEGER NOT NULL,"         \
+	" attributes VARCHAR, dropped_attributes UINTEGER NOT NULL, events VARCHAR,"                       \
+	" dropped_events UINTEGER NOT NULL, links VARCHAR, dropped_links UINTEGER NOT NULL,"               \
 	" resource_id UBIGINT NOT NULL, scope_id UBIGINT NOT NULL"
-#define LOGS_1                                                                                     \
+#define LOGS_1                                                                                             \
 	"tenant VARCHAR NOT NULL, seq UBIGINT NOT NULL, ord UINTEGER NOT NULL, event_ns UBIGINT NOT NULL," \
-	" time_ns UBIGINT NOT NULL, observed_ns UBIGINT NOT NULL, trace_hi UBIGINT NOT NULL,"      \
-	" trace_lo UBIGINT NOT NULL, span_id UBIGINT NOT NULL, service VARCHAR NOT NULL,"          \
-	" severity_number INTEGER NOT NULL, severity_text VARCHAR NOT NULL, body VARCHAR,"         \
-	" body_kind INTEGER NOT NULL, event_name VARCHAR NOT NULL, flags UINTEGER NOT NULL,"       \
-	" attributes VARCHAR, dropped_attributes UINTEGER NOT NULL, resource_id UBIGINT NOT NULL," \
+	" time_ns UBIGINT NOT NULL, observed_ns UBIGINT NOT NULL, trace_hi UBIGINT NOT NULL,"              \
+	" trace_lo UBIGINT NOT NULL, span_id UBIGINT NOT NULL, service VARCHAR NOT NULL,"                  \
+	" severity_number INTEGER NOT NULL, severity_text VARCHAR NOT NULL, body VARCHAR,"                 \
+	" body_kind INTEGER NOT NULL, event_name VARCHAR NOT NULL, flags UINTEGER NOT NULL,"               \
+	" attributes VARCHAR, dropped_attributes UINTEGER NOT NULL, resource_id UBIGINT NOT NULL,"         \
 	" scope_id UBIGINT NOT NULL"
-#define POINTS_1                                                                                   \
+#define POINTS_1                                                                                          \
 	"tenant VARCHAR NOT NULL, seq UBIGINT NOT NULL, ord UINTEGER NOT NULL, time_ns UBIGINT NOT NULL," \
-	" start_ns UBIGINT NOT NULL, service VARCHAR NOT NULL, name VARCHAR NOT NULL,"             \
-	" description VARCHAR NOT NULL, unit VARCHAR NOT NULL, metadata VARCHAR,"                  \
-	" type INTEGER NOT NULL, temporality INTEGER NOT NULL, is_monotonic BOOLEAN NOT NULL,"     \
-	" series_id UBIGINT NOT NULL, attributes VARCHAR, flags UINTEGER NOT NULL, value DOUBLE,"  \
-	" value_int BIGINT, count UBIGINT, sum DOUBLE, min DOUBLE, max DOUBLE,"                    \
-	" explicit_bounds DOUBLE[], bucket_counts UBIGINT[], scale INTEGER, zero_count UBIGINT,"   \
-	" zero_threshold DOUBLE, positive_offset INTEGER, positive_counts UBIGINT[],"              \
-	" negative_offset INTEGER, negative_counts UBIGINT[], quantiles DOUBLE[],"                 \
-	" quantile_values DOUBLE[], exemplars VARCHAR, resource_id UBIGINT NOT NULL,"              \
+	" start_ns UBIGINT NOT NULL, service VARCHAR NOT NULL, name VARCHAR NOT NULL,"                    \
+	" description VARCHAR NOT NULL, unit VARCHAR NOT NULL, metadata VARCHAR,"                         \
+	" type INTEGER NOT NULL, temporality INTEGER NOT NULL, is_monotonic BOOLEAN NOT NULL,"            \
+	" series_id UBIGINT NOT NULL, attributes VARCHAR, flags UINTEGER NOT NULL, value DOUBLE,"         \
+	" value_int BIGINT, count UBIGINT, sum DOUBLE, min DOUBLE, max DOUBLE,"                           \
+	" explicit_bounds DOUBLE[], bucket_counts UBIGINT[], scale INTEGER, zero_count UBIGINT,"          \
+	" zero_threshold DOUBLE, positive_offset INTEGER, positive_counts UBIGINT[],"                     \
+	" negative_offset INTEGER, negative_counts UBIGINT[], quantiles DOUBLE[],"                        \
+	" quantile_values DOUBLE[], exemplars VARCHAR, resource_id UBIGINT NOT NULL,"                     \
 	" scope_id UBIGINT NOT NULL"
-#define FIRST_TABLES                                                                               \
+#define FIRST_TABLES                                                                                    \
 	"CREATE TABLE meta(name VARCHAR NOT NULL, value UBIGINT NOT NULL, written TIMESTAMP NOT NULL);" \
-	"CREATE TABLE positions(seq UBIGINT NOT NULL);"                                            \
-	"CREATE TABLE partitions(base VARCHAR NOT NULL, day BIGINT NOT NULL);"                     \
-	"CREATE TABLE resources(id UBIGINT NOT NULL, tenant VARCHAR NOT NULL,"                     \
-	" service VARCHAR NOT NULL, attributes VARCHAR, dropped_attributes UINTEGER NOT NULL,"     \
-	" schema_url VARCHAR NOT NULL, entity_refs VARCHAR);"                                      \
-	"CREATE TABLE scopes(id UBIGINT NOT NULL, tenant VARCHAR NOT NULL, name VARCHAR NOT NULL," \
-	" version VARCHAR NOT NULL, attributes VARCHAR, dropped_attributes UINTEGER NOT NULL,"     \
-	" schema_url VARCHAR NOT NULL);"                                                           \
+	"CREATE TABLE positions(seq UBIGINT NOT NULL);"                                                 \
+	"CREATE TABLE partitions(base VARCHAR NOT NULL, day BIGINT NOT NULL);"                          \
+	"CREATE TABLE resources(id UBIGINT NOT NULL, tenant VARCHAR NOT NULL,"                          \
+	" service VARCHAR NOT NULL, attributes VARCHAR, dropped_attributes UINTEGER NOT NULL,"          \
+	" schema_url VARCHAR NOT NULL, entity_refs VARCHAR);"                                           \
+	"CREATE TABLE scopes(id UBIGINT NOT NULL, tenant VARCHAR NOT NULL, name VARCHAR NOT NULL,"      \
+	" version VARCHAR NOT NULL, attributes VARCHAR, dropped_attributes UINTEGER NOT NULL,"          \
+	" schema_url VARCHAR NOT NULL);"                                                                \
 	"INSERT INTO meta SELECT 'schema_version', 1, now()::TIMESTAMP;"
 
 static void
@@ -114,14 +114,15 @@ put_row(struct buf *out, const char *table, const struct table *t, size_t row)
 /* Today and yesterday have tables, everything else is in the catch-alls: far days, and near ones too, as
  * version 1 did with days of few rows. */
 static void
-put_signal(struct buf *out, struct map *seen, const struct table *t,
-    const unsigned char *hidden, const char *columns)
+put_signal(struct buf *out, struct map *seen, const struct table *t, const unsigned char *hidden,
+    const char *columns)
 {
 	enum table_id id = (enum table_id)(t->def - table_defs);
 	for (size_t row = 0; row < t->row_count; row++) {
 		char name[DUCK_TABLE_NAME_BYTES];
 		uint64_t day = duck_row_day(t, row), today = CONFORMANCE_NOW_NS / NS_PER_DAY;
-		int64_t table_day = day == today || day == today - 1 ? (int64_t)day : DUCK_DAY_OTHER;
+		int64_t table_day =
+		    day == today || day == today - 1 ? (int64_t)day : DUCK_DAY_OTHER;
 		uint64_t key = (uint64_t)table_day * 8 + id;
 		if (hidden && hidden[row])
 			continue;
@@ -129,8 +130,10 @@ put_signal(struct buf *out, struct map *seen, const struct table *t,
 		if (!map_get(seen, key)) {
 			bool put = map_put(seen, key, 1);
 			assert_true(put);
-			buf_printf(out, "CREATE TABLE %s(%s); INSERT INTO partitions VALUES ('%s', %" PRId64
-			    ");", name, columns, t->def->name, table_day);
+			buf_printf(out,
+			    "CREATE TABLE %s(%s); INSERT INTO partitions VALUES ('%s', %" PRId64
+			    ");",
+			    name, columns, t->def->name, table_day);
 		}
 		put_row(out, name, t, row);
 	}

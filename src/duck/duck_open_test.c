@@ -18,7 +18,8 @@ TEST(duck, newer_schema_is_refused_and_left_alone)
 	struct store *s;
 	struct err err = {0};
 	store_close(duck_kit_open(&opt));
-	duck_kit_sql_on_file(dir, "INSERT INTO meta SELECT 'schema_version', 1000, now()::TIMESTAMP");
+	duck_kit_sql_on_file(dir,
+	    "INSERT INTO meta SELECT 'schema_version', 1000, now()::TIMESTAMP");
 	assert_int_equal(duck_open(&opt, &s, &err), ERR_UNAVAILABLE);
 	assert_null(s);
 	assert_non_null(strstr(err.message, "schema version 1000"));
@@ -168,8 +169,7 @@ names_its_own(struct store *s, size_t count)
 	store_conformance_all(s, STORE_SPANS, STR("acme"), &arena, &r);
 	assert_int_equal(r.rows.row_count, count);
 	for (size_t row = 0; row < count; row++) {
-		size_t res =
-		    store_find_id(&r.resources, table_u64(&r.rows, row, SPAN_RESOURCE_ID));
+		size_t res = store_find_id(&r.resources, table_u64(&r.rows, row, SPAN_RESOURCE_ID));
 		assert_true(res != SIZE_MAX);
 		assert_true(str_eq(table_str(&r.resources, res, RESOURCE_ATTRIBUTES),
 		    table_str(&r.rows, row, SPAN_NAME)));

@@ -19,7 +19,8 @@ struct poison {
 	struct duck *d;
 	_Atomic bool refuses; /* nobody takes them */
 	_Atomic uint64_t refusals, taken;
-	struct poisoned list[POISONED_MAX]; /* what was handed over: the sealer's until it is quiet */
+	struct poisoned
+	    list[POISONED_MAX]; /* what was handed over: the sealer's until it is quiet */
 };
 
 static bool

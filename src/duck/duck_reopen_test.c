@@ -137,7 +137,8 @@ TEST(duck, idle_database_that_fails_says_why_and_is_opened_again)
 	uint64_t rows = status.row_count;
 	/* The sealer may be at it as soon as it is said: what a status says is looked at before. */
 	mutex_lock(&duck_of(s)->writer.lock);
-	assert_int_equal(duck_fail(duck_of(s), DUCKDB_ERROR_FATAL, "FATAL Error: it broke\nmore", &err),
+	assert_int_equal(duck_fail(duck_of(s), DUCKDB_ERROR_FATAL, "FATAL Error: it broke\nmore",
+	                     &err),
 	    ERR_UNAVAILABLE);
 	store_status(s, &status);
 	assert_false(status.ok);
