@@ -57,7 +57,7 @@ open_sealed_for(const char *claim)
 	}                                                                                          \
 	TEST(duck_sealed, claim)                                                                   \
 	{                                                                                          \
-		struct store *s = open_sealed(64);                                                 \
+		struct store *s = open_sealed_for(#claim);                                         \
 		store_conformance_##claim(s);                                                      \
 		store_close(s);                                                                    \
 	}                                                                                          \
