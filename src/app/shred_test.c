@@ -128,8 +128,12 @@ random_plan(struct dice *d, struct arena *arena, struct shred_plan *p)
 	for (uint64_t n = roll(d, 2 * SHRED_COLUMNS); n > 0; n--) {
 		struct buf key = {0};
 		typed_put_key(&key, random_key(d, arena));
-		(void)shred_plan_add(p, str_of(key.ptr + 1, key.len - 3),
-		    (enum shred_type)roll(d, SHRED_TYPES));
+		struct str raw = str_of(key.ptr + 1, key.len - 3);
+		enum shred_type type = (enum shred_type)roll(d, SHRED_TYPES + 3);
+		if (type < SHRED_SHARED)
+			(void)shred_plan_add(p, raw, type);
+		else
+			(void)shred_plan_add_shared(p, (unsigned)roll(d, p->count + 1), raw);
 		buf_fini(&key);
 	}
 }
@@ -142,7 +146,7 @@ round_trip(const struct shred_plan *p, struct str json, bool *taken, bool *order
 	struct buf merged = {0};
 	struct shred_row row;
 	*taken = false;
-	assert_true(shred_split(p, json, &arena, &row, NULL, NULL));
+	assert_true(shred_split(p, SHRED_ALL_LIVE, json, &arena, &row, NULL, NULL));
 	for (unsigned i = 0; i < p->count; i++)
 		*taken = *taken || row.values[i].set;
 	*ordered = row.order.ptr != NULL;

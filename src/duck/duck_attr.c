@@ -2,7 +2,8 @@
 /*
  * weir_attr_is(attributes, key, value): does an attribute map (model/typed.h) have this value for
  * this key? weir_attr_cmp(attributes, key, operator, value): has it a number that is >=, >, <= or <
- * this decimal (duck/duck_number.h)? Both are NULL when there is no such key. DuckDB's own JSON functions are not used for it: they write numbers anew (so 1.50e3 is
+ * this decimal (duck/duck_number.h)? Both are NULL when there is no such key. weir_code_cmp(text, code,
+ * operator, value) is the same for a value of a shared column (duck_shred.h), NULL when it has another code. DuckDB's own JSON functions are not used for it: they write numbers anew (so 1.50e3 is
  * not the text it was), they need paths in which keys are quoted, and they parse all of the JSON.
  *
  * This reads the text once and looks only at the keys of the outermost object; the first of equal
@@ -158,8 +159,17 @@ ask(struct asked *a, struct str op, struct str value)
 	return true;
 }
 
+/* The text behind a code; false: it begins with another one. */
+static bool
+behind_code(struct str text, struct str code, struct str *value)
+{
+	*value = str_skip(text, code.len);
+	return str_starts(text, code) && value->len > 0;
+}
+
 static void
-run_cmp(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
+compare_rows(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out,
+    bool (*number_of)(struct str text, struct str key, struct str *value))
 {
 	idx_t count = duckdb_data_chunk_get_size(in);
 	struct args a = args_of(in);
@@ -172,16 +182,28 @@ run_cmp(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 		bool there = args_row(&a, row, s);
 		if (there && !ask(&asked, s[2], s[3])) {
 			duckdb_scalar_function_set_error(info,
-			    "weir_attr_cmp: the operator is none of >=, >, <=, <");
+			    "weir_attr_cmp, weir_code_cmp: the operator is none of >=, >, <=, <");
 			return;
 		}
-		there = there && find(s[0], s[1], &number);
+		there = there && number_of(s[0], s[1], &number);
 		if (!there)
 			duckdb_validity_set_row_invalid(validity, row);
 		enum duck_order order =
 		    there ? duck_number_cmp(number, &asked.decimal) : DUCK_NO_NUMBER;
 		result[row] = order != DUCK_NO_NUMBER && asked.orders >> (order + 1) & 1;
 	}
+}
+
+static void
+run_cmp(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
+{
+	compare_rows(info, in, out, find);
+}
+
+static void
+run_code_cmp(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
+{
+	compare_rows(info, in, out, behind_code);
 }
 
 static enum err_code
@@ -214,5 +236,7 @@ duck_attr_register(struct duck *d, duckdb_connection con, struct err *err)
 	enum err_code code = add_function(d, con, "weir_attr_is", 3, run_is, err);
 	if (code == ERR_OK)
 		code = add_function(d, con, "weir_attr_cmp", 4, run_cmp, err);
+	if (code == ERR_OK)
+		code = add_function(d, con, "weir_code_cmp", 4, run_code_cmp, err);
 	return code;
 }

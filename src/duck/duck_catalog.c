@@ -61,15 +61,18 @@ duck_catalog_add_table(struct duck_catalog *c, enum table_id id, int64_t day, ui
 	return t;
 }
 
-void
-duck_catalog_add_column(struct duck_catalog *c, struct duck_table *t, struct str key,
+bool
+duck_catalog_add_key(struct duck_catalog *c, struct duck_table *t, unsigned number, struct str key,
     enum shred_type type, uint64_t since)
 {
 	mutex_lock(&c->lock);
-	bool added = shred_plan_add(&t->plan, key, type);
-	CHECK(added);
-	t->column_since[t->plan.count - 1] = since;
+	unsigned before = t->plan.count;
+	bool added = type == SHRED_SHARED ? shred_plan_add_shared(&t->plan, number, key)
+	                                  : number == before && shred_plan_add(&t->plan, key, type);
+	if (t->plan.count > before)
+		t->column_since[before] = since;
 	mutex_unlock(&c->lock);
+	return added;
 }
 
 void
@@ -205,16 +208,23 @@ load_partition(struct duck *d, duckdb_data_chunk chunk, idx_t row)
 }
 
 static void
-load_column(struct duck *d, duckdb_data_chunk chunk, idx_t row)
+load_key(struct duck *d, duckdb_data_chunk chunk, idx_t row)
 {
 	enum table_id id;
 	struct duck_table *t = NULL;
-	int32_t type = ((const int32_t *)column(chunk, 3))[row];
 	if (table_of_name(text_at(chunk, 0, row), &id))
 		t = duck_catalog_find(&d->catalog, id, ((const int64_t *)column(chunk, 1))[row]);
-	if (t && t->plan.count < SHRED_COLUMNS && type >= 0 && type < SHRED_TYPES)
-		duck_catalog_add_column(&d->catalog, t, text_at(chunk, 2, row),
-		    (enum shred_type)type, 0);
+	if (!t)
+		return;
+	int32_t number = ((const int32_t *)column(chunk, 2))[row];
+	int32_t type = ((const int32_t *)column(chunk, 4))[row];
+	int32_t code = ((const int32_t *)column(chunk, 5))[row];
+	bool good = number >= 0 && number < SHRED_COLUMNS && type >= 0 && type < SHRED_TYPES &&
+	    code == (int32_t)t->plan.columns[number].key_count &&
+	    duck_catalog_add_key(&d->catalog, t, (unsigned)number, text_at(chunk, 3, row),
+	        (enum shred_type)type, 0);
+	if (!good)
+		d->catalog.damaged = true;
 }
 
 static void
@@ -287,8 +297,12 @@ duck_catalog_load(struct duck *d, duckdb_connection con, struct err *err)
 	    load_rows(d, con, "SELECT base, day FROM partitions", load_partition, err);
 	if (code == ERR_OK)
 		code = load_rows(d, con,
-		    "SELECT base, day, key, type FROM shreds ORDER BY base, day, number",
-		    load_column, err);
+		    "SELECT base, day, number, key, type, code FROM shreds"
+		    " ORDER BY base, day, number, code",
+		    load_key, err);
+	if (code == ERR_OK && d->catalog.damaged)
+		code = err_set(err, ERR_CORRUPT,
+		    "%s does not say which keys the columns of attributes have", DUCK_FILE);
 	/* Newest first: should not all filters fit, those of late are worth more. */
 	if (code == ERR_OK)
 		code = load_rows(d, con,

@@ -15,7 +15,8 @@
  *         log is not needed up to it. traces, attrs: filters (base/bloom.h), NULL: none, look everywhere
  *     positions(gen, base, day, seq, ord)     of each event day in it, the last row that is in the files
  *     partitions(base, day)                   the tables there are
- *     shreds(base, day, number, key, type)    their attribute columns
+ *     shreds(base, day, number, key, type, code)   keys of their attribute columns "a<number>"; code: its
+ *         place among the keys of a shared column
  *     requests(hi, lo, seq, received_ns)      identities of requests
  *     resources, scopes                       the dictionaries
  *
@@ -49,6 +50,7 @@ struct duck_table {
 	uint64_t since;
 	struct shred_plan plan;
 	uint64_t column_since[SHRED_COLUMNS];
+	/* Keys of shared columns have no generation: a row of before has none of their values there. */
 	struct duck_seal_info *seals; /* by gen; of the catch-all none */
 	size_t seal_count, seal_cap;
 	/* It may have rows that no seal names: the catch-all, and what was there before seals. */
@@ -63,6 +65,7 @@ struct duck_catalog {
 	size_t count, cap;
 	uint64_t filter_bytes; /* of trace filters in memory */
 	uint64_t filter_bytes_max;
+	bool damaged; /* what the file says of columns makes no sense */
 };
 
 void duck_catalog_init(struct duck_catalog *c, uint64_t filter_bytes_max);
@@ -77,8 +80,9 @@ struct duck_table *duck_catalog_find(const struct duck_catalog *c, enum table_id
 
 struct duck_table *duck_catalog_add_table(struct duck_catalog *c, enum table_id id, int64_t day,
     uint64_t since);
-void duck_catalog_add_column(struct duck_catalog *c, struct duck_table *t, struct str key,
-    enum shred_type type, uint64_t since);
+/* A key of column `number`, which may be a new one; false: it does not fit. */
+MUST_CHECK bool duck_catalog_add_key(struct duck_catalog *c, struct duck_table *t, unsigned number,
+    struct str key, enum shred_type type, uint64_t since);
 /* traces is copied when there is room for it. */
 void duck_catalog_add_seal(struct duck_catalog *c, struct duck_table *t,
     const struct duck_seal_info *info);

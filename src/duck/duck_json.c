@@ -244,3 +244,11 @@ duck_json_raw_undo(struct str raw, char *out)
 	}
 	return (size_t)(to - out);
 }
+
+bool
+duck_json_is_value(struct str text)
+{
+	struct duck_json j = {text.ptr, text.ptr + text.len, true};
+	struct str value;
+	return take_value(&j, &value) && j.ptr == j.end;
+}

@@ -37,6 +37,9 @@ bool duck_json_member(struct duck_json *j, struct duck_json_member *out);
 /* After the last member: was this a map, and nothing but a map? */
 bool duck_json_end(const struct duck_json *j);
 
+/* Is all of it one value, as duck_json_member() would find it in a map? */
+bool duck_json_is_value(struct str text);
+
 /* What stands between the quotes of a string: is it this text, once its escapes are undone? */
 bool duck_json_raw_is(struct str raw, struct str want);
 /* Is it written as typed_put_string() would? Then it has no NUL and can be undone and written again. */

@@ -32,8 +32,10 @@ struct merger {
 	struct arg args[ARG_VALUES + SHRED_COLUMNS];
 	struct str text; /* `columns` as they were read */
 	bool read;
-	/* By key, so that merging has little to sort; number: which value it is. */
+	/* Typed ones by key, so that merging has little to sort; number: which value it is. */
 	struct shred_column columns[SHRED_COLUMNS];
+	struct str keys[SHRED_SHARED_KEYS]; /* of the shared ones, one column's after the other's */
+	unsigned key_count;
 	struct buf out;
 };
 
@@ -84,18 +86,43 @@ text_of(const struct merger *m, idx_t arg, idx_t row)
 /* ---- columns */
 
 static bool
+read_keys(struct merger *m, struct str text, struct shred_column *c)
+{
+	c->keys = m->keys + m->key_count;
+	for (bool more = true; more; c->key_count++) {
+		size_t end = str_find(text, '\t');
+		struct str key = str_of(text.ptr, end);
+		if (m->key_count == SHRED_SHARED_KEYS)
+			return refuse(m,
+			    "there are more keys than shared columns can have, which is ",
+			    SHRED_SHARED_KEYS);
+		if (!duck_json_raw_is_ours(key))
+			return refuse(m, "this is no key of a column: number ", c->number + 1);
+		m->keys[m->key_count++] = key;
+		more = end < text.len;
+		text = str_skip(text, end + 1);
+	}
+	return true;
+}
+
+static bool
 read_column(struct merger *m, struct str line, unsigned number)
 {
 	static const duckdb_type types[] = {[SHRED_TEXT] = DUCKDB_TYPE_VARCHAR,
 	    [SHRED_INT] = DUCKDB_TYPE_BIGINT,
 	    [SHRED_DOUBLE] = DUCKDB_TYPE_DOUBLE,
-	    [SHRED_BOOL] = DUCKDB_TYPE_BOOLEAN};
+	    [SHRED_BOOL] = DUCKDB_TYPE_BOOLEAN,
+	    [SHRED_SHARED] = DUCKDB_TYPE_VARCHAR};
 	size_t letter = line.len > 0 ? str_find(STR(SHRED_LETTERS), line.ptr[0]) : SHRED_TYPES;
 	if (letter >= SHRED_TYPES)
 		return refuse(m, "the columns are not written as they should be, at number ",
 		    number + 1);
-	struct shred_column c = {number, (enum shred_type)letter, str_skip(line, 1)};
+	struct shred_column c = {.number = number, .type = (enum shred_type)letter};
 	duckdb_type got = m->args[ARG_VALUES + number].type;
+	if (c.type != SHRED_SHARED)
+		c.key = str_skip(line, 1);
+	else if (!read_keys(m, str_skip(line, 1), &c))
+		return false;
 	if (!duck_json_raw_is_ours(c.key))
 		return refuse(m, "this is no key of a column: number ", number + 1);
 	if (got != types[letter] && got != DUCKDB_TYPE_SQLNULL)
@@ -117,6 +144,7 @@ read_columns(struct merger *m, struct str text)
 		return true;
 	m->text = text;
 	m->read = true;
+	m->key_count = 0;
 	for (bool more = text.len > 0; more; count++) {
 		size_t end = str_find(text, '\n');
 		if (count == m->value_count)
@@ -141,7 +169,8 @@ read_value(const struct merger *m, const struct shred_column *c, idx_t row, stru
 		return;
 	const void *data = m->args[arg].data;
 	switch (c->type) {
-	case SHRED_TEXT: out->text = text_of(m, arg, row); return;
+	case SHRED_TEXT:
+	case SHRED_SHARED: out->text = text_of(m, arg, row); return;
 	case SHRED_INT: out->i64 = ((const int64_t *)data)[row]; return;
 	case SHRED_DOUBLE: out->f64 = ((const double *)data)[row]; return;
 	case SHRED_BOOL: out->boolean = ((const bool *)data)[row]; return;

@@ -93,6 +93,13 @@ TEST(duck, weir_attributes_puts_a_row_together)
 	    {"'ta', '[1', chr(0) || chr(1114111), 'x'", "{\"a\":\"x\"}"},
 	    {"'ta', '{\"a\":1,\"a\":2}', '#\"!', 'x'", "{\"a\":2,\"a\":1,\"a\":\"x\"}"},
 	    {"'ta' || chr(10) || 'ta', NULL, NULL, 'x', 'y'", "{\"a\":\"x\",\"a\":\"y\"}"},
+	    {"'sb' || chr(9) || 'c' || chr(10) || 'ta', NULL, NULL, '\"[1]', 'x'",
+	        "{\"a\":\"x\",\"c\":[1]}"},
+	    {"'sb' || chr(9) || 'c' || chr(10) || 'sd', NULL, '\"!', '!1', '!\"y\"'",
+	        "{\"d\":\"y\",\"b\":1}"},
+	    {"'ta' || chr(10) || 'sb', '{\"c\":2}', NULL, NULL, '\"1'", "{\"c\":2}"},
+	    {"'s', NULL, NULL, '!1'", "{\"\":1}"},
+	    {"'sb' || chr(9), NULL, NULL, '\"1'", "{\"\":1}"},
 	};
 	struct store *s = open_store();
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -116,6 +123,9 @@ TEST(duck, weir_attributes_refuses_a_call_that_makes_no_sense)
 	    {"'xa', NULL, NULL, 'x'", "at number 1"},
 	    {"chr(10) || chr(10), NULL, NULL, 'x'", "at number 1"},
 	    {"'ta\"', NULL, NULL, 'x'", "no key of a column: number 1"},
+	    {"'sa' || chr(9) || 'b\"', NULL, NULL, 'x'", "no key of a column: number 1"},
+	    {"'sa', NULL, NULL, 1::BIGINT", "another type than its column: number 1"},
+	    {"'s' || repeat('k' || chr(9), 256), NULL, NULL, 'x'", "more keys than shared columns"},
 	    {"'ta' || chr(1), NULL, NULL, 'x'", "no key of a column: number 1"},
 	    {"'ta\\', NULL, NULL, 'x'", "no key of a column: number 1"},
 	    {"'ta', NULL, NULL, 1::BIGINT", "another type than its column: number 1"},
@@ -213,6 +223,34 @@ TEST(duck, weir_attr_cmp_compares_numbers)
 	    "SELECT count(*) FROM range(5000) t(i) WHERE weir_attr_cmp('{\"k\":' || i || '}', 'k',"
 	    " CASE WHEN i < 1000 THEN '<' ELSE '>=' END, (i // 2 * 2 + 0.5)::VARCHAR)",
 	    "2500");
+	store_close(s);
+}
+
+TEST(duck, weir_code_cmp_compares_what_is_behind_the_code)
+{
+	static const struct {
+		const char *text, *op, *value, *want;
+	} cases[] = {
+	    {"#5", ">=", "5", "true"},
+	    {"#5", ">", "5", "false"},
+	    {"#1.5", "<", "2", "true"},
+	    {"#\"5\"", "<", "6", "false"},
+	    {"#null", "<", "6", "false"},
+	    {"!5", ">=", "5", "NULL"},
+	    {"$5", ">=", "5", "NULL"},
+	    {"#", ">=", "5", "NULL"},
+	    {"", ">=", "5", "NULL"},
+	    {"#5", ">=", "five", "false"},
+	};
+	struct store *s = open_store();
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char expression[200];
+		snprintf(expression, sizeof(expression), "weir_code_cmp('%s', '#', '%s', '%s')",
+		    cases[i].text, cases[i].op, cases[i].value);
+		assert_gives(s, expression, cases[i].want);
+	}
+	assert_gives(s, "weir_code_cmp(NULL, '#', '>', '1')", "NULL");
+	assert_refused(s, "weir_code_cmp('#5', '#', '=', '1')", "the operator is none of");
 	store_close(s);
 }
 

@@ -51,8 +51,10 @@ void duck_schema_table_name(const struct table_def *def, int64_t day,
     char out[DUCK_TABLE_NAME_BYTES]);
 /* CREATE TABLE text for a dictionary, for a day or the catch-all. */
 void duck_schema_create(struct buf *out, const char *name, const struct table_def *def);
+/* sparse: bits of columns in which there is little text. */
 void duck_schema_create_day(struct buf *out, const char *name, const struct table_def *def,
-    const struct shred_plan *plan);
+    const struct shred_plan *plan, uint64_t sparse);
+bool duck_schema_is_long_text(const char *name);
 const char *duck_schema_shred_type(enum shred_type type);
 
 /* ---- dictionaries */
@@ -180,8 +182,8 @@ enum duck_attr_match duck_attr_is(struct str json, struct str key, struct str va
 
 /* weir_attributes(columns, rest, attribute_order, value...): shred_merge() of a row. `columns` names
  * the columns of the values, in their order: for each the letter of its type (SHRED_LETTERS), then
- * its key as it stands in the JSON, joined by newlines. A value is a VARCHAR, BIGINT, DOUBLE or BOOLEAN
- * as its letter says, or NULL. The result is NULL when all of a row is NULL. */
+ * its key as it stands in the JSON (of a shared one all keys by code, joined by tabs), joined by newlines. A
+ * value is a VARCHAR, BIGINT, DOUBLE or BOOLEAN as its letter says, or NULL. The result is NULL when all of a row is NULL. */
 MUST_CHECK enum err_code duck_merge_register(struct duck *d, duckdb_connection con,
     struct err *err);
 

@@ -127,6 +127,18 @@ put_quoted(struct buf *out, struct str s)
 	}
 }
 
+static void
+put_column_keys(struct buf *text, const struct shred_column *c)
+{
+	buf_char(text, SHRED_LETTERS[c->type]);
+	put_quoted(text, c->key);
+	for (unsigned i = 0; i < c->key_count; i++) {
+		if (i > 0)
+			buf_char(text, '\t');
+		put_quoted(text, c->keys[i]);
+	}
+}
+
 /* The attributes as they came, from the columns they are in. */
 static void
 put_attributes(struct duck_question *ask, const struct duck_source *source)
@@ -136,8 +148,7 @@ put_attributes(struct duck_question *ask, const struct duck_source *source)
 	for (unsigned i = 0; i < source->column_count; i++) {
 		if (i > 0)
 			buf_char(text, '\n');
-		buf_char(text, SHRED_LETTERS[source->columns[i].type]);
-		put_quoted(text, source->columns[i].key);
+		put_column_keys(text, &source->columns[i]);
 	}
 	buf_str(text, STR("', attributes, attribute_order"));
 	for (unsigned i = 0; i < source->column_count; i++)

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 
 enum {
-	SAMPLE_EVERY = 8, /* rows of a seal that are looked at to choose columns */
+	SPARSE_BYTES = 4, /* a row: see duck_schema_is_long_text() */
+	KEYS_AT_ONCE = 64, /* in one statement; each is a parameter */
 	TRACES_BYTES_MAX = 256 << 10, /* of one seal's filters */
 	ATTRS_BYTES_MAX = 256 << 10,
 };
@@ -25,6 +26,7 @@ struct sealing {
 	int64_t day; /* of the table they go to; of a signal only */
 	struct duck_table *table; /* NULL: no rows */
 	bool is_new; /* the table is made in this transaction */
+	uint32_t live; /* its columns that rows of this seal have values for */
 	struct seal_filters filters;
 	struct duck_seal_info info;
 	/* Rows that come from the catch-all: they leave it in the same transaction. */
@@ -49,50 +51,96 @@ duck_table_day(const struct duck *d, uint64_t day)
 
 /* ---- columns for attributes */
 
+static struct str
+text_of(const struct sealing *s, uint64_t row, size_t col)
+{
+	return table_str(s->rows[row].rows, s->rows[row].row, (int)col);
+}
+
+/* A row of every SHRED_SAMPLE_EVERY, not always the same of them: rows are sorted by trace, and many traces
+ * are alike. */
+static uint64_t
+sampled_row(const struct sealing *s, uint64_t first)
+{
+	uint64_t row = first + (first * UINT64_C(0x9E3779B97F4A7C15) >> 40) % SHRED_SAMPLE_EVERY;
+	return row < s->take.rows ? row : s->take.rows - 1;
+}
+
+static struct str
+sampled_attributes(const struct sealing *s, uint64_t first)
+{
+	return text_of(s, sampled_row(s, first), (size_t)duck_attributes_col(s->id));
+}
+
 static void
 sample(struct sealing *s)
 {
 	struct shred_window *w = s->d->keeper.windows[s->id];
-	int col = duck_attributes_col(s->id);
-	for (uint64_t i = 0; i < s->take.rows; i += SAMPLE_EVERY) {
-		struct str json = table_str(s->rows[i].rows, s->rows[i].row, col);
+	for (uint64_t i = 0; i < s->take.rows; i += SHRED_SAMPLE_EVERY) {
+		struct str json = sampled_attributes(s, i);
 		if (json.ptr)
 			shred_window_count(w, json);
 	}
 }
 
-static enum err_code
-insert_column(struct duck *d, enum table_id id, int64_t day, const struct shred_column *c,
-    struct err *err)
+/* Columns none of the sampled rows has a value for are left out of the seal; should another row
+ * have one, it stays in the rest. */
+static void
+find_live(struct sealing *s)
 {
+	const struct shred_plan *p = &s->table->plan;
+	uint32_t all = (uint32_t)((UINT64_C(1) << p->count) - 1);
+	s->live = 0;
+	for (uint64_t i = 0; i < s->take.rows && s->live != all; i += SHRED_SAMPLE_EVERY) {
+		struct str json = sampled_attributes(s, i);
+		if (json.ptr)
+			s->live |= shred_plan_columns_of(p, json);
+	}
+}
+
+/* The rows of plan->keys from `first` on. */
+static enum err_code
+insert_keys(struct sealing *s, const struct shred_plan *plan, unsigned first, struct err *err)
+{
+	struct duck *d = s->d;
+	enum err_code code = ERR_OK;
 	struct duck_sql sql;
-	duckdb_result result = {0};
 	duck_sql_init(&sql);
-	buf_printf(&sql.text, "INSERT INTO shreds VALUES ('%s', %" PRId64 ", %u, ",
-	    table_defs[id].name, day, c->number);
-	duck_sql_text(&sql, c->key);
-	buf_printf(&sql.text, ", %d)", (int)c->type);
-	enum err_code code = duck_run(d, d->keeper.con, &sql, UINT64_MAX, &result, err);
-	if (code == ERR_OK)
-		duckdb_destroy_result(&result);
+	for (unsigned i = first; i < plan->key_count && code == ERR_OK; i += KEYS_AT_ONCE) {
+		duckdb_result result = {0};
+		duck_sql_reset(&sql);
+		buf_str(&sql.text, STR("INSERT INTO shreds VALUES "));
+		for (unsigned k = i; k < plan->key_count && k < i + KEYS_AT_ONCE; k++) {
+			const struct shred_key *key = &plan->keys[k];
+			buf_printf(&sql.text, "%s('%s', %" PRId64 ", %u, ", k > i ? ", " : "",
+			    table_defs[s->id].name, s->day, key->column);
+			duck_sql_text(&sql, key->key);
+			buf_printf(&sql.text, ", %d, %u)", (int)plan->columns[key->column].type,
+			    key->code);
+		}
+		code = duck_run(d, d->keeper.con, &sql, UINT64_MAX, &result, err);
+		if (code == ERR_OK)
+			duckdb_destroy_result(&result);
+	}
 	duck_sql_fini(&sql);
 	return code;
 }
 
 static enum err_code
-alter_table(struct sealing *s, const struct shred_column *c, struct err *err)
+alter_table(struct sealing *s, const struct shred_plan *wanted, struct err *err)
 {
 	struct duck *d = s->d;
-	char name[DUCK_TABLE_NAME_BYTES], sql[96];
+	char name[DUCK_TABLE_NAME_BYTES], sql[128];
 	duck_schema_table_name(&table_defs[s->id], s->day, name);
-	snprintf(sql, sizeof(sql), "ALTER TABLE %s ADD COLUMN a%u %s", name, c->number,
-	    duck_schema_shred_type(c->type));
 	enum err_code code = duck_exec(d, d->keeper.con, "BEGIN TRANSACTION", err);
 	if (code != ERR_OK)
 		return code;
-	code = insert_column(d, s->id, s->day, c, err);
-	if (code == ERR_OK)
+	code = insert_keys(s, wanted, s->table->plan.key_count, err);
+	for (unsigned i = s->table->plan.count; i < wanted->count && code == ERR_OK; i++) {
+		snprintf(sql, sizeof(sql), "ALTER TABLE %s ADD COLUMN a%u %s", name, i,
+		    duck_schema_shred_type(wanted->columns[i].type));
 		code = duck_exec(d, d->keeper.con, sql, err);
+	}
 	if (code == ERR_OK)
 		code = duck_exec(d, d->keeper.con, "COMMIT", err);
 	if (code != ERR_OK)
@@ -100,28 +148,28 @@ alter_table(struct sealing *s, const struct shred_column *c, struct err *err)
 	return code;
 }
 
-/* Each in a transaction of its own, before the rows': a column that nobody writes to yet harms
+/* In a transaction of their own, before the rows': a column that nobody writes to yet harms
  * nobody. A new table is made with them. */
 static enum err_code
-add_columns(struct sealing *s, struct err *err)
+add_keys(struct sealing *s, struct err *err)
 {
-	struct shred_plan wanted = {0};
+	struct shred_plan *wanted = xcalloc(1, sizeof(*wanted));
 	enum err_code code = ERR_OK;
-	for (unsigned i = 0; i < s->table->plan.count; i++) {
-		bool added = shred_plan_add(&wanted, s->table->plan.columns[i].key,
-		    s->table->plan.columns[i].type);
-		CHECK(added);
+	bool copied = shred_plan_copy(wanted, &s->table->plan);
+	CHECK(copied);
+	unsigned added = shred_window_choose(s->d->keeper.windows[s->id], wanted);
+	if (added > 0 && !s->is_new)
+		code = alter_table(s, wanted, err);
+	for (unsigned i = s->table->plan.key_count; i < wanted->key_count && code == ERR_OK; i++) {
+		const struct shred_key *k = &wanted->keys[i];
+		bool fits = duck_catalog_add_key(&s->d->catalog, s->table, k->column, k->key,
+		    wanted->columns[k->column].type, s->take.generation);
+		CHECK(fits);
 	}
-	unsigned first = wanted.count;
-	shred_window_choose(s->d->keeper.windows[s->id], &wanted);
-	for (unsigned i = first; i < wanted.count && code == ERR_OK; i++) {
-		if (!s->is_new)
-			code = alter_table(s, &wanted.columns[i], err);
-		if (code == ERR_OK)
-			duck_catalog_add_column(&s->d->catalog, s->table, wanted.columns[i].key,
-			    wanted.columns[i].type, s->take.generation);
-	}
-	shred_plan_fini(&wanted);
+	shred_plan_fini(wanted);
+	free(wanted);
+	if (code == ERR_OK)
+		find_live(s);
 	return code;
 }
 
@@ -143,6 +191,47 @@ find_table(struct sealing *s, enum seal_into into)
 
 /* ---- the transaction */
 
+/* Bytes that the attributes leave in the rest, in the sampled rows. */
+static uint64_t
+rest_bytes(const struct sealing *s)
+{
+	uint64_t bytes = 0;
+	struct arena arena = {0};
+	struct shred_row *row = xcalloc(1, sizeof(*row));
+	for (uint64_t i = 0; i < s->take.rows; i += SHRED_SAMPLE_EVERY) {
+		struct str json = sampled_attributes(s, i);
+		if (!json.ptr)
+			continue;
+		arena_reset(&arena);
+		bool good = shred_split(&s->table->plan, s->live, json, &arena, row, NULL, NULL);
+		bytes += good ? row->rest.len : json.len;
+	}
+	arena_fini(&arena);
+	free(row);
+	return bytes;
+}
+
+/* Columns of long texts that these rows have little text for. Later rows may have more: that costs
+ * bytes, until the next day's table. */
+static uint64_t
+sparse_columns(const struct sealing *s)
+{
+	const struct table_def *def = &table_defs[s->id];
+	uint64_t sparse = 0;
+	for (size_t c = 0; c < def->col_count && s->day != DUCK_DAY_OTHER; c++) {
+		uint64_t bytes = 0, rows = 0;
+		if (!duck_schema_is_long_text(def->cols[c].name))
+			continue;
+		for (uint64_t i = 0; i < s->take.rows; i += SHRED_SAMPLE_EVERY, rows++)
+			bytes += text_of(s, sampled_row(s, i), c).len;
+		if ((int)c == duck_attributes_col(s->id) && bytes >= rows * SPARSE_BYTES)
+			bytes = rest_bytes(s);
+		if (bytes < rows * SPARSE_BYTES)
+			sparse |= UINT64_C(1) << c;
+	}
+	return sparse;
+}
+
 static enum err_code
 make_table(struct sealing *s, struct err *err)
 {
@@ -154,15 +243,13 @@ make_table(struct sealing *s, struct err *err)
 		return code;
 	duck_schema_table_name(def, s->day, name);
 	struct buf sql = {0};
-	duck_schema_create_day(&sql, name, def, &s->table->plan);
+	duck_schema_create_day(&sql, name, def, &s->table->plan, sparse_columns(s));
 	buf_printf(&sql, "; INSERT INTO partitions VALUES ('%s', %" PRId64 ")", def->name, s->day);
 	buf_char(&sql, '\0');
 	CHECK(!sql.failed);
 	code = duck_exec(d, d->keeper.con, sql.ptr, err);
 	buf_fini(&sql);
-	for (unsigned i = 0; i < s->table->plan.count && code == ERR_OK; i++)
-		code = insert_column(d, s->id, s->day, &s->table->plan.columns[i], err);
-	return code;
+	return code == ERR_OK ? insert_keys(s, &s->table->plan, 0, err) : code;
 }
 
 static enum err_code
@@ -177,7 +264,7 @@ write_rows(struct sealing *s, struct err *err)
 		return code;
 	duck_schema_table_name(&table_defs[s->id], s->day, name);
 	code = duck_write_rows(d, d->keeper.con, name, s->day == DUCK_DAY_OTHER ? NULL : s->table,
-	    s->id, s->take.generation, s->rows, s->take.rows, &s->filters, err);
+	    s->live, s->id, s->take.generation, s->rows, s->take.rows, &s->filters, err);
 	if (code == ERR_OK && s->day != DUCK_DAY_OTHER)
 		code = duck_services_write(d, d->keeper.con, s->id, s->take.generation, s->rows,
 		    s->take.rows, err);
@@ -329,7 +416,7 @@ run_transaction(struct sealing *s, struct err *err)
 	enum err_code code = duck_fault(d, DUCK_STEP_BEGIN, err);
 	if (code == ERR_OK && s->table && s->day != DUCK_DAY_OTHER) {
 		sample(s);
-		code = add_columns(s, err);
+		code = add_keys(s, err);
 	}
 	if (code == ERR_OK)
 		code = duck_exec(d, d->keeper.con, "BEGIN TRANSACTION", err);

@@ -54,11 +54,11 @@ struct seal_filters {
 	struct bloom_builder traces, attrs;
 };
 
-/* Append sorted rows to table `name` in the transaction of con. `table`: its columns of attributes;
- * NULL: whole attributes (the catch-all). Fills in the filters. */
+/* Append sorted rows to table `name` in the transaction of con. `table`: its columns of attributes, of which
+ * those whose bits are in `live` are used; NULL: whole attributes (the catch-all). Fills in the filters. */
 MUST_CHECK enum err_code duck_write_rows(struct duck *d, duckdb_connection con, const char *name,
-    const struct duck_table *table, enum table_id id, uint64_t gen, const struct seal_row *rows,
-    size_t count, struct seal_filters *filters, struct err *err);
+    const struct duck_table *table, uint32_t live, enum table_id id, uint64_t gen,
+    const struct seal_row *rows, size_t count, struct seal_filters *filters, struct err *err);
 /* Rows of a dictionary, as they stand. */
 MUST_CHECK enum err_code duck_write_dict(struct duck *d, duckdb_connection con, enum table_id id,
     const struct hot_slice *slices, size_t slice_count, struct err *err);

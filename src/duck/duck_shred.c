@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A row is taken apart in one pass over its text: members are listed, each key is looked up in the
- * plan, and its value read if it has its column's type. Only the first of equal keys may go
+ * plan, and its value read if it has its typed column's type, or copied behind its code if its shared
+ * column is free. Only the first of equal keys may go
  * to a column, for it is the one that counts in a search. When none did, the whole text is the
  * rest; otherwise the members are sorted, those that are left are the rest, in sorted order, and
  * when sorting moved any the order says where each member of the text stands in the sorted list.
@@ -21,23 +22,25 @@ _Static_assert((int)SHRED_ORDER_FIRST + (int)SHRED_MEMBERS_MAX < 0xD800,
 
 /* ---- plan */
 
+_Static_assert((int)SHRED_CODE_FIRST + (int)SHRED_CODES <= 0x7F, "a code is one byte");
+
 static inline size_t
 slot_of(const struct shred_plan *p, struct str key)
 {
-	/* Cheap and good enough for 32 keys; whoever makes keys collide makes 32 comparisons. */
+	/* Cheap and good enough for 288 keys; whoever makes keys collide makes 288 comparisons. */
 	uint64_t h = shred_key_head(key) + key.len;
 	if (key.len > 8)
 		h ^= shred_key_head(str_of(key.ptr + key.len - 8, 8)) * 31;
 	h *= UINT64_C(0x9E3779B97F4A7C15);
-	return (size_t)(h >> 40) & (sizeof(p->slots) - 1);
+	return (size_t)(h >> 40) & (ARRAY_LEN(p->slots) - 1);
 }
 
 static size_t
 find_slot(const struct shred_plan *p, struct str key)
 {
 	size_t at = slot_of(p, key);
-	while (p->slots[at] && !str_eq(p->columns[p->slots[at] - 1].key, key))
-		at = (at + 1) & (sizeof(p->slots) - 1);
+	while (p->slots[at] && !str_eq(p->keys[p->slots[at] - 1].key, key))
+		at = (at + 1) & (ARRAY_LEN(p->slots) - 1);
 	return at;
 }
 
@@ -50,32 +53,97 @@ shred_plan_fini(struct shred_plan *p)
 	*p = (struct shred_plan){0};
 }
 
+/* NULL ptr: it may not, or there is no memory. */
+static struct str
+add_key(struct shred_plan *p, struct str key, unsigned column, unsigned code)
+{
+	_Static_assert(SHRED_KEYS < ARRAY_LEN(p->slots), "there is always a free slot");
+	if (p->key_count == SHRED_KEYS || key.len > SHRED_KEY_BYTES_MAX ||
+	    !duck_json_raw_is_ours(key) || !utf8_valid(key))
+		return STR_EMPTY;
+	size_t slot = find_slot(p, key);
+	if (p->slots[slot])
+		return STR_EMPTY;
+	struct str copy = arena_str(&p->arena, key);
+	if (!copy.ptr)
+		return STR_EMPTY;
+	p->keys[p->key_count] =
+	    (struct shred_key){copy, (unsigned char)column, (unsigned char)code};
+	p->slots[slot] = (uint16_t)++p->key_count;
+	return copy;
+}
+
 bool
 shred_plan_add(struct shred_plan *p, struct str key, enum shred_type type)
 {
-	CHECK(type < SHRED_TYPES);
-	_Static_assert(SHRED_COLUMNS < ARRAY_LEN(p->slots), "there is always a free slot");
-	if (p->count == SHRED_COLUMNS || key.len > SHRED_KEY_BYTES_MAX ||
-	    !duck_json_raw_is_ours(key) || !utf8_valid(key))
+	CHECK(type < SHRED_SHARED);
+	if (p->count == SHRED_COLUMNS)
 		return false;
-	size_t slot = find_slot(p, key);
-	if (p->slots[slot])
-		return false;
-	struct str copy = arena_str(&p->arena, key);
+	struct str copy = add_key(p, key, p->count, 0);
 	if (!copy.ptr)
 		return false;
-	p->columns[p->count] = (struct shred_column){p->count, type, copy};
-	p->slots[slot] = (unsigned char)++p->count;
+	p->columns[p->count] = (struct shred_column){.number = p->count, .type = type, .key = copy};
+	p->count++;
 	return true;
 }
 
-const struct shred_column *
+bool
+shred_plan_add_shared(struct shred_plan *p, unsigned number, struct str key)
+{
+	bool is_new = number == p->count;
+	if (number > p->count || number >= SHRED_COLUMNS)
+		return false;
+	struct shred_column *c = &p->columns[number];
+	if (is_new)
+		*c = (struct shred_column){.number = number,
+		    .type = SHRED_SHARED,
+		    .keys = arena_array(&p->arena, SHRED_CODES, sizeof(*c->keys))};
+	if (c->type != SHRED_SHARED || !c->keys || c->key_count == SHRED_CODES ||
+	    p->key_count - (p->count - p->shared_count) >= SHRED_SHARED_KEYS)
+		return false;
+	struct str copy = add_key(p, key, number, c->key_count);
+	if (!copy.ptr)
+		return false;
+	c->keys[c->key_count++] = copy;
+	p->count += is_new;
+	p->shared_count += is_new;
+	return true;
+}
+
+bool
+shred_plan_copy(struct shred_plan *p, const struct shred_plan *from)
+{
+	bool good = p->count == 0;
+	for (unsigned i = 0; i < from->key_count && good; i++) {
+		const struct shred_key *k = &from->keys[i];
+		enum shred_type type = from->columns[k->column].type;
+		good = type == SHRED_SHARED ? shred_plan_add_shared(p, k->column, k->key)
+		                            : shred_plan_add(p, k->key, type);
+	}
+	return good;
+}
+
+const struct shred_key *
 shred_plan_find(const struct shred_plan *p, struct str key)
 {
 	if (key.len > SHRED_KEY_BYTES_MAX)
 		return NULL;
-	unsigned char place = p->slots[find_slot(p, key)];
-	return place ? &p->columns[place - 1] : NULL;
+	unsigned place = p->slots[find_slot(p, key)];
+	return place ? &p->keys[place - 1] : NULL;
+}
+
+uint32_t
+shred_plan_columns_of(const struct shred_plan *p, struct str json)
+{
+	struct duck_json j = duck_json_begin(json);
+	struct duck_json_member m;
+	uint32_t columns = 0;
+	while (duck_json_member(&j, &m)) {
+		const struct shred_key *k = shred_plan_find(p, m.key);
+		if (k)
+			columns |= UINT32_C(1) << k->column;
+	}
+	return columns;
 }
 
 /* ---- taking apart */
@@ -146,17 +214,48 @@ take_column(struct shred_member *m, const struct shred_column *c, struct arena *
 	return true;
 }
 
+/* The value with the key's code before it, unless it is too long or the column is taken. */
 static bool
-take_columns(const struct shred_plan *p, struct list *l, struct shred_row *out, size_t *left_out)
+take_shared(struct shred_member *m, const struct shred_column *c, unsigned code,
+    struct arena *arena, struct shred_row *out)
 {
-	uint32_t seen = 0;
+	struct shred_value *v = &out->values[c->number];
+	if (v->set || m->value.len > SHRED_SHARED_BYTES_MAX)
+		return true;
+	/* A search compares strings as they are written: only such as there is one way to write. */
+	if (!m->plain && m->value.ptr[0] == '"' &&
+	    !duck_json_raw_is_ours(str_of(m->value.ptr + 1, m->value.len - 2)))
+		return true;
+	char *text = arena_alloc(arena, m->value.len + 1);
+	if (!text)
+		return false;
+	text[0] = (char)(SHRED_CODE_FIRST + code);
+	memcpy(text + 1, m->value.ptr, m->value.len);
+	v->set = true;
+	v->text = str_of(text, m->value.len + 1);
+	m->column = (int)c->number;
+	return true;
+}
+
+static bool
+take_columns(const struct shred_plan *p, uint32_t live, struct list *l, struct shred_row *out,
+    size_t *left_out)
+{
+	uint64_t seen[(SHRED_KEYS + 63) / 64] = {0};
 	*left_out = l->count;
 	for (size_t i = 0; i < l->count; i++) {
-		const struct shred_column *c = shred_plan_find(p, l->m[i].key);
-		if (!c || seen & UINT32_C(1) << c->number)
+		const struct shred_key *k = shred_plan_find(p, l->m[i].key);
+		if (!k || !(live & UINT32_C(1) << k->column))
 			continue;
-		seen |= UINT32_C(1) << c->number;
-		if (!take_column(&l->m[i], c, l->arena, out))
+		size_t place = (size_t)(k - p->keys);
+		if (seen[place / 64] & UINT64_C(1) << place % 64)
+			continue;
+		seen[place / 64] |= UINT64_C(1) << place % 64;
+		const struct shred_column *c = &p->columns[k->column];
+		bool room = c->type == SHRED_SHARED
+		    ? take_shared(&l->m[i], c, k->code, l->arena, out)
+		    : take_column(&l->m[i], c, l->arena, out);
+		if (!room)
 			return false;
 		*left_out -= l->m[i].column != SHRED_NOT_A_COLUMN;
 	}
@@ -237,8 +336,8 @@ leave_all(struct str json, void (*left)(void *ctx, struct str key, struct str va
 }
 
 bool
-shred_split(const struct shred_plan *p, struct str json, struct arena *arena, struct shred_row *out,
-    void (*left)(void *ctx, struct str key, struct str value), void *ctx)
+shred_split(const struct shred_plan *p, uint32_t live, struct str json, struct arena *arena,
+    struct shred_row *out, void (*left)(void *ctx, struct str key, struct str value), void *ctx)
 {
 	struct list l;
 	size_t left_count;
@@ -250,12 +349,12 @@ shred_split(const struct shred_plan *p, struct str json, struct arena *arena, st
 		out->values[i].set = false;
 	out->rest = json;
 	out->order = STR_EMPTY;
-	enum listing listing = p->count > 0 ? list_members(&l, json) : LIST_NO_MAP;
+	enum listing listing = p->count > 0 && live ? list_members(&l, json) : LIST_NO_MAP;
 	if (listing == LIST_NO_MAP)
 		leave_all(json, left, ctx);
 	if (listing != LIST_MAP)
 		return listing == LIST_NO_MAP;
-	if (!take_columns(p, &l, out, &left_count))
+	if (!take_columns(p, live, &l, out, &left_count))
 		return false;
 	for (size_t i = 0; left && left_count > 0 && i < l.count; i++)
 		if (l.m[i].column == SHRED_NOT_A_COLUMN)

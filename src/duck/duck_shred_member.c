@@ -180,6 +180,7 @@ shred_value_read(struct str value, enum shred_type type, char *unescaped, struct
 	case SHRED_BOOL:
 		out->boolean = str_eq(value, STR("true"));
 		return out->boolean || str_eq(value, STR("false"));
+	case SHRED_SHARED:
 	case SHRED_TYPES: break;
 	}
 	return false;

@@ -2,7 +2,7 @@
 /*
  * The reverse of duck_shred.c. What comes may not be what went (a damaged table, somebody's SQL):
  * an order that is no order of these members is not followed, a rest that is no map is left out
- * beside columns.
+ * beside columns, as is a shared value without a code or a value.
  */
 #include "duck/duck_shred_priv.h"
 
@@ -83,6 +83,21 @@ follow(struct merge *g, struct str order, const uint32_t *sorted, uint32_t *out)
 	return order.len == 0;
 }
 
+/* False: too many members. */
+static bool
+add_value(struct merge *g, size_t i)
+{
+	const struct shred_column *c = &g->columns[i];
+	if (c->type != SHRED_SHARED)
+		return add(g, c->key, STR_EMPTY, (int)i);
+	struct str text = g->values[i].text;
+	size_t code =
+	    text.len > 1 ? (unsigned char)text.ptr[0] - (size_t)SHRED_CODE_FIRST : SIZE_MAX;
+	if (code >= c->key_count || !duck_json_is_value(str_skip(text, 1)))
+		return true;
+	return add(g, c->keys[code], str_skip(text, 1), SHRED_NOT_A_COLUMN);
+}
+
 static void
 put_value(const struct shred_column *c, const struct shred_value *v, struct buf *out)
 {
@@ -91,9 +106,10 @@ put_value(const struct shred_column *c, const struct shred_value *v, struct buf 
 	case SHRED_INT: buf_i64(out, v->i64); return;
 	case SHRED_DOUBLE: typed_put_double(out, v->f64); return;
 	case SHRED_BOOL: buf_str(out, v->boolean ? STR("true") : STR("false")); return;
+	case SHRED_SHARED: /* add_value() */
 	case SHRED_TYPES: break;
 	}
-	buf_str(out, STR("null"));
+	CHECK(false);
 }
 
 static void
@@ -131,7 +147,7 @@ shred_merge(const struct shred_column *columns, const struct shred_value *values
 	g.count = 0;
 	g.cap = MERGE_NEAR;
 	for (size_t i = 0; i < count; i++)
-		if (values[i].set && !add(&g, columns[i].key, STR_EMPTY, (int)i))
+		if (values[i].set && !add_value(&g, i))
 			break;
 	if (g.count == 0) {
 		buf_str(out, rest);

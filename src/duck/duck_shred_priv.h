@@ -38,6 +38,58 @@ enum shred_type shred_value_type(struct str value);
 bool shred_value_read(struct str value, enum shred_type type, char *unescaped,
     struct shred_value *out);
 
+/* ---- the window: duck_shred_window.c counts, duck_shred_choose.c chooses */
+
+enum {
+	SHRED_WINDOW_SLOTS = 4 * SHRED_WINDOW_KEYS,
+	SHRED_NO_COUNTER = UINT16_MAX,
+	SHRED_SAMPLE_ROWS = 512,
+	SHRED_SAMPLE_KEYS = 64, /* of a row */
+	SHRED_BITS = 512,
+};
+
+struct shred_counter {
+	uint64_t hash;
+	uint64_t row; /* the last one it came in */
+	uint64_t born; /* the row for which the key got its counter */
+	uint32_t before, seen;
+	uint32_t types[SHRED_TYPES]; /* of `seen`; what is missing are arrays, maps and nulls */
+	uint32_t fits; /* of `seen`: values that a shared column takes */
+	uint32_t looked_at; /* values that are in `bits`, with repeats */
+	uint64_t bits[SHRED_BITS / 64];
+	uint16_t heap_at, key_len;
+	char key[SHRED_KEY_BYTES_MAX];
+};
+
+/* A row of the sample. Where a place's counter was born later, its key was another one. */
+struct shred_sampled {
+	uint64_t row, number;
+	uint16_t count;
+	uint16_t places[SHRED_SAMPLE_KEYS]; /* each once */
+};
+
+struct shred_window {
+	struct shred_counter counters[SHRED_WINDOW_KEYS];
+	uint16_t heap[SHRED_WINDOW_KEYS]; /* places in counters */
+	uint16_t slots[SHRED_WINDOW_SLOTS]; /* places in counters, or SHRED_NO_COUNTER */
+	size_t count;
+	uint64_t seed;
+	uint64_t row; /* number of the row that is counted, from 1 */
+	uint64_t rows; /* halved by age as the counters are */
+	struct shred_sampled sample[SHRED_SAMPLE_ROWS]; /* one in sample_stride of the seal's */
+	struct shred_sampled *sampling; /* the row that is counted, if it is one of them */
+	size_t sample_count;
+	uint64_t sample_seen, sample_stride;
+};
+
+static inline struct str
+shred_counter_key(const struct shred_counter *c)
+{
+	return str_of(c->key, c->key_len);
+}
+
+/* Place of the key's counter, or SHRED_NO_COUNTER. */
+size_t shred_window_find(const struct shred_window *w, struct str key);
 /* In how many of the rows counted a key was seen, at least. For tests. */
 uint64_t shred_window_seen(const struct shred_window *w, struct str key);
 

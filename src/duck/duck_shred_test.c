@@ -24,6 +24,7 @@ show(const struct shred_plan *p, const struct shred_row *row, struct buf *out)
 		case SHRED_INT: buf_printf(out, "int:%lld ", (long long)v->i64); break;
 		case SHRED_DOUBLE: buf_printf(out, "double:%.17g ", v->f64); break;
 		case SHRED_BOOL: buf_printf(out, "bool:%d ", v->boolean); break;
+		case SHRED_SHARED: buf_printf(out, "shared:%.*s ", STR_ARG(v->text)); break;
 		case SHRED_TYPES: fail();
 		}
 	}
@@ -41,7 +42,7 @@ round_trip(const struct shred_plan *p, struct str json, struct buf *shown)
 	struct buf merged = {0};
 	struct shred_row row;
 	memset(&row, 0xAB, sizeof(row));
-	assert_true(shred_split(p, json, &arena, &row, NULL, NULL));
+	assert_true(shred_split(p, SHRED_ALL_LIVE, json, &arena, &row, NULL, NULL));
 	if (shown)
 		show(p, &row, shown);
 	shred_merge(p->columns, row.values, p->count, row.rest, row.order, &merged);
@@ -135,6 +136,135 @@ TEST(duck, shred_takes_apart_what_it_can_write_again)
 			    STR_ARG(buf_view(&shown)), split_cases[i].want);
 	}
 	buf_fini(&shown);
+	shred_plan_fini(&p);
+}
+
+/* a: typed, text; 1: keys b, c'; 2: key d. */
+static void
+plan_shared(struct shred_plan *p)
+{
+	*p = (struct shred_plan){0};
+	assert_true(shred_plan_add(p, STR("a"), SHRED_TEXT));
+	assert_true(shred_plan_add_shared(p, 1, STR("b")));
+	assert_true(shred_plan_add_shared(p, 1, STR("c'")));
+	assert_true(shred_plan_add_shared(p, 2, STR("d")));
+}
+
+static const struct {
+	const char *json, *want;
+} shared_cases[] = {
+    {"{\"b\":1,\"a\":\"x\"}", "0=text:x 1=shared:!1 | NULL | \"!"},
+    {"{\"c'\":\"x\\n\",\"d\":null}", "1=shared:\"\"x\\n\" 2=shared:!null | NULL | NULL"},
+    {"{\"b\":{\"$double\":\"NaN\"},\"d\":[1,\"}\",{}]}",
+        "1=shared:!{\"$double\":\"NaN\"} 2=shared:![1,\"}\",{}] | NULL | NULL"},
+    {"{\"b\":-0.0,\"d\":1.50e3}", "1=shared:!-0.0 2=shared:!1.50e3 | NULL | NULL"},
+    /* the first in the row has the column */
+    {"{\"b\":1,\"c'\":2,\"d\":3}", "1=shared:!1 2=shared:!3 | {\"c'\":2} | NULL"},
+    {"{\"c'\":2,\"b\":1}", "1=shared:\"2 | {\"b\":1} | \"!"},
+    /* the first of equal keys, and it only if it can */
+    {"{\"b\":1,\"b\":2}", "1=shared:!1 | {\"b\":2} | NULL"},
+    {"{\"c'\":0,\"b\":1,\"b\":2}", "1=shared:\"0 | {\"b\":1,\"b\":2} | #!\""},
+    {"{\"b\":\"\\u0041\",\"b\":2,\"d\":1}", "2=shared:!1 | {\"b\":\"\\u0041\",\"b\":2} | NULL"},
+    /* a string that is not written as we do */
+    {"{\"d\":\"\\/\",\"b\":[\"\\/\"]}", "1=shared:![\"\\/\"] | {\"d\":\"\\/\"} | \"!"},
+    {"{\"d\":\"\\u0000\",\"b\":1}", "1=shared:!1 | {\"d\":\"\\u0000\"} | \"!"},
+    {"{\"d\":\"x\"y,\"b\":1}", "1=shared:!1 | {\"d\":\"x\"y} | \"!"},
+    {"{\"b\":1", "| {\"b\":1 | NULL"},
+};
+
+TEST(duck, shred_shares_a_column_between_keys)
+{
+	struct shred_plan p;
+	struct buf shown = {0};
+	plan_shared(&p);
+	for (size_t i = 0; i < ARRAY_LEN(shared_cases); i++) {
+		buf_reset(&shown);
+		round_trip(&p, str_from(shared_cases[i].json), &shown);
+		if (!str_eq(buf_view(&shown), str_from(shared_cases[i].want)))
+			fail_msg("%s: '%.*s', not '%s'", shared_cases[i].json,
+			    STR_ARG(buf_view(&shown)), shared_cases[i].want);
+	}
+	buf_fini(&shown);
+	shred_plan_fini(&p);
+}
+
+TEST(duck, shred_leaves_long_values_and_columns_that_are_not_live_to_the_rest)
+{
+	char json[SHRED_SHARED_BYTES_MAX + 20];
+	struct shred_plan p;
+	struct shred_row row;
+	struct arena arena = {0};
+	plan_shared(&p);
+	for (int len = SHRED_SHARED_BYTES_MAX; len <= SHRED_SHARED_BYTES_MAX + 1; len++) {
+		int n = snprintf(json, sizeof(json), "{\"d\":1,\"b\":\"%0*d\"}", len - 2, 7);
+		struct str text = str_of(json, (size_t)n);
+		round_trip(&p, text, NULL);
+		assert_true(shred_split(&p, SHRED_ALL_LIVE, text, &arena, &row, NULL, NULL));
+		assert_int_equal(row.values[1].set, len == SHRED_SHARED_BYTES_MAX);
+	}
+	struct str all = STR("{\"b\":1,\"a\":\"x\",\"d\":2}");
+	assert_true(shred_split(&p, 5, all, &arena, &row, NULL, NULL));
+	assert_false(row.values[1].set);
+	assert_true(row.values[0].set && row.values[2].set);
+	assert_true(str_eq(row.rest, STR("{\"b\":1}")));
+	assert_true(shred_split(&p, 0, all, &arena, &row, NULL, NULL));
+	assert_true(str_eq(row.rest, all));
+	assert_int_equal(shred_plan_columns_of(&p, all), 7);
+	assert_int_equal(shred_plan_columns_of(&p, STR("{\"c'\":1,\"x\":1}")), 2);
+	assert_int_equal(shred_plan_columns_of(&p, STR("{}")), 0);
+	arena_fini(&arena);
+	shred_plan_fini(&p);
+}
+
+TEST(duck, shred_merge_leaves_out_what_is_no_shared_value)
+{
+	static const char *const bad[] = {"", "!", "#1", " 1",
+	    "\x7f"
+	    "1",
+	    "\xff"
+	    "1",
+	    "!1,\"x\":2", "!}", "!\"x", "![1", "!]", "!1}"};
+	struct shred_plan p;
+	struct buf b = {0};
+	plan_shared(&p);
+	struct shred_value values[3] = {{.set = true, .text = STR("x")}, {.set = true}};
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		buf_reset(&b);
+		values[1].text = str_from(bad[i]);
+		shred_merge(p.columns, values, p.count, STR("{\"z\":1}"), STR_EMPTY, &b);
+		buf_char(&b, '\0');
+		assert_string_equal(b.ptr, "{\"a\":\"x\",\"z\":1}");
+	}
+	buf_fini(&b);
+	shred_plan_fini(&p);
+}
+
+TEST(duck, shred_plan_has_so_many_shared_keys_and_no_more)
+{
+	struct shred_plan p = {0};
+	char key[16];
+	unsigned added = 0;
+	assert_true(shred_plan_add(&p, STR("typed"), SHRED_INT));
+	assert_false(shred_plan_add_shared(&p, 0, STR("k"))); /* not a shared one */
+	assert_false(shred_plan_add_shared(&p, 2, STR("k"))); /* not the next one */
+	assert_false(shred_plan_add_shared(&p, 1, STR("typed")));
+	assert_int_equal(p.count, 1);
+	for (unsigned c = 1; c < SHRED_COLUMNS; c++)
+		for (unsigned i = 0; i <= SHRED_CODES; i++) {
+			int n = snprintf(key, sizeof(key), "k%u.%u", c, i);
+			bool good = shred_plan_add_shared(&p, c, str_of(key, (size_t)n));
+			assert_int_equal(good, i < SHRED_CODES && added < SHRED_SHARED_KEYS);
+			if (!good)
+				continue;
+			const struct shred_key *k = shred_plan_find(&p, str_of(key, (size_t)n));
+			assert_int_equal(k->column, c);
+			assert_int_equal(k->code, i);
+			assert_true(str_eq(p.columns[c].keys[i], k->key));
+			added++;
+		}
+	assert_int_equal(added, SHRED_SHARED_KEYS);
+	assert_int_equal(p.count, 4);
+	assert_int_equal(p.shared_count, 3);
 	shred_plan_fini(&p);
 }
 
@@ -234,7 +364,7 @@ TEST(duck, shred_plan_has_each_key_once_and_refuses_what_is_no_key)
 	assert_false(shred_plan_add(&p, STR("one too many"), SHRED_TEXT));
 	for (unsigned i = 0; i < p.count; i++) {
 		assert_int_equal(p.columns[i].number, i);
-		assert_ptr_equal(shred_plan_find(&p, p.columns[i].key), &p.columns[i]);
+		assert_int_equal(shred_plan_find(&p, p.columns[i].key)->column, i);
 	}
 	assert_null(shred_plan_find(&p, STR("some.longer.key.")));
 	assert_null(shred_plan_find(&p, STR("one too many")));
@@ -267,8 +397,8 @@ TEST(duck, shred_tells_what_stays_also_of_a_text_that_is_no_map)
 		struct arena arena = {0};
 		struct buf left = {0};
 		struct shred_row row;
-		assert_true(shred_split(&p, str_from(cases[i].json), &arena, &row, remember_left,
-		    &left));
+		assert_true(shred_split(&p, SHRED_ALL_LIVE, str_from(cases[i].json), &arena, &row,
+		    remember_left, &left));
 		buf_char(&left, '\0');
 		assert_string_equal(left.ptr, cases[i].left);
 		buf_fini(&left);
@@ -276,11 +406,12 @@ TEST(duck, shred_tells_what_stays_also_of_a_text_that_is_no_map)
 	}
 	struct buf left = {0};
 	struct shred_row row;
-	assert_true(shred_split(&none, STR("{\"b\":1}"), NULL, &row, remember_left, &left));
+	assert_true(shred_split(&none, SHRED_ALL_LIVE, STR("{\"b\":1}"), NULL, &row, remember_left,
+	    &left));
 	assert_true(str_eq(buf_view(&left), STR("b=1;")));
 	assert_true(str_eq(row.rest, STR("{\"b\":1}")));
 	buf_fini(&left);
-	assert_true(shred_split(&p, STR_EMPTY, NULL, &row, NULL, NULL));
+	assert_true(shred_split(&p, SHRED_ALL_LIVE, STR_EMPTY, NULL, &row, NULL, NULL));
 	assert_null(row.rest.ptr);
 	assert_null(row.order.ptr);
 	shred_plan_fini(&p);
@@ -297,7 +428,7 @@ TEST(duck, shred_split_says_when_the_arena_is_spent)
 		struct shred_row row;
 		assert_in_range(max, 1, 4096);
 		arena_init(&arena, max, 0);
-		good = shred_split(&p, json, &arena, &row, NULL, NULL);
+		good = shred_split(&p, SHRED_ALL_LIVE, json, &arena, &row, NULL, NULL);
 		if (good)
 			assert_true(max > 24);
 		arena_fini(&arena);
@@ -414,7 +545,7 @@ TEST(duck, shred_keeps_which_value_of_a_key_counts)
 	struct shred_row row;
 	plan_abcd(&p);
 	struct str json = STR("{\"a\":[],\"a\":\"x\",\"b\":1,\"b\":2}");
-	assert_true(shred_split(&p, json, &arena, &row, NULL, NULL));
+	assert_true(shred_split(&p, SHRED_ALL_LIVE, json, &arena, &row, NULL, NULL));
 	assert_false(row.values[0].set);
 	assert_int_equal(row.values[1].i64, 1);
 	assert_int_equal(duck_attr_is(row.rest, STR("a"), STR("x")), DUCK_ATTR_DIFFERENT);

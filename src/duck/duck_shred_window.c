@@ -14,6 +14,11 @@
  * on that is another one for each row; keys that have one always count. A wide flood of random keys thus
  * takes no more counters than a narrow one.
  *
+ * Of the seal under way the window also has, for duck_shred_choose.c: a sample of its rows, as the
+ * counters of their keys; and for each key about how many different values it has. For that a
+ * quarter of all values is looked at, by their hash: how often one came, and how many of SHRED_BITS bits they
+ * have set ("linear counting").
+ *
  * The counters are a heap, least count first, and an open-addressing table from a seeded hash to
  * them, for keys are chosen by others.
  */
@@ -26,28 +31,12 @@
 
 #include <stdlib.h>
 
-enum { SLOTS = 4 * SHRED_WINDOW_KEYS, ADMIT_MAX = 64, NONE = UINT16_MAX };
+#define VALUE_SEED UINT64_C(0x76616C7565) /* of no consequence to anybody: it may be known */
+
+enum { SLOTS = SHRED_WINDOW_SLOTS, ADMIT_MAX = 64, NONE = SHRED_NO_COUNTER, VALUES_LOOKED_AT = 4 };
 
 _Static_assert((int)SHRED_WINDOW_KEYS < (int)NONE, "places are 16 bits");
-
-struct counter {
-	uint64_t hash;
-	uint64_t row; /* the last one it came in */
-	uint32_t before, seen;
-	uint32_t types[SHRED_TYPES]; /* of `seen`; what is missing are arrays, maps and nulls */
-	uint16_t heap_at, key_len;
-	char key[SHRED_KEY_BYTES_MAX];
-};
-
-struct shred_window {
-	struct counter counters[SHRED_WINDOW_KEYS];
-	uint16_t heap[SHRED_WINDOW_KEYS]; /* places in counters */
-	uint16_t slots[SLOTS]; /* places in counters, or NONE */
-	size_t count;
-	uint64_t seed;
-	uint64_t row; /* number of the row that is counted, from 1 */
-	uint64_t rows; /* halved by age as the counters are */
-};
+_Static_assert((int)ADMIT_MAX <= (int)SHRED_SAMPLE_KEYS, "a row that is not wide fits");
 
 struct shred_window *
 shred_window_new(void)
@@ -55,6 +44,7 @@ shred_window_new(void)
 	struct shred_window *w = xcalloc(1, sizeof(*w));
 	memset(w->slots, 0xFF, sizeof(w->slots));
 	w->seed = rand_u64();
+	w->sample_stride = 1;
 	return w;
 }
 
@@ -69,7 +59,7 @@ shred_window_free(struct shred_window *w)
 static uint64_t
 weight(const struct shred_window *w, size_t heap_at)
 {
-	const struct counter *c = &w->counters[w->heap[heap_at]];
+	const struct shred_counter *c = &w->counters[w->heap[heap_at]];
 	return (uint64_t)c->before + c->seen;
 }
 
@@ -109,20 +99,14 @@ sift_up(struct shred_window *w, size_t at)
 
 /* ---- the table */
 
-static struct str
-key_of(const struct counter *c)
-{
-	return str_of(c->key, c->key_len);
-}
-
 /* The slot of this key, or a free one where it would be. */
 static size_t
 find_slot(const struct shred_window *w, uint64_t hash, struct str key)
 {
 	size_t at = (size_t)hash % SLOTS;
 	for (; w->slots[at] != NONE; at = (at + 1) % SLOTS) {
-		const struct counter *c = &w->counters[w->slots[at]];
-		if (c->hash == hash && str_eq(key_of(c), key))
+		const struct shred_counter *c = &w->counters[w->slots[at]];
+		if (c->hash == hash && str_eq(shred_counter_key(c), key))
 			break;
 	}
 	return at;
@@ -145,7 +129,18 @@ free_slot(struct shred_window *w, size_t hole)
 /* ---- counting */
 
 static void
-count_value(struct shred_window *w, struct counter *c, struct str value)
+count_different(struct shred_counter *c, struct str value)
+{
+	uint64_t hash = hash_u64_seed(value, VALUE_SEED);
+	if (hash % VALUES_LOOKED_AT != 0)
+		return;
+	size_t bit = (size_t)(hash >> 32) % SHRED_BITS;
+	c->looked_at++;
+	c->bits[bit / 64] |= UINT64_C(1) << bit % 64;
+}
+
+static void
+count_value(struct shred_window *w, struct shred_counter *c, struct str value)
 {
 	if (c->row == w->row)
 		return; /* the second of equal keys never goes to a column */
@@ -156,32 +151,39 @@ count_value(struct shred_window *w, struct counter *c, struct str value)
 	if (type != SHRED_TYPES)
 		c->types[type]++;
 	c->seen++;
+	if (value.len <= SHRED_SHARED_BYTES_MAX)
+		c->fits++;
+	count_different(c, value);
 	sift_down(w, c->heap_at);
 }
 
-static struct counter *
+static struct shred_counter *
 new_counter(struct shred_window *w, uint64_t hash, struct str key)
 {
 	uint16_t place = (uint16_t)w->count;
 	uint32_t before = 0;
 	if (w->count == SHRED_WINDOW_KEYS) {
-		const struct counter *least = &w->counters[w->heap[0]];
+		const struct shred_counter *least = &w->counters[w->heap[0]];
 		place = w->heap[0];
 		before = least->before + least->seen;
-		free_slot(w, find_slot(w, least->hash, key_of(least)));
+		free_slot(w, find_slot(w, least->hash, shred_counter_key(least)));
 	} else {
 		w->heap[w->count++] = place;
 		w->counters[place].heap_at = place;
 	}
-	struct counter *c = &w->counters[place];
+	struct shred_counter *c = &w->counters[place];
 	size_t slot = find_slot(w, hash, key);
 	CHECK(w->slots[slot] == NONE);
 	w->slots[slot] = place;
 	c->hash = hash;
 	c->row = 0;
+	c->born = w->row;
 	c->before = before;
 	c->seen = 0;
+	c->fits = 0;
+	c->looked_at = 0;
 	memset(c->types, 0, sizeof(c->types));
+	memset(c->bits, 0, sizeof(c->bits));
 	c->key_len = (uint16_t)key.len;
 	memcpy(c->key, key.ptr, key.len);
 	sift_up(w, c->heap_at);
@@ -196,14 +198,18 @@ count_member(struct shred_window *w, const struct duck_json_member *m, unsigned 
 		return;
 	uint64_t hash = hash_u64_seed(m->key, w->seed);
 	size_t slot = find_slot(w, hash, m->key);
-	if (w->slots[slot] != NONE) {
-		count_value(w, &w->counters[w->slots[slot]], m->value);
-		return;
+	struct shred_counter *c = w->slots[slot] != NONE ? &w->counters[w->slots[slot]] : NULL;
+	if (!c) {
+		if (*admit == 0 || !duck_json_raw_is_ours(m->key) || !utf8_valid(m->key))
+			return;
+		--*admit;
+		c = new_counter(w, hash, m->key);
 	}
-	if (*admit == 0 || !duck_json_raw_is_ours(m->key) || !utf8_valid(m->key))
-		return;
-	--*admit;
-	count_value(w, new_counter(w, hash, m->key), m->value);
+	bool again = c->row == w->row;
+	count_value(w, c, m->value);
+	struct shred_sampled *s = w->sampling;
+	if (s && !again && s->count < SHRED_SAMPLE_KEYS)
+		s->places[s->count++] = (uint16_t)(c - w->counters);
 }
 
 /* More members than are admitted: begin at another one for each row. */
@@ -221,6 +227,42 @@ count_wide(struct shred_window *w, struct str json, size_t members)
 	}
 }
 
+/* Rows with a number in which so many low bits are zero are in the sample: scattered, for what comes in the same
+ * order again and again, as the spans of a trace do, must not be met at the same place. */
+static bool
+is_sampled(const struct shred_window *w, uint64_t number)
+{
+	return (number & (w->sample_stride - 1)) == 0;
+}
+
+/* About half of the rows that are in the sample make room. */
+static void
+thin_out(struct shred_window *w)
+{
+	size_t count = 0;
+	w->sample_stride *= 2;
+	for (size_t i = 0; i < w->sample_count; i++)
+		if (is_sampled(w, w->sample[i].number))
+			w->sample[count++] = w->sample[i];
+	w->sample_count = count;
+}
+
+static void
+begin_sampling(struct shred_window *w)
+{
+	uint64_t number = ++w->sample_seen * UINT64_C(0x9E3779B97F4A7C15);
+	number ^= number >> 32;
+	w->sampling = NULL;
+	while (is_sampled(w, number) && w->sample_count == SHRED_SAMPLE_ROWS)
+		thin_out(w);
+	if (!is_sampled(w, number))
+		return;
+	w->sampling = &w->sample[w->sample_count++];
+	w->sampling->row = w->row;
+	w->sampling->number = number;
+	w->sampling->count = 0;
+}
+
 void
 shred_window_count(struct shred_window *w, struct str json)
 {
@@ -230,6 +272,7 @@ shred_window_count(struct shred_window *w, struct str json)
 	unsigned admit = ADMIT_MAX;
 	w->row++;
 	w->rows++;
+	begin_sampling(w);
 	while (members < ADMIT_MAX && duck_json_member(&j, &m[members]))
 		members++;
 	while (members >= ADMIT_MAX && duck_json_member(&j, &more))
@@ -247,73 +290,32 @@ shred_window_age(struct shred_window *w)
 {
 	w->rows /= 2;
 	for (size_t i = 0; i < w->count; i++) {
-		struct counter *c = &w->counters[i];
+		struct shred_counter *c = &w->counters[i];
 		c->before /= 2;
 		c->seen /= 2;
+		c->fits /= 2;
+		c->looked_at = 0;
+		memset(c->bits, 0, sizeof(c->bits));
 		for (int t = 0; t < SHRED_TYPES; t++)
 			c->types[t] /= 2;
 	}
+	w->sample_count = 0;
+	w->sample_seen = 0;
+	w->sample_stride = 1;
 	/* Halves are rounded, which may change who has less. */
 	for (size_t at = w->count / 2; at > 0; at--)
 		sift_down(w, at - 1);
 }
 
+size_t
+shred_window_find(const struct shred_window *w, struct str key)
+{
+	return w->slots[find_slot(w, hash_u64_seed(key, w->seed), key)];
+}
+
 uint64_t
 shred_window_seen(const struct shred_window *w, struct str key)
 {
-	uint16_t place = w->slots[find_slot(w, hash_u64_seed(key, w->seed), key)];
+	size_t place = shred_window_find(w, key);
 	return place == NONE ? 0 : w->counters[place].seen;
-}
-
-/* ---- choosing */
-
-struct choice {
-	const struct counter *counter;
-	enum shred_type type;
-	uint32_t count; /* of values of this type */
-};
-
-static struct choice
-choice_of(const struct counter *c)
-{
-	struct choice best = {c, SHRED_TEXT, c->types[SHRED_TEXT]};
-	for (int t = SHRED_TEXT + 1; t < SHRED_TYPES; t++)
-		if (c->types[t] > best.count)
-			best = (struct choice){c, (enum shred_type)t, c->types[t]};
-	return best;
-}
-
-/* As often as it may have come; but half of that must have been seen. */
-static bool
-is_frequent(const struct shred_window *w, const struct choice *c)
-{
-	uint64_t perhaps = (uint64_t)c->count + c->counter->before;
-	uint64_t enough = w->rows * SHRED_PERCENT;
-	return c->count > 0 && perhaps * 100 >= enough && (uint64_t)c->count * 200 >= enough;
-}
-
-static int
-compare_choices(const void *a, const void *b)
-{
-	const struct choice *x = a, *y = b;
-	if (x->count != y->count)
-		return x->count > y->count ? -1 : 1;
-	return str_cmp(key_of(x->counter), key_of(y->counter));
-}
-
-unsigned
-shred_window_choose(const struct shred_window *w, struct shred_plan *p)
-{
-	unsigned before = p->count;
-	size_t count = 0;
-	struct choice *choices = xcalloc(SHRED_WINDOW_KEYS, sizeof(*choices));
-	for (size_t i = 0; i < w->count; i++) {
-		choices[count] = choice_of(&w->counters[i]);
-		count += is_frequent(w, &choices[count]);
-	}
-	qsort(choices, count, sizeof(*choices), compare_choices);
-	for (size_t i = 0; i < count && p->count < SHRED_COLUMNS; i++)
-		(void)shred_plan_add(p, key_of(choices[i].counter), choices[i].type);
-	free(choices);
-	return p->count - before;
 }

@@ -9,6 +9,9 @@
  *     a3 = value OR (a3 IS NULL AND coalesce(weir_attr_is(attributes, key, value),
  *         resource_id IN (those that have it)))
  *
+ * In a shared column the value is compared with its code before it, in each form JSON may have it in:
+ * "5" and 5 have the same text. That the key is not there is then: NULL, or not between its code and the next one.
+ *
  * weir_attr_is() is NULL when there is no such key; so what the item itself says comes first. Parts that
  * can not be true are left out: no resource has it; the value is none of the column's type; the
  * rest has no such key, or not with this value (a unit's form, from the seal's filter). As a rule that
@@ -17,8 +20,10 @@
 #include "duck/duck_query_priv.h"
 
 #include "base/number.h"
+#include "base/utf8.h"
 #include "duck/duck_json.h"
 #include "duck/duck_number.h"
+#include "model/typed.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -157,18 +162,30 @@ put_in_json(struct duck_sql *sql, const struct store_attr *a)
 }
 
 /* Keys of columns are escaped as in the JSON. */
-static const struct shred_column *
-find_column(const struct duck_source *source, struct str key)
+static bool
+is_key(struct str raw, struct str key)
 {
 	bool dollar = str_starts(key, STR("$"));
+	if (dollar && str_starts(raw, STR("$$")))
+		raw = str_skip(raw, 1);
+	else if (dollar || str_starts(raw, STR("$")))
+		return false;
+	return duck_json_raw_is(raw, key);
+}
+
+static const struct shred_column *
+find_column(const struct duck_source *source, struct str key, unsigned *code)
+{
+	*code = 0;
 	for (unsigned i = 0; source && i < source->column_count; i++) {
-		struct str raw = source->columns[i].key;
-		if (dollar && str_starts(raw, STR("$$")))
-			raw = str_skip(raw, 1);
-		else if (dollar || str_starts(raw, STR("$")))
-			continue;
-		if (duck_json_raw_is(raw, key))
-			return &source->columns[i];
+		const struct shred_column *c = &source->columns[i];
+		if (c->type != SHRED_SHARED && is_key(c->key, key))
+			return c;
+		for (unsigned k = 0; k < c->key_count; k++)
+			if (is_key(c->keys[k], key)) {
+				*code = k;
+				return c;
+			}
 	}
 	return NULL;
 }
@@ -214,6 +231,7 @@ put_equal(struct duck_sql *sql, const struct shred_column *c, const struct store
 		can = is_double_text(a->value, &f64) && !(f64 == 0 && signbit(f64));
 		break;
 	case SHRED_BOOL: can = is_true || str_eq(a->value, STR("false")); break;
+	case SHRED_SHARED:
 	case SHRED_TYPES: can = false;
 	}
 	if (!can || !sql)
@@ -285,11 +303,128 @@ put_range(struct duck_sql *sql, const struct shred_column *c, const struct store
 	return true;
 }
 
+/* ---- shared columns */
+
+/* A literal of a code, or of the one behind it, and text. */
+static void
+put_coded(struct duck_sql *sql, unsigned code, struct str before, struct str text, struct str after)
+{
+	const struct str parts[] = {before, text, after};
+	buf_char(&sql->text, '\'');
+	if (SHRED_CODE_FIRST + code == '\'')
+		buf_char(&sql->text, '\'');
+	buf_char(&sql->text, (char)(SHRED_CODE_FIRST + code));
+	for (size_t p = 0; p < ARRAY_LEN(parts); p++)
+		for (size_t i = 0; i < parts[p].len; i++) {
+			if (parts[p].ptr[i] == '\'')
+				buf_char(&sql->text, '\'');
+			buf_char(&sql->text, parts[p].ptr[i]);
+		}
+	buf_char(&sql->text, '\'');
+}
+
+/* What is between a key's codes; the code behind the last one is a character like any other. */
+static void
+put_has_key(struct duck_sql *sql, unsigned column, unsigned code, bool has)
+{
+	_Static_assert((int)SHRED_CODE_FIRST + (int)SHRED_CODES <= 0x7E, "there is a code behind");
+	buf_printf(&sql->text, has ? "(a%u >= " : "(a%u IS NULL OR a%u < ", column, column);
+	put_coded(sql, code, STR(""), STR(""), STR(""));
+	buf_printf(&sql->text, has ? " AND a%u < " : " OR a%u >= ", column);
+	put_coded(sql, code + 1, STR(""), STR(""), STR(""));
+	buf_char(&sql->text, ')');
+}
+
+/* Could text stand in JSON as it is, and be found by that (duck_attr.c)? Not a string, and nothing of which the
+ * inside counts. */
 static bool
-put_in_column(struct duck_sql *sql, const struct shred_column *c, const struct store_attr *a)
+is_bare(struct str text)
+{
+	return text.len > 0 && memchr("-0123456789tfn[{", text.ptr[0], 16) &&
+	    !str_starts(text, STR("{\"$double\":\"")) && !str_starts(text, STR("{\"$bytes\":\"")) &&
+	    duck_json_is_value(text) && !memchr(text.ptr, '\0', text.len);
+}
+
+static bool
+is_base64(struct str text)
+{
+	static const char set[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+	for (size_t i = 0; i < text.len; i++)
+		if (!memchr(set, text.ptr[i], sizeof(set) - 1))
+			return false;
+	return text.len % 4 == 0;
+}
+
+static bool
+is_no_number(struct str text)
+{
+	return str_eq(text, STR("NaN")) || str_eq(text, STR("Infinity")) ||
+	    str_eq(text, STR("-Infinity"));
+}
+
+/* `column IN (..)`: of all forms that a search in the JSON would find. */
+static void
+put_shared_equal(struct duck_sql *sql, const struct shred_column *c, unsigned code,
+    const struct store_attr *a)
+{
+	struct buf quoted = {0};
+	struct str value = a->value.ptr ? a->value : STR("");
+	if (!utf8_valid(value)) {
+		sql->failed = true;
+		return;
+	}
+	typed_put_string(&quoted, value);
+	sql->failed = sql->failed || quoted.failed;
+	buf_printf(&sql->text, "a%u IN (", c->number);
+	put_coded(sql, code, STR(""), buf_view(&quoted), STR(""));
+	if (is_bare(value)) {
+		buf_str(&sql->text, STR(", "));
+		put_coded(sql, code, STR(""), value, STR(""));
+	}
+	if (is_no_number(value)) {
+		buf_str(&sql->text, STR(", "));
+		put_coded(sql, code, STR("{\"$double\":\""), value, STR("\"}"));
+	}
+	if (is_base64(value)) {
+		buf_str(&sql->text, STR(", "));
+		put_coded(sql, code, STR("{\"$bytes\":\""), value, STR("\"}"));
+	}
+	buf_char(&sql->text, ')');
+	buf_fini(&quoted);
+}
+
+static bool
+put_shared(struct duck_sql *sql, const struct shred_column *c, unsigned code,
+    const struct store_attr *a)
+{
+	struct duck_decimal d;
+	if (a->op != STORE_ATTR_EQ && !duck_decimal_parse(a->value, &d))
+		return false;
+	if (!sql)
+		return true;
+	if (a->op == STORE_ATTR_EQ) {
+		put_shared_equal(sql, c, code, a);
+		return true;
+	}
+	buf_char(&sql->text, '(');
+	put_has_key(sql, c->number, code, true);
+	buf_printf(&sql->text, " AND weir_code_cmp(a%u, ", c->number);
+	put_coded(sql, code, STR(""), STR(""), STR(""));
+	buf_printf(&sql->text, ", '%s', ", operators[a->op]);
+	duck_sql_text(sql, a->value);
+	buf_str(&sql->text, STR("))"));
+	return true;
+}
+
+static bool
+put_in_column(struct duck_sql *sql, const struct shred_column *c, unsigned code,
+    const struct store_attr *a)
 {
 	if (!c)
 		return false;
+	if (c->type == SHRED_SHARED)
+		return put_shared(sql, c, code, a);
 	return a->op == STORE_ATTR_EQ ? put_equal(sql, c, a) : put_range(sql, c, a);
 }
 
@@ -361,6 +496,7 @@ duck_where_resources(struct duck_question *ask, size_t attr, struct err *err)
 /* Which parts of it can be true. */
 struct attr_parts {
 	const struct shred_column *column;
+	unsigned code; /* of the key in it, when it is shared */
 	bool in_column, in_rest, of_resource;
 	bool key_in_rest; /* with whatever value: then the resource does not count */
 };
@@ -371,12 +507,12 @@ parts_of(const struct duck_question *ask, const struct duck_source *source, uint
 	const struct store_attr *a = &ask->q->attrs[i];
 	uint64_t bits = form >> (i * FORM_BITS);
 	struct attr_parts p = {
-	    .column = find_column(source, a->key),
 	    .in_rest = (bits & FORM_MATCH) != 0,
 	    .of_resource = any_resource(&ask->ids[i]),
 	    .key_in_rest = (bits & FORM_KEY) != 0,
 	};
-	p.in_column = put_in_column(NULL, p.column, a);
+	p.column = find_column(source, a->key, &p.code);
+	p.in_column = put_in_column(NULL, p.column, p.code, a);
 	return p;
 }
 
@@ -406,16 +542,20 @@ put_attr(struct duck_question *ask, const struct duck_source *source, uint64_t f
 	bool others = p.in_rest || p.of_resource;
 	buf_str(text, STR(" AND "));
 	if (p.in_column && !others) {
-		put_in_column(&ask->sql, p.column, &ask->q->attrs[i]);
+		put_in_column(&ask->sql, p.column, p.code, &ask->q->attrs[i]);
 		return;
 	}
 	buf_char(text, '(');
 	if (p.in_column) {
-		put_in_column(&ask->sql, p.column, &ask->q->attrs[i]);
+		put_in_column(&ask->sql, p.column, p.code, &ask->q->attrs[i]);
 		buf_str(text, STR(" OR "));
 	}
-	if (p.column)
+	if (p.column && p.column->type == SHRED_SHARED) {
+		put_has_key(&ask->sql, p.column->number, p.code, false);
+		buf_str(text, STR(" AND "));
+	} else if (p.column) {
 		buf_printf(text, "a%u IS NULL AND ", p.column->number);
+	}
 	put_without_column(ask, &p, i);
 	buf_char(text, ')');
 }

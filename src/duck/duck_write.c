@@ -26,11 +26,15 @@ struct duck_writing {
 	size_t count, next;
 	bool is_signal; /* has a seal */
 	const struct duck_table *table; /* NULL: attributes stay whole */
+	const struct shred_column
+	    *columns[SHRED_COLUMNS]; /* of the table, those that are written */
+	unsigned column_count;
+	uint32_t live; /* their bits */
 	int attributes; /* its column, -1: none */
 	uint64_t gen;
 	struct seal_filters *filters;
 	struct arena arena; /* what attributes became: lives until the statement has ended */
-	struct shred_row *split; /* of a chunk */
+	struct shred_row *split; /* SPLIT_ROWS */
 	bool failed; /* no memory */
 };
 
@@ -134,85 +138,128 @@ note_left(void *ctx, struct str key, struct str value)
 	bloom_add(attrs, duck_attr_pair_hash(key, value));
 }
 
+/* Split rows are a kilobyte each: so many are written before the next ones are, while they are in the
+ * cache. */
+enum { SPLIT_ROWS = 64 };
+
 static bool
 split_attributes(struct duck_writing *w, const struct seal_row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct str json = rows[i].rows->cols[w->attributes].str[rows[i].row];
-		w->split[i] = (struct shred_row){0};
-		if (json.ptr &&
-		    !shred_split(&w->table->plan, json, &w->arena, &w->split[i], note_left,
+		if (!shred_split(&w->table->plan, w->live, json, &w->arena, &w->split[i], note_left,
 		        &w->filters->attrs))
 			return false;
 	}
 	return true;
 }
 
+/* The vectors of one column, from a row on. */
+struct place {
+	void *data;
+	uint64_t *validity;
+	size_t first;
+};
+
+static struct place
+place_of(duckdb_data_chunk chunk, idx_t col, size_t first)
+{
+	duckdb_vector v = duckdb_data_chunk_get_vector(chunk, col);
+	duckdb_vector_ensure_validity_writable(v);
+	return (struct place){duckdb_vector_get_data(v), duckdb_vector_get_validity(v), first};
+}
+
+static void
+put_text_or_null(const struct place *p, size_t i, struct str s)
+{
+	size_t row = p->first + i;
+	put_text(&((duckdb_string_t *)p->data)[row], s.ptr ? s : STR(""));
+	if (!s.ptr)
+		p->validity[row / 64] &= ~(UINT64_C(1) << row % 64);
+}
+
 static void
 put_attribute(const struct duck_writing *w, size_t n, const struct shred_column *col,
-    duckdb_vector v)
+    const struct place *p)
 {
-	void *data = duckdb_vector_get_data(v);
 	for (size_t i = 0; i < n; i++) {
 		const struct shred_value *value = &w->split[i].values[col->number];
-		if (col->type == SHRED_TEXT)
-			put_text(&((duckdb_string_t *)data)[i], value->set ? value->text : STR(""));
+		size_t row = p->first + i;
+		if (col->type == SHRED_TEXT || col->type == SHRED_SHARED) {
+			put_text_or_null(p, i, value->set ? value->text : STR_EMPTY);
+			continue;
+		}
 		if (!value->set) {
-			put_null(v, i);
+			p->validity[row / 64] &= ~(UINT64_C(1) << row % 64);
 			continue;
 		}
 		switch (col->type) {
-		case SHRED_TEXT: break;
-		case SHRED_INT: ((int64_t *)data)[i] = value->i64; break;
-		case SHRED_DOUBLE: ((double *)data)[i] = value->f64; break;
-		case SHRED_BOOL: ((bool *)data)[i] = value->boolean; break;
+		case SHRED_INT: ((int64_t *)p->data)[row] = value->i64; break;
+		case SHRED_DOUBLE: ((double *)p->data)[row] = value->f64; break;
+		case SHRED_BOOL: ((bool *)p->data)[row] = value->boolean; break;
+		case SHRED_TEXT:
+		case SHRED_SHARED:
 		case SHRED_TYPES: CHECK(false);
 		}
 	}
 }
 
+/* The rest, the order and the columns of rows that are split. */
 static void
-put_texts(const struct duck_writing *w, size_t n, duckdb_vector v, bool order)
+put_split(const struct duck_writing *w, size_t first, size_t n, duckdb_data_chunk chunk)
 {
-	duckdb_string_t *data = duckdb_vector_get_data(v);
+	idx_t extras = w->def->col_count;
+	struct place rest = place_of(chunk, (idx_t)w->attributes, first);
+	struct place order = place_of(chunk, extras + EXTRA_ORDER, first);
 	for (size_t i = 0; i < n; i++) {
-		struct str s = STR_EMPTY;
-		if (w->table)
-			s = order ? w->split[i].order : w->split[i].rest;
-		put_text(&data[i], s.ptr ? s : STR(""));
-		if (!s.ptr)
-			put_null(v, i);
+		put_text_or_null(&rest, i, w->split[i].rest);
+		put_text_or_null(&order, i, w->split[i].order);
+	}
+	for (unsigned i = 0; i < w->column_count; i++) {
+		struct place p = place_of(chunk, extras + EXTRA_FIRST_ATTRIBUTE + i, first);
+		put_attribute(w, n, w->columns[i], &p);
 	}
 }
 
-static void
-put_extras(const struct duck_writing *w, size_t n, duckdb_data_chunk chunk)
+static bool
+put_attributes(struct duck_writing *w, const struct seal_row *rows, size_t n,
+    duckdb_data_chunk chunk)
 {
-	idx_t first = w->def->col_count;
-	uint64_t *gens = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, first));
+	for (size_t at = 0; at < n; at += SPLIT_ROWS) {
+		size_t some = n - at < SPLIT_ROWS ? n - at : SPLIT_ROWS;
+		if (!split_attributes(w, rows + at, some))
+			return false;
+		put_split(w, at, some, chunk);
+	}
+	return true;
+}
+
+static void
+put_seal(const struct duck_writing *w, size_t n, duckdb_data_chunk chunk)
+{
+	idx_t extras = w->def->col_count;
+	uint64_t *gens =
+	    duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, extras + EXTRA_SEAL));
+	struct place order = place_of(chunk, extras + EXTRA_ORDER, 0);
 	for (size_t i = 0; i < n; i++)
 		gens[i] = w->gen;
-	put_texts(w, n, duckdb_data_chunk_get_vector(chunk, first + EXTRA_ORDER), true);
-	for (unsigned i = 0; w->table && i < w->table->plan.count; i++)
-		put_attribute(w, n, &w->table->plan.columns[i],
-		    duckdb_data_chunk_get_vector(chunk, first + EXTRA_FIRST_ATTRIBUTE + i));
+	for (size_t i = 0; i < n && !w->table; i++)
+		put_text_or_null(&order, i, STR_EMPTY);
 }
 
 static bool
 put_chunk(struct duck_writing *w, size_t n, duckdb_data_chunk chunk)
 {
 	const struct seal_row *rows = w->rows + w->next;
-	bool fits = !w->table || split_attributes(w, rows, n);
+	bool fits = true;
 	for (size_t c = 0; c < w->def->col_count && fits; c++) {
 		duckdb_vector v = duckdb_data_chunk_get_vector(chunk, c);
-		if (w->table && (int)c == w->attributes)
-			put_texts(w, n, v, false);
-		else
+		if (!w->table || (int)c != w->attributes)
 			fits = put_column(w, rows, n, c, v);
 	}
 	if (fits && w->is_signal)
-		put_extras(w, n, chunk);
-	return fits;
+		put_seal(w, n, chunk);
+	return fits && (!w->table || put_attributes(w, rows, n, chunk));
 }
 
 /* ---- the function */
@@ -232,14 +279,14 @@ add_extra_columns(duckdb_bind_info info, const struct duck_writing *w)
 	    [SHRED_INT] = DUCKDB_TYPE_BIGINT,
 	    [SHRED_DOUBLE] = DUCKDB_TYPE_DOUBLE,
 	    [SHRED_BOOL] = DUCKDB_TYPE_BOOLEAN,
+	    [SHRED_SHARED] = DUCKDB_TYPE_VARCHAR,
 	};
 	add_column(info, "seal", duckdb_create_logical_type(DUCKDB_TYPE_UBIGINT));
 	add_column(info, "attribute_order", duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR));
-	for (unsigned i = 0; w->table && i < w->table->plan.count; i++) {
+	for (unsigned i = 0; i < w->column_count; i++) {
 		char name[16];
-		snprintf(name, sizeof(name), "a%u", i);
-		add_column(info, name,
-		    duckdb_create_logical_type(types[w->table->plan.columns[i].type]));
+		snprintf(name, sizeof(name), "a%u", w->columns[i]->number);
+		add_column(info, name, duckdb_create_logical_type(types[w->columns[i]->type]));
 	}
 }
 
@@ -319,8 +366,8 @@ insert(struct duck *d, duckdb_connection con, const char *name, struct duck_writ
 		buf_printf(&sql.text, "%s\"%s\"", c > 0 ? ", " : "", w->def->cols[c].name);
 	if (w->is_signal)
 		buf_str(&sql.text, STR(", seal, attribute_order"));
-	for (unsigned i = 0; w->table && i < w->table->plan.count; i++)
-		buf_printf(&sql.text, ", a%u", i);
+	for (unsigned i = 0; i < w->column_count; i++)
+		buf_printf(&sql.text, ", a%u", w->columns[i]->number);
 	buf_printf(&sql.text, ") SELECT * FROM weir_seal(%" PRIu64 ")", w->number);
 	d->writing = w;
 	enum err_code code = duck_run(d, con, &sql, UINT64_MAX, &result, err);
@@ -336,8 +383,8 @@ insert(struct duck *d, duckdb_connection con, const char *name, struct duck_writ
 
 enum err_code
 duck_write_rows(struct duck *d, duckdb_connection con, const char *name,
-    const struct duck_table *table, enum table_id id, uint64_t gen, const struct seal_row *rows,
-    size_t count, struct seal_filters *filters, struct err *err)
+    const struct duck_table *table, uint32_t live, enum table_id id, uint64_t gen,
+    const struct seal_row *rows, size_t count, struct seal_filters *filters, struct err *err)
 {
 	struct duck_writing w = {
 	    .def = &table_defs[id],
@@ -349,9 +396,13 @@ duck_write_rows(struct duck *d, duckdb_connection con, const char *name,
 	    .attributes = duck_attributes_col(id),
 	    .gen = gen,
 	    .filters = filters,
+	    .live = live,
 	};
+	for (unsigned i = 0; table && i < table->plan.count; i++)
+		if (live & UINT32_C(1) << i)
+			w.columns[w.column_count++] = &table->plan.columns[i];
 	if (table)
-		w.split = xcalloc(DUCK_CHUNK_ROWS, sizeof(*w.split));
+		w.split = xcalloc(SPLIT_ROWS, sizeof(*w.split));
 	enum err_code code = insert(d, con, name, &w, err);
 	for (size_t i = 0; i < count && code == ERR_OK && table && id != TABLE_POINTS; i++) {
 		int col = id == TABLE_SPANS ? SPAN_TRACE_HI : LOG_TRACE_HI;
