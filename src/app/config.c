@@ -47,7 +47,7 @@ static const struct option options[] = {
         "memory for rows that are visible and not in the database's file yet"),
     BYTES("hot-log-bytes", hot_log_bytes, 512 * LIMIT_MIB, LIMIT_MIB, 1024 * LIMIT_GIB,
         "log kept for such rows, before they are moved to the file in small parts; a start reads it"),
-    COUNT("seal-rows", seal_rows, 122880, 64, 122880 * 16,
+    COUNT("seal-rows", seal_rows, 122880, 4, 122880 * 16,
         "rows moved to the file at once; what is no multiple of 122880 costs several times more"),
     BYTES("identity-bytes", identity_bytes, 128 * LIMIT_MIB, LIMIT_MIB, 1024 * LIMIT_GIB,
         "memory for recognising spans that come again: about 3 bytes each"),

@@ -17,11 +17,25 @@ enum {
 	LOAD_RETRY_MS_DEFAULT = 100
 };
 
+/* Whoever reads it knows the data folder, and behind a long path there is no room for the cause. */
+static void
+copy_without_folder(const struct ingest *in, const char *why, char out[INGEST_TEXT_BYTES])
+{
+	size_t used = 0, dir = strlen(in->data_dir);
+	while (*why && used + 1 < INGEST_TEXT_BYTES) {
+		if (dir > 0 && strncmp(why, in->data_dir, dir) == 0 && why[dir] == '/')
+			why += dir + 1;
+		else
+			out[used++] = *why++;
+	}
+	out[used] = '\0';
+}
+
 void
 ingest_set_text(struct ingest *in, char text[INGEST_TEXT_BYTES], const char *why)
 {
 	mutex_lock(&in->lock);
-	snprintf(text, INGEST_TEXT_BYTES, "%s", why ? why : "");
+	copy_without_folder(in, why ? why : "", text);
 	mutex_unlock(&in->lock);
 }
 

@@ -89,8 +89,8 @@ back_off(struct loader *l, const char *what, const struct err *err)
 	l->backoff_ms = l->backoff_ms == 0 ? in->load_retry_ms : 2 * l->backoff_ms;
 	if (l->backoff_ms > most)
 		l->backoff_ms = most;
-	char text[INGEST_TEXT_BYTES];
-	snprintf(text, sizeof(text), "%s: %.100s", what, err->message);
+	char text[INGEST_TEXT_BYTES + ERR_MESSAGE_BYTES];
+	snprintf(text, sizeof(text), "%s: %s", what, err->message);
 	ingest_set_text(in, in->load_text, text);
 	log_error("ingest", "%s: %s; trying again in %llu ms, nothing is lost", what, err->message,
 	    (unsigned long long)l->backoff_ms);

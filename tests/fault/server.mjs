@@ -23,7 +23,7 @@ const wishes = {
 	'--segment-bytes': ['64k'], '--load-delay-ms': ['1'], '--drain-ms': ['1000'], '--min-free-bytes': ['0'],
 	'--duckdb-threads': ['1'], '--readers': ['2'], '--loops': ['1'],
 	// Seals of a few rows, so that the scenario reaches several.
-	'--seal-rows': ['16', '64', '256', '1024', '2048', '122880'], '--seal-age-ms': ['20', '100', '1000'],
+	'--seal-rows': ['4', '16', '64', '256', '1024', '2048', '122880'], '--seal-age-ms': ['20', '100', '1000'],
 };
 
 function help(...args) {
