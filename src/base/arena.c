@@ -70,6 +70,26 @@ arena_reset(struct arena *a)
 	a->used_bytes = 0;
 }
 
+struct arena_mark
+arena_mark(const struct arena *a)
+{
+	return (struct arena_mark){a->head, a->head ? a->head->used : 0, a->used_bytes};
+}
+
+void
+arena_rewind(struct arena *a, struct arena_mark mark)
+{
+	while (a->head != mark.head) {
+		CHECK(a->head != NULL);
+		struct arena_block *b = a->head;
+		a->head = b->next;
+		free(b);
+	}
+	if (a->head)
+		a->head->used = mark.head_used;
+	a->used_bytes = mark.used_bytes;
+}
+
 static struct arena_block *
 take_block(struct arena *a, size_t need)
 {

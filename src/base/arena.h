@@ -32,6 +32,14 @@ void arena_init(struct arena *a, size_t bytes_max, size_t keep_bytes);
 void arena_fini(struct arena *a);
 void arena_reset(struct arena *a);
 
+/* Give back what was allocated since the mark was taken; no reset may come between the two. */
+struct arena_mark {
+	struct arena_block *head;
+	size_t head_used, used_bytes;
+};
+MUST_CHECK struct arena_mark arena_mark(const struct arena *a);
+void arena_rewind(struct arena *a, struct arena_mark mark);
+
 MUST_CHECK void *arena_alloc(struct arena *a, size_t n);
 /* count * size, checked; NULL on overflow too. */
 MUST_CHECK void *arena_array(struct arena *a, size_t count, size_t size);

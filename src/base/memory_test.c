@@ -24,6 +24,31 @@ TEST(base, arena_keeps_to_its_budget_and_starts_again)
 	arena_fini(NULL);
 }
 
+TEST(base, arena_goes_back_to_a_mark_and_keeps_what_was_before_it)
+{
+	struct arena a;
+	arena_init(&a, 300000, 0);
+	struct arena_mark empty = arena_mark(&a);
+	struct str kept = arena_str(&a, STR("kept"));
+	struct arena_mark mark = arena_mark(&a);
+	for (int i = 0; i < 5; i++) {
+		char *p = arena_alloc(&a, 200000); /* two of them would be too much */
+		assert_non_null(p);
+		memset(p, 'x', 200000);
+		assert_non_null(arena_alloc(&a, 10));
+		arena_rewind(&a, mark);
+		assert_int_equal(a.used_bytes, mark.used_bytes);
+	}
+	assert_true(str_eq(kept, STR("kept")));
+	char *zeroed = arena_alloc(&a, 16);
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(zeroed[i], 0);
+	arena_rewind(&a, empty);
+	assert_int_equal(a.used_bytes, 0);
+	assert_non_null(arena_alloc(&a, 300000 - 16));
+	arena_fini(&a);
+}
+
 TEST(base, arena_allocations_do_not_overlap)
 {
 	struct arena a;

@@ -84,7 +84,9 @@ look_up(struct plan *p, struct str in, struct err *err)
 	buf_printf(&sql.text, " FROM %s WHERE id IN (", p->t->def->name);
 	buf_str(&sql.text, in);
 	buf_char(&sql.text, ')');
+	duck_gate_pass(&p->d->gate);
 	enum err_code code = duck_read(p->d, p->con, &sql, UINT64_MAX, &rows, err);
+	duck_gate_passed(&p->d->gate);
 	for (size_t i = 0; i < rows.row_count && code == ERR_OK; i++)
 		if (!map_put(&p->found, key_of(&rows, i, table_u64(&rows, i, ID_COL)),
 		        content_of(&rows, i, 0)))

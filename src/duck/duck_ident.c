@@ -210,7 +210,9 @@ read_suspects(struct marking *m, const struct duck_table *t, struct str list,
 				    gens->entries[i].key);
 		buf_char(&sql.text, ')');
 	}
+	duck_gate_pass(&m->d->gate);
 	enum err_code code = duck_ident_read(m->d, m->d->writer.con, &sql, m->in_file, NULL, err);
+	duck_gate_passed(&m->d->gate);
 	duck_sql_fini(&sql);
 	return code;
 }
@@ -238,8 +240,10 @@ static enum err_code
 ask_tables(struct marking *m, struct err *err)
 {
 	struct duck_catalog *c = &m->d->catalog;
+	duck_gate_pass(&m->d->gate);
 	enum err_code code =
 	    duck_number(m->d, m->d->writer.con, "SELECT max(gen) FROM seals", &m->gen, err);
+	duck_gate_passed(&m->d->gate);
 	for (size_t i = 0; code == ERR_OK; i++) {
 		const struct duck_table *t = NULL;
 		mutex_lock(&c->lock);

@@ -142,6 +142,7 @@ close_store(struct store *s)
 	struct duck_writer *w = &d->writer;
 	duck_keep_stop(d);
 	duck_pool_fini(&d->pool);
+	duck_gate_fini(&d->gate);
 	duck_close_database(d);
 	for (int i = 0; i < SIGNAL_TABLES; i++)
 		shred_window_free(d->keeper.windows[i]);
@@ -456,6 +457,7 @@ init(struct duck *d, const struct duck_options *opt)
 	if (opt->data_dir.len > 0)
 		memcpy(d->dir, opt->data_dir.ptr, opt->data_dir.len);
 	duck_pool_init(&d->pool, d->opt.readers_max);
+	duck_gate_init(&d->gate);
 	arena_init(&d->writer.scratch, 0, SCRATCH_KEEP_BYTES);
 	d->hot = hot_new();
 	duck_views_init(&d->views);

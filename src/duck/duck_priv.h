@@ -5,7 +5,7 @@
  *     duck_open.c    configuration, open, close, status      duck_schema.c  versions, migrations
  *     duck_reopen.c  a database that has failed, a damaged DuckDB log
  *     duck_sql.c     statements: text and parameters, running them until a deadline, error codes
- *     duck_pool.c    connections for readers
+ *     duck_pool.c    connections for readers                duck_gate.c    reading beside commits
  *
  *     duck_append.c  a batch to the hot tail                 duck_ident.c   what is there already
  *     duck_dict.c    resources and scopes
@@ -20,7 +20,8 @@
  *     duck_attr.c, duck_merge.c        SQL functions
  *
  * `struct duck_writer` belongs to the thread that appends, `struct duck_keeper` to the sealer's.
- * Everything else that threads share is atomic, or inside hot/, duck_pool.c and duck_catalog.c.
+ * Everything else that threads share is atomic, or inside hot/, duck_pool.c, duck_gate.c and
+ * duck_catalog.c. Whoever reads the file, but for the sealer, has to go by duck_gate.h.
  */
 #ifndef DUCK_DUCK_PRIV_H
 #define DUCK_DUCK_PRIV_H
@@ -28,6 +29,7 @@
 #include "duck/duck.h"
 
 #include "duck/duck_catalog.h"
+#include "duck/duck_gate.h"
 #include "duck/duck_keep.h"
 #include "duck/duck_seal.h"
 #include "duck/duck_sql.h"
@@ -113,6 +115,7 @@ struct duck {
 	struct duck_writer writer;
 	struct duck_outbox outbox;
 	struct duck_pool pool;
+	struct duck_gate gate;
 	struct duck_keeper keeper;
 	struct duck_writing *writing; /* the statement that weir_seal() serves: duck_write.c */
 	_Atomic uint64_t position;
@@ -121,6 +124,7 @@ struct duck {
 	_Atomic uint64_t disk_bytes;
 	_Atomic uint64_t seals, seal_rows, seal_ns, seal_failures;
 	_Atomic uint64_t checkpoints, checkpoint_ns, reopened;
+	_Atomic uint64_t asked_again; /* questions that a commit fell into */
 	_Atomic bool broken;
 	_Atomic bool cancelled; /* queries end as if their time were over */
 	struct mutex text_lock;

@@ -589,16 +589,56 @@ answer(struct duck_question *ask, struct err *err)
 }
 
 static enum err_code
-ask_in_view(struct duck_question *ask, duckdb_connection con, struct err *err)
+ask_in_view(struct duck_question *ask, duckdb_connection con, bool *reusable, struct err *err)
 {
+	struct duck_gate *gate = ask->sql.gate;
+	if (gate && !duck_gate_hold(gate, ask->q->deadline_mono_ns))
+		return err_set(err, ERR_DEADLINE, "the query did not end in its time");
 	enum err_code code = duck_view_begin(ask->d, con, &ask->view, err);
-	bool reusable = code == ERR_BUSY;
+	if (gate)
+		duck_gate_release(gate);
+	*reusable = code == ERR_BUSY;
 	if (code == ERR_OK) {
 		code = answer(ask, err);
-		reusable = duck_view_end(ask->d, &ask->view);
+		*reusable = duck_view_end(ask->d, &ask->view);
 	}
-	duck_pool_give(ask->d, con, !reusable);
 	return code;
+}
+
+static void
+begin_answer(struct duck_question *ask)
+{
+	struct store_result *r = ask->result;
+	table_init(&r->rows, ask->id, r->arena);
+	table_init(&r->resources, TABLE_RESOURCES, r->arena);
+	table_init(&r->scopes, TABLE_SCOPES, r->arena);
+	r->more = false;
+	for (size_t i = 0; i < STORE_ATTRS_MAX; i++) {
+		buf_reset(&ask->ids[i].list);
+		ask->ids[i].many = false;
+	}
+}
+
+/* What a commit fell into is not true, be it an answer or an error: duck_gate.h. */
+static enum err_code
+ask_beside_commits(struct duck_question *ask, duckdb_connection con, bool *reusable,
+    struct err *err)
+{
+	struct duck_gate *gate = &ask->d->gate;
+	struct arena_mark mark = arena_mark(ask->result->arena);
+	uint64_t commits;
+	if (duck_gate_look(gate, ask->q->deadline_mono_ns, &commits)) {
+		enum err_code code = ask_in_view(ask, con, reusable, err);
+		if (duck_gate_same(gate, commits) || (code != ERR_OK && !*reusable))
+			return code;
+		if (!*reusable)
+			return err_set(err, ERR_UNAVAILABLE, "a read transaction cannot be ended");
+	}
+	atomic_fetch_add(&ask->d->asked_again, 1);
+	arena_rewind(ask->result->arena, mark);
+	begin_answer(ask);
+	ask->sql.gate = gate;
+	return ask_in_view(ask, con, reusable, err);
 }
 
 static enum table_id
@@ -637,16 +677,16 @@ duck_query(struct store *s, const struct store_query *q, struct store_result *re
 	    .result = result,
 	    .id = table_of(q->kind),
 	};
-	table_init(&result->rows, ask.id, result->arena);
-	table_init(&result->resources, TABLE_RESOURCES, result->arena);
-	table_init(&result->scopes, TABLE_SCOPES, result->arena);
+	bool reusable = true;
+	begin_answer(&ask);
 	enum err_code code = duck_pool_take(d, q->deadline_mono_ns, &con, err);
 	if (code != ERR_OK)
 		return code;
 	duck_sql_init(&ask.sql);
-	code = ask_in_view(&ask, con, err);
+	code = ask_beside_commits(&ask, con, &reusable, err);
+	duck_pool_give(d, con, !reusable);
 	duck_sql_fini(&ask.sql);
-	for (size_t i = 0; i < q->attr_count; i++)
+	for (size_t i = 0; i < STORE_ATTRS_MAX; i++)
 		buf_fini(&ask.ids[i].list);
 	return code;
 }

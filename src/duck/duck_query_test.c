@@ -546,6 +546,95 @@ TEST(duck_query, a_view_is_refused_by_its_number_when_it_has_ended)
 	batch_fini(&b);
 }
 
+/* ---- readers, beside commits */
+
+enum { COMMIT_ROWS = 160, COMMIT_READERS = 3, COMMIT_RESOURCES = 8 };
+
+struct beside {
+	struct store *s;
+	struct thread thread;
+	_Atomic bool *stop;
+	size_t reads;
+	char message[200];
+};
+
+/* All rows are there before the first question: whatever it meets, the answer is the same. */
+static void
+beside_main(void *ctx)
+{
+	struct beside *me = ctx;
+	while (!atomic_load(me->stop) && !me->message[0]) {
+		struct store_query q = store_conformance_question(STORE_SPANS, "acme");
+		struct arena arena = {0};
+		struct store_result r;
+		struct err err;
+		q.attr_count = me->reads % 2;
+		q.attrs[0] = (struct store_attr){STR("n"), STR("0"), STORE_ATTR_GE};
+		if (store_query(me->s, &q, &arena, &r, &err) != ERR_OK)
+			snprintf(me->message, sizeof(me->message), "%s", err.message);
+		else if (r.rows.row_count != COMMIT_ROWS ||
+		    r.resources.row_count != COMMIT_RESOURCES)
+			snprintf(me->message, sizeof(me->message),
+			    "%zu rows, %zu resources, question %zu", r.rows.row_count,
+			    r.resources.row_count, me->reads);
+		arena_fini(&arena);
+		me->reads++;
+	}
+}
+
+static void
+put_commit_rows(struct store *s)
+{
+	struct batch b;
+	batch_init(&b, 0);
+	b.last_seq = 1;
+	for (uint64_t i = 1; i <= COMMIT_RESOURCES; i++) {
+		bool added;
+		size_t res = batch_resource(&b, i, &added);
+		table_set_str(&b.tables[TABLE_RESOURCES], res, RESOURCE_TENANT, STR("acme"));
+	}
+	for (uint32_t i = 0; i < COMMIT_ROWS; i++) {
+		struct table *t = &b.tables[TABLE_SPANS];
+		size_t row = table_add_row(t);
+		table_set_str(t, row, SPAN_TENANT, STR("acme"));
+		table_set_u64(t, row, SPAN_SEQ, 1);
+		table_set_u32(t, row, SPAN_ORD, i);
+		table_set_u64(t, row, SPAN_TRACE_LO, 1);
+		table_set_u64(t, row, SPAN_SPAN_ID, i + 1);
+		table_set_u64(t, row, SPAN_START_NS, NOW);
+		table_set_u64(t, row, SPAN_RESOURCE_ID, i % COMMIT_RESOURCES + 1);
+		table_set_str(t, row, SPAN_ATTRIBUTES, STR("{\"n\":1}"));
+	}
+	store_conformance_put(s, &b);
+	batch_fini(&b);
+}
+
+/* A commit into a row group that a checkpoint has just written hides it for a moment: duck_gate.h. */
+TEST(duck_query, nothing_is_missing_beside_commits_that_follow_checkpoints)
+{
+	struct store *s = open_small(2, 0);
+	_Atomic bool stop = false;
+	struct beside readers[COMMIT_READERS];
+	struct err err;
+	put_commit_rows(s);
+	for (int i = 0; i < COMMIT_READERS; i++) {
+		readers[i] = (struct beside){.s = s, .stop = &stop};
+		assert_int_equal(thread_start(&readers[i].thread, "beside", beside_main,
+		                     &readers[i], &err),
+		    ERR_OK);
+	}
+	wait_sealed(s);
+	atomic_store(&stop, true);
+	for (int i = 0; i < COMMIT_READERS; i++) {
+		thread_join(&readers[i].thread);
+		if (readers[i].message[0])
+			fail_msg("%s", readers[i].message);
+		assert_true(readers[i].reads > 0);
+	}
+	assert_true(atomic_load(&duck_of(s)->asked_again) > 0);
+	store_close(s);
+}
+
 /* ---- readers, while rows move */
 
 enum { STRESS_BATCHES = 400, STRESS_ROWS = 24, STRESS_READERS = 2 };

@@ -154,6 +154,26 @@ each_chunk(struct duck *d, duckdb_connection con, duckdb_result *result, uint64_
 	return code;
 }
 
+static enum err_code
+run(struct duck *d, duckdb_connection con, struct duck_sql *q, uint64_t deadline_mono_ns,
+    duckdb_result *result, struct err *err)
+{
+	if (q->gate && !duck_gate_hold(q->gate, deadline_mono_ns))
+		return err_set(err, ERR_DEADLINE, "the query did not end in its time");
+	enum err_code code = duck_run(d, con, q, deadline_mono_ns, result, err);
+	if (code != ERR_OK && q->gate)
+		duck_gate_release(q->gate);
+	return code;
+}
+
+static void
+finish(struct duck_sql *q, duckdb_result *result)
+{
+	duckdb_destroy_result(result);
+	if (q->gate)
+		duck_gate_release(q->gate);
+}
+
 enum err_code
 duck_read_chunks(struct duck *d, duckdb_connection con, struct duck_sql *q,
     uint64_t deadline_mono_ns,
@@ -161,11 +181,11 @@ duck_read_chunks(struct duck *d, duckdb_connection con, struct duck_sql *q,
     struct err *err)
 {
 	duckdb_result result;
-	enum err_code code = duck_run(d, con, q, deadline_mono_ns, &result, err);
+	enum err_code code = run(d, con, q, deadline_mono_ns, &result, err);
 	if (code != ERR_OK)
 		return code;
 	code = each_chunk(d, con, &result, deadline_mono_ns, take, ctx, err);
-	duckdb_destroy_result(&result);
+	finish(q, &result);
 	return code;
 }
 
@@ -180,13 +200,13 @@ duck_read(struct duck *d, duckdb_connection con, struct duck_sql *q, uint64_t de
     struct table *out, struct err *err)
 {
 	duckdb_result result;
-	enum err_code code = duck_run(d, con, q, deadline_mono_ns, &result, err);
+	enum err_code code = run(d, con, q, deadline_mono_ns, &result, err);
 	if (code != ERR_OK)
 		return code;
 	code = check_types(&result, out->def, err);
 	if (code == ERR_OK)
 		code = each_chunk(d, con, &result, deadline_mono_ns, take_rows, out, err);
-	duckdb_destroy_result(&result);
+	finish(q, &result);
 	return code;
 }
 
@@ -204,12 +224,12 @@ duck_read_words(struct duck *d, duckdb_connection con, struct duck_sql *q,
     uint64_t deadline_mono_ns, struct buf *out, struct err *err)
 {
 	duckdb_result result;
-	enum err_code code = duck_run(d, con, q, deadline_mono_ns, &result, err);
+	enum err_code code = run(d, con, q, deadline_mono_ns, &result, err);
 	if (code != ERR_OK)
 		return code;
 	duckdb_type type = duckdb_column_type(&result, 0);
 	CHECK(type == DUCKDB_TYPE_UBIGINT || type == DUCKDB_TYPE_BIGINT);
 	code = each_chunk(d, con, &result, deadline_mono_ns, take_words, out, err);
-	duckdb_destroy_result(&result);
+	finish(q, &result);
 	return code;
 }

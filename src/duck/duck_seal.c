@@ -49,6 +49,15 @@ duck_table_day(const struct duck *d, uint64_t day)
 	return near ? (int64_t)day : DUCK_DAY_OTHER;
 }
 
+static enum err_code
+commit(struct duck *d, struct err *err)
+{
+	duck_gate_close(&d->gate);
+	enum err_code code = duck_exec(d, d->keeper.con, "COMMIT", err);
+	duck_gate_open(&d->gate);
+	return code;
+}
+
 /* ---- columns for attributes */
 
 static struct str
@@ -142,7 +151,7 @@ alter_table(struct sealing *s, const struct shred_plan *wanted, struct err *err)
 		code = duck_exec(d, d->keeper.con, sql, err);
 	}
 	if (code == ERR_OK)
-		code = duck_exec(d, d->keeper.con, "COMMIT", err);
+		code = commit(d, err);
 	if (code != ERR_OK)
 		duck_roll_back(d, &d->keeper.con);
 	return code;
@@ -426,7 +435,7 @@ run_transaction(struct sealing *s, struct err *err)
 	if (code == ERR_OK)
 		code = duck_fault(d, DUCK_STEP_COMMIT, err);
 	if (code == ERR_OK)
-		code = duck_exec(d, d->keeper.con, "COMMIT", err);
+		code = commit(d, err);
 	if (code != ERR_OK)
 		duck_roll_back(d, &d->keeper.con);
 	return code;

@@ -17,6 +17,7 @@ void duckdb_unsafe_vector_assign_string_element_len(duckdb_vector vector, idx_t 
     const char *str, idx_t str_len);
 
 struct duck;
+struct duck_gate;
 
 enum {
 	DUCK_CHUNK_ROWS = 2048, /* what DuckDB calls its vector size */
@@ -33,6 +34,8 @@ struct duck_sql {
 	struct str params[DUCK_PARAMS_MAX]; /* $1 ..: text that came from outside */
 	size_t param_count;
 	bool failed; /* too many parameters, or one that is no UTF-8 */
+	/* Held while rows of it are read with the functions below; NULL: none. A reset keeps it. */
+	struct duck_gate *gate;
 };
 
 void duck_sql_init(struct duck_sql *q);

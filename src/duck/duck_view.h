@@ -4,7 +4,8 @@
  *
  * duck_view_begin() opens a read transaction on the connection, reads the newest generation the
  * transaction sees, and takes the hot tail's view that goes with it (hot/hot.h); should seals have
- * overtaken it, it begins again. SQL sees the hot rows of a view through a table function,
+ * overtaken it, it begins again. What is read is only true when no commit ran meanwhile: duck_gate.h.
+ * SQL sees the hot rows of a view through a table function,
  *
  *     weir_hot(view BIGINT, part INTEGER, from_ns UBIGINT, to_ns UBIGINT)
  *

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "duck/duck_gate.h"
+
+#include "base/check.h"
+
+void
+duck_gate_init(struct duck_gate *g)
+{
+	*g = (struct duck_gate){0};
+	mutex_init(&g->lock);
+	cond_init(&g->changed);
+}
+
+void
+duck_gate_fini(struct duck_gate *g)
+{
+	CHECK(g->questions == 0 && g->appends == 0 && !g->wanted);
+	cond_fini(&g->changed);
+	mutex_fini(&g->lock);
+}
+
+void
+duck_gate_close(struct duck_gate *g)
+{
+	mutex_lock(&g->lock);
+	CHECK(!g->wanted);
+	g->wanted = true;
+	while (g->questions > 0 || g->appends > 0)
+		cond_wait(&g->changed, &g->lock);
+	g->closed = true;
+	g->commits++;
+	mutex_unlock(&g->lock);
+}
+
+void
+duck_gate_open(struct duck_gate *g)
+{
+	mutex_lock(&g->lock);
+	CHECK(g->closed);
+	g->wanted = g->closed = false;
+	mutex_unlock(&g->lock);
+	cond_broadcast(&g->changed);
+}
+
+bool
+duck_gate_look(struct duck_gate *g, uint64_t deadline_mono_ns, uint64_t *commits_out)
+{
+	bool in_time = true;
+	mutex_lock(&g->lock);
+	while (g->closed && in_time)
+		in_time = cond_wait_until(&g->changed, &g->lock, deadline_mono_ns);
+	*commits_out = g->commits;
+	mutex_unlock(&g->lock);
+	return in_time;
+}
+
+bool
+duck_gate_same(struct duck_gate *g, uint64_t commits)
+{
+	mutex_lock(&g->lock);
+	bool same = g->commits == commits;
+	mutex_unlock(&g->lock);
+	return same;
+}
+
+bool
+duck_gate_hold(struct duck_gate *g, uint64_t deadline_mono_ns)
+{
+	bool in_time = true;
+	mutex_lock(&g->lock);
+	/* Those who come while a commit waits let it go first, or it would wait for ever. */
+	while (g->wanted && in_time)
+		in_time = cond_wait_until(&g->changed, &g->lock, deadline_mono_ns);
+	if (in_time)
+		g->questions++;
+	mutex_unlock(&g->lock);
+	return in_time;
+}
+
+void
+duck_gate_release(struct duck_gate *g)
+{
+	mutex_lock(&g->lock);
+	CHECK(g->questions > 0);
+	g->questions--;
+	mutex_unlock(&g->lock);
+	cond_broadcast(&g->changed);
+}
+
+void
+duck_gate_pass(struct duck_gate *g)
+{
+	mutex_lock(&g->lock);
+	while (g->closed || (g->wanted && g->questions == 0))
+		cond_wait(&g->changed, &g->lock);
+	g->appends++;
+	mutex_unlock(&g->lock);
+}
+
+void
+duck_gate_passed(struct duck_gate *g)
+{
+	mutex_lock(&g->lock);
+	CHECK(g->appends > 0);
+	g->appends--;
+	mutex_unlock(&g->lock);
+	cond_broadcast(&g->changed);
+}
