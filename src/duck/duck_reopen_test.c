@@ -238,5 +238,5 @@ TEST(duck, files_that_cannot_grow_at_all_hold_everything_up_and_lose_nothing)
 
 TEST(duck, files_that_can_grow_a_little_hold_everything_up_and_lose_nothing)
 {
-	run_against_a_wall(600000);
+	run_against_a_wall(270000);
 }
