@@ -40,6 +40,7 @@ duck_service_find(struct duck_service_list *l, struct str tenant, struct str nam
 			CHECK(put);
 			return add_service(l, tenant, name, hash);
 		}
+		CHECK(l->items); /* what the map names is there */
 		const struct duck_service *s = &l->items[*place];
 		if (str_eq(s->name, name) && str_eq(s->tenant, tenant))
 			return (size_t)*place;
@@ -184,7 +185,8 @@ write_services(struct duck *d, duckdb_connection con, enum table_id id, uint64_t
 static struct pair *
 by_number(struct writing *w, size_t count)
 {
-	const struct pair *pairs = (const struct pair *)(const void *)w->pairs.ptr;
+	const void *bytes = w->pairs.ptr;
+	const struct pair *pairs = bytes;
 	struct pair *sorted = xcalloc(count + 1, sizeof(*sorted));
 	size_t *at = xcalloc(w->services.count + 1, sizeof(*at));
 	for (size_t i = 0; i < count; i++)

@@ -380,7 +380,8 @@ count_range(struct pair_set *set, uint64_t low, uint64_t high, struct err *err)
 {
 	struct counting *c = set->c;
 	struct duck_sql *sql = &c->ask->sql;
-	const struct pair_of *pairs = (const struct pair_of *)(const void *)c->pairs.ptr;
+	const void *bytes = c->pairs.ptr;
+	const struct pair_of *pairs = bytes;
 	if (set->count > 0)
 		memset(set->slots, 0, (set->mask + 1) * sizeof(*set->slots));
 	set->count = 0;
