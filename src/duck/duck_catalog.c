@@ -17,6 +17,7 @@ duck_catalog_init(struct duck_catalog *c, uint64_t filter_bytes_max)
 static void
 table_free(struct duck_table *t)
 {
+	CHECK(t->seals || t->seal_count == 0);
 	for (size_t i = 0; i < t->seal_count; i++)
 		free((void *)(uintptr_t)t->seals[i].traces.ptr);
 	shred_plan_fini(&t->plan);

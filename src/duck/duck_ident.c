@@ -287,11 +287,11 @@ mark_spans(struct marking *m, struct err *err)
 	for (; row < m->spans->row_count && code == ERR_OK; row++) {
 		if (is_hidden(m, row))
 			continue;
-		if (m->perhaps[row] && ident_set_has(m->in_file, m->keys[row]))
-			code = drop(m, row, err);
-		else if (!ident_set_add(w->hot_spans, m->keys[row],
-		             table_u64(m->spans, row, SPAN_SEQ),
-		             table_u32(m->spans, row, SPAN_ORD)))
+		bool there = m->perhaps[row] && ident_set_has(m->in_file, m->keys[row]);
+		there = there ||
+		    !ident_set_add(w->hot_spans, m->keys[row], table_u64(m->spans, row, SPAN_SEQ),
+		        table_u32(m->spans, row, SPAN_ORD));
+		if (there)
 			code = drop(m, row, err);
 	}
 	/* Those added are of this batch: nothing else is in the set under these places. */

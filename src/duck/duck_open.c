@@ -335,7 +335,7 @@ make_database(struct duck *d, struct err *err)
 enum err_code
 duck_open_database(struct duck *d, struct err *err)
 {
-	uint64_t damaged_at;
+	uint64_t damaged_at = UINT64_MAX;
 	enum err_code code = make_database(d, err);
 	if (code == ERR_OK)
 		code = open_file(d, DUCK_FILE, &damaged_at, err);

@@ -64,7 +64,8 @@ key_count(const struct search *s)
 static struct key *
 keys_of(const struct search *s)
 {
-	return (struct key *)(void *)s->keys.ptr;
+	void *bytes = s->keys.ptr;
+	return bytes;
 }
 
 /* ---- the window */
