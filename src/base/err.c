@@ -24,20 +24,67 @@ static const struct {
 #undef X
 };
 
+enum {
+	ERR_TAIL_BYTES = 96, /* of a text that is too long: an errno's text fits, and what failed */
+	ERR_FORMAT_BYTES = 2 * ERR_MESSAGE_BYTES,
+};
+
+static bool
+continues(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* So much of the first len bytes that the last character is not a part of one. */
+static size_t
+whole_characters(const char *text, size_t len)
+{
+	while (len && continues(text[len - 1]))
+		len--;
+	return len && (unsigned char)text[len - 1] >= 0xc0 ? len - 1 : len;
+}
+
+/* The message is `text`; of one that is too long its middle is left out. The cause stands at its end. */
+static void
+keep_ends(struct err *err, const char *text)
+{
+	static const char gap[] = " ... ";
+	size_t len = strlen(text);
+	if (len < sizeof(err->message)) {
+		memcpy(err->message, text, len + 1);
+		return;
+	}
+	const char *tail = text + len - ERR_TAIL_BYTES;
+	while (continues(*tail))
+		tail++;
+	size_t tail_len = strlen(tail);
+	size_t head_len =
+	    whole_characters(text, sizeof(err->message) - sizeof(gap) - ERR_TAIL_BYTES);
+	memcpy(err->message, text, head_len);
+	memcpy(err->message + head_len, gap, sizeof(gap) - 1);
+	memcpy(err->message + head_len + sizeof(gap) - 1, tail, tail_len + 1);
+}
+
 static enum err_code
 err_fill(struct err *err, enum err_code code, int os_errno, const char *fmt, va_list args)
 {
 	CHECK(code != ERR_OK && code < ERR_COUNT);
 	if (!err)
 		return code;
+	char text[ERR_FORMAT_BYTES + 64];
 	err->code = code;
 	err->os_errno = os_errno;
-	int n = vsnprintf(err->message, sizeof(err->message), fmt, args);
-	if (os_errno && n >= 0 && (size_t)n < sizeof(err->message)) {
-		char text[64];
-		snprintf(err->message + n, sizeof(err->message) - (size_t)n, ": %s",
-		    strerror_r(os_errno, text, sizeof(text)));
+	int n = vsnprintf(text, ERR_FORMAT_BYTES, fmt, args);
+	CHECK(n >= 0);
+	if (n >= ERR_FORMAT_BYTES)
+		text[whole_characters(text, ERR_FORMAT_BYTES - 1)] = '\0';
+	if (os_errno) {
+		char cause[64];
+		size_t len = strlen(text);
+		snprintf(text + len, sizeof(text) - len, ": %s",
+		    strerror_r(os_errno, cause, sizeof(cause)));
 	}
+	keep_ends(err, text);
 	return code;
 }
 
@@ -73,8 +120,7 @@ err_wrap(struct err *err, const char *fmt, ...)
 	vsnprintf(context, sizeof(context), fmt, args);
 	va_end(args);
 	snprintf(whole, sizeof(whole), "%s: %s", context, err->message);
-	memcpy(err->message, whole, sizeof(err->message) - 1);
-	err->message[sizeof(err->message) - 1] = '\0';
+	keep_ends(err, whole);
 	return err->code;
 }
 

@@ -5,7 +5,8 @@
  * A fallible function returns `enum err_code` (ERR_OK is 0), is marked MUST_CHECK and fills the
  * caller's `struct err`. The message is written once, where the failure happened, with its
  * operands: lower case, one line, no full stop. A caller may put context in front of it with
- * err_wrap(). A `struct err *` may be NULL where nobody wants the text.
+ * err_wrap(). Of a message that does not fit, the middle is left out (" ... "): the end says why.
+ * A `struct err *` may be NULL where nobody wants the text.
  *
  * Columns: name, label (the `code` of an API error), HTTP status, gRPC status (google.rpc.Code), whether a client should retry,
  * short text. retryable is exactly "status is 429, 502, 503 or 504", which is what OTLP/HTTP
@@ -64,7 +65,7 @@ enum err_code err_set(struct err *err, enum err_code code, const char *fmt, ...)
 enum err_code err_set_errno(struct err *err, enum err_code code, int os_errno, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 /* Put "context: " in front of the message; the code stays. Returns err->code (ERR_INTERNAL for
- * NULL). A message that no longer fits loses its end. */
+ * NULL). */
 enum err_code err_wrap(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void err_clear(struct err *err);
 

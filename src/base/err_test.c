@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/err.h"
 
+#include "base/utf8.h"
 #include "tests/test.h"
 
 #include <errno.h>
@@ -23,7 +24,35 @@ TEST(base, err_errno_text_is_appended)
 	assert_string_equal(err.message, "cannot write a.wal: No space left on device");
 }
 
-TEST(base, err_wrap_puts_context_in_front_and_cuts_the_end)
+/* The beginning and the end are there, what is between is not. */
+static void
+expect_ends(const struct err *err, const char *head, const char *tail)
+{
+	size_t len = strlen(err->message);
+	assert_true(len < ERR_MESSAGE_BYTES);
+	assert_true(len > ERR_MESSAGE_BYTES - 12); /* characters of several bytes are not cut */
+	assert_memory_equal(err->message, head, strlen(head));
+	assert_string_equal(err->message + len - strlen(tail), tail);
+	assert_non_null(strstr(err->message, " ... "));
+	assert_true(utf8_valid((struct str){err->message, len}));
+}
+
+TEST(base, err_too_long_says_what_and_why_whatever_stands_between)
+{
+	struct err err;
+	static char path[4 * ERR_MESSAGE_BYTES];
+	const char *fills[] = {"x", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+	for (size_t f = 0; f < ARRAY_LEN(fills); f++)
+		for (size_t len = ERR_MESSAGE_BYTES; len < sizeof(path) - 8; len += 7) {
+			path[0] = '\0';
+			for (size_t n = 0; n < len; n += strlen(fills[f]))
+				memcpy(path + n, fills[f], strlen(fills[f]) + 1);
+			err_set_errno(&err, ERR_BUSY, ENOSPC, "cannot write %s", path);
+			expect_ends(&err, "cannot write ", "No space left on device");
+		}
+}
+
+TEST(base, err_wrap_puts_context_in_front_and_keeps_the_cause)
 {
 	struct err err;
 	char longer[2 * ERR_MESSAGE_BYTES];
@@ -32,10 +61,15 @@ TEST(base, err_wrap_puts_context_in_front_and_cuts_the_end)
 	err_set(&err, ERR_INVALID, "inner");
 	assert_int_equal(err_wrap(&err, "outer %d", 1), ERR_INVALID);
 	assert_string_equal(err.message, "outer 1: inner");
-	err_set(&err, ERR_INVALID, "%s", longer);
-	err_wrap(&err, "outer");
-	assert_int_equal(strlen(err.message), ERR_MESSAGE_BYTES - 1);
-	assert_memory_equal(err.message, "outer: xxx", 10);
+	for (int depth = 1; depth < 9; depth++) {
+		err_set_errno(&err, ERR_IO, EIO, "cannot read %.180s", longer);
+		for (int i = 0; i < depth; i++)
+			err_wrap(&err, "outer");
+		expect_ends(&err, "outer: ", "Input/output error");
+	}
+	err_set(&err, ERR_IO, "inner");
+	err_wrap(&err, "%s", longer);
+	expect_ends(&err, "xxx", "xxx: inner");
 }
 
 TEST(base, err_every_code_has_a_name_and_statuses)
