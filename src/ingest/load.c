@@ -31,7 +31,7 @@ enum {
 	ATTEMPTS_MAX = 3,
 	MEMORY_ATTEMPTS_MAX = 7, /* 6 seconds */
 	BACKOFF_TIMES_MAX = 50,
-	GATHER_BYTES_MAX = 32 << 20,
+	GATHER_BYTES_MAX = 8 << 20,
 	PAYLOAD_KEEP_BYTES = 4 << 20
 };
 
@@ -236,7 +236,9 @@ add_item(struct loader *l, const struct wal_record *rec, uint64_t *rows)
 static bool
 wait_for_records(struct loader *l, uint64_t seen_seq)
 {
-	uint64_t now = clock_mono_ns(), due_ns = l->last_load_ns + l->in->load_delay_ns;
+	/* The clock may have begun a moment ago: 0 is not long past. */
+	uint64_t now = clock_mono_ns(),
+	         due_ns = l->last_load_ns ? l->last_load_ns + l->in->load_delay_ns : 0;
 	if (l->count > 0)
 		/* Not for news: what comes in meanwhile is read in one go afterwards. */
 		return now < due_ns && wait_for(l->in, UINT64_MAX, due_ns, true) == WAKE_TIME;
