@@ -156,6 +156,17 @@ file_pwrite(const struct file *f, uint64_t off, const void *bytes, size_t n, str
 	return file_pwritev(f, off, &part, 1, err);
 }
 
+bool
+file_direct(const struct file *f, bool on)
+{
+	CHECK(f->path != NULL);
+	int flags = fcntl(f->fd, F_GETFL);
+	if (flags < 0)
+		return false;
+	flags = on ? flags | O_DIRECT : flags & ~O_DIRECT;
+	return fcntl(f->fd, F_SETFL, flags) == 0 && on;
+}
+
 enum err_code
 file_sync(const struct file *f, struct err *err)
 {

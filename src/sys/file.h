@@ -53,6 +53,10 @@ MUST_CHECK enum err_code file_pwritev(const struct file *f, uint64_t off, const 
     size_t count, struct err *err);
 MUST_CHECK enum err_code file_pwrite(const struct file *f, uint64_t off, const void *bytes,
     size_t n, struct err *err);
+/* Writes go past the page cache, which saves copying what nobody reads soon; where, how much and from where is
+ * written are then multiples of FILE_DIRECT_BYTES, or EINVAL. False: it is not to be had here. */
+#define FILE_DIRECT_BYTES 4096
+bool file_direct(const struct file *f, bool on);
 /* fdatasync: the bytes, and the size where it changed. */
 MUST_CHECK enum err_code file_sync(const struct file *f, struct err *err);
 MUST_CHECK enum err_code file_size(const struct file *f, uint64_t *out, struct err *err);
