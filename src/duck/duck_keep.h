@@ -87,8 +87,20 @@ bool duck_keep_wait_ready(struct duck *d, uint64_t deadline_mono_ns);
 bool duck_keep_wait_room(struct duck *d, uint64_t deadline_mono_ns);
 /* duck_reopen.c: close and open again. The sealer's thread. */
 MUST_CHECK enum err_code duck_reopen(struct duck *d, struct err *err);
-/* Cut a damaged DuckDB log at `byte`, keeping a copy; then opening can be tried again. */
-MUST_CHECK enum err_code duck_repair(struct duck *d, uint64_t byte, struct err *err);
+/* duck_repair.c. Cut a damaged DuckDB log at `byte`, keeping a copy; then opening can be tried again. */
+MUST_CHECK enum err_code duck_repair_log(struct duck *d, uint64_t byte, struct err *err);
+/* Before the file is opened: put a head right that a crash has left half written, keeping a copy. */
+enum { DUCK_HEAD_BYTES = 4096 };
+struct duck_torn_head {
+	bool mended;
+	size_t place;
+	unsigned char bytes[DUCK_HEAD_BYTES]; /* as they were */
+};
+MUST_CHECK enum err_code duck_repair_head(struct duck *d, struct duck_torn_head *torn,
+    struct err *err);
+/* DuckDB's log does not go with what was mended: put it back. ERR_CORRUPT, which says so. */
+MUST_CHECK enum err_code duck_unrepair_head(struct duck *d, const struct duck_torn_head *torn,
+    struct err *err);
 /* duck_open.c */
 MUST_CHECK enum err_code duck_open_database(struct duck *d, struct err *err);
 void duck_close_database(struct duck *d);

@@ -336,12 +336,17 @@ enum err_code
 duck_open_database(struct duck *d, struct err *err)
 {
 	uint64_t damaged_at = UINT64_MAX;
+	struct duck_torn_head torn = {0};
 	enum err_code code = make_database(d, err);
 	if (code == ERR_OK)
+		code = duck_repair_head(d, &torn, err);
+	if (code == ERR_OK)
 		code = open_file(d, DUCK_FILE, &damaged_at, err);
+	if (code == ERR_CORRUPT && torn.mended)
+		return duck_unrepair_head(d, &torn, err);
 	/* Each cut leaves less of the log: it comes to an end. */
 	for (int i = 0; i < REPAIRS_MAX && code == ERR_CORRUPT; i++) {
-		code = duck_repair(d, damaged_at, err);
+		code = duck_repair_log(d, damaged_at, err);
 		if (code == ERR_OK)
 			code = open_file(d, DUCK_FILE, &damaged_at, err);
 	}

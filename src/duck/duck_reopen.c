@@ -5,11 +5,6 @@
  * stays as it is meanwhile; the log goes on taking requests; queries and appends are told to come back.
  *
  * A seal that was under way is in the file or it is not: its generation says so.
- *
- * A damaged DuckDB log (weir.duckdb.wal) is copied to weir.duckdb.wal.<n>.damaged and cut where DuckDB says
- * it is damaged, which leaves all transactions before that. What was lost with the rest are seals that no
- * checkpoint had covered: weir's own log still has their rows (position, in duck_keep.c), and they
- * come again with the next start.
  */
 #include "duck/duck_priv.h"
 
@@ -21,7 +16,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { DRAIN_MS = 10, COPIES_MAX = 1000, COPY_BYTES_MAX = 1 << 30 };
+enum { DRAIN_MS = 10 };
 
 /* Readers find out by themselves that nothing works any more and give their connections back. */
 static void
@@ -88,56 +83,5 @@ duck_reopen(struct duck *d, struct err *err)
 		log_info("duck", "the database is open again; nothing was lost");
 	}
 	mutex_unlock(&d->writer.lock);
-	return code;
-}
-
-/* ---- DuckDB's log */
-
-static enum err_code
-keep_copy(const char *path, char copy[FILE_PATH_BYTES], struct err *err)
-{
-	struct buf all = {0};
-	char name[64];
-	enum err_code code = file_read_all(path, COPY_BYTES_MAX, &all, err);
-	for (int i = 1; i < COPIES_MAX && code == ERR_OK; i++) {
-		snprintf(name, sizeof(name), "%s.%d.damaged", DUCK_FILE ".wal", i);
-		char dir[FILE_PATH_BYTES];
-		snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(path, '/') - path), path);
-		code = file_join(str_from(dir), str_from(name), copy, err);
-		if (code != ERR_OK || file_exists(copy))
-			continue;
-		struct str part = buf_view(&all);
-		code = file_write_whole(str_from(dir), str_from(name), &part, 1, err);
-		break;
-	}
-	buf_fini(&all);
-	return code;
-}
-
-enum err_code
-duck_repair(struct duck *d, uint64_t byte, struct err *err)
-{
-	char path[FILE_PATH_BYTES], copy[FILE_PATH_BYTES];
-	struct file file = {0};
-	uint64_t size = 0;
-	enum err_code code = file_join(str_from(d->dir), STR(DUCK_FILE ".wal"), path, err);
-	if (code == ERR_OK)
-		code = keep_copy(path, copy, err);
-	if (code == ERR_OK)
-		code = file_open(path, FILE_WRITE, &file, err);
-	if (code == ERR_OK)
-		code = file_size(&file, &size, err);
-	if (code == ERR_OK && byte >= size)
-		byte = 0; /* no place was named: only what was checkpointed is certain */
-	if (code == ERR_OK)
-		code = file_truncate(&file, byte, err);
-	if (code == ERR_OK)
-		code = file_sync(&file, err);
-	file_close(&file);
-	if (code == ERR_OK)
-		log_error("duck",
-		    DUCK_FILE ".wal was damaged at byte %" PRIu64 " of %" PRIu64
-		              ": it was cut there, a copy is %s; the log has what was behind",
-		    byte, size, copy);
 	return code;
 }

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A damaged DuckDB log is cut, a copy is kept, and what was behind comes again from weir's own log. */
+/*
+ * A damaged DuckDB log is cut, a copy is kept, and what was behind comes again from weir's own log; a head of the
+ * file that was half written is put right.
+ */
 #include "duck/duck_kit_test.h"
 
+#include "base/bits.h"
 #include "base/timefmt.h"
 #include "store/conformance.h"
 #include "store/mem.h"
@@ -149,4 +153,110 @@ TEST(duck, damaged_log_of_the_database_is_cut_and_what_it_had_comes_again)
 TEST(duck, log_of_the_database_that_is_damaged_elsewhere_is_cut_too)
 {
 	damage_in_places(14, 2);
+}
+
+/* ---- heads */
+
+enum { HEAD_BYTES = 4096 };
+
+static uint64_t
+iteration_of(const struct buf *file, size_t head)
+{
+	return get_u64le(file->ptr + (1 + head) * HEAD_BYTES + 8);
+}
+
+/* The head that does not count: it is written next. */
+static size_t
+idle_head(const struct buf *file)
+{
+	return iteration_of(file, 0) > iteration_of(file, 1) ? 1 : 0;
+}
+
+static void
+write_file(const char *dir, const char *name, struct str bytes)
+{
+	struct err err = {0};
+	if (file_write_whole(str_from(dir), str_from(name), &bytes, 1, &err) != ERR_OK)
+		fail_msg("%s", err.message);
+}
+
+/* A head of which `n` bytes are those of the next iteration, as if it had been cut off there. */
+static void
+tear(struct buf *file, size_t head, size_t n)
+{
+	char next[HEAD_BYTES];
+	char *at = file->ptr + (1 + head) * HEAD_BYTES;
+	for (size_t i = 0; i < sizeof(next); i++)
+		next[i] = (char)(at[i] ^ 0x5a);
+	memcpy(at, next, n);
+}
+
+TEST(duck, head_that_was_half_written_is_put_right)
+{
+	static const size_t cuts[] = {1, 8, 16, 512, 2048, HEAD_BYTES};
+	uint64_t position;
+	const char *files = make_files(&position);
+	struct store *reference = store_mem_new();
+	struct buf whole = {0}, torn = {0}, kept = {0};
+	duck_kit_load(reference, REQUESTS, 1);
+	read_wal(files, DUCK_FILE, &whole);
+	size_t head = idle_head(&whole);
+	for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
+		const char *dir = duck_kit_copy(files);
+		struct duck_options opt = duck_kit_eager(dir);
+		buf_reset(&torn);
+		buf_str(&torn, buf_view(&whole));
+		tear(&torn, head, cuts[i]);
+		write_file(dir, DUCK_FILE, buf_view(&torn));
+		struct store *s = duck_kit_open(&opt);
+		assert_in_range(store_position(s), position, REQUESTS);
+		duck_kit_load(s, REQUESTS, 3);
+		duck_kit_same(s, reference);
+		store_close(s);
+		buf_reset(&kept);
+		read_wal(dir, DUCK_FILE ".head.1.damaged", &kept);
+		assert_int_equal(kept.len, HEAD_BYTES);
+		assert_memory_equal(kept.ptr, torn.ptr + (1 + head) * HEAD_BYTES, HEAD_BYTES);
+	}
+	buf_fini(&whole);
+	buf_fini(&torn);
+	buf_fini(&kept);
+	store_close(reference);
+}
+
+/* The older head knows nothing of what came after it. The file stays as it is, for whoever can do more. */
+TEST(duck, head_that_counts_is_not_replaced_by_an_older_one)
+{
+	uint64_t position;
+	const char *files = make_files(&position);
+	struct buf whole = {0}, torn = {0}, now = {0}, wal = {0};
+	read_wal(files, DUCK_FILE, &whole);
+	for (int with_log = 0; with_log < 2; with_log++) {
+		const char *dir = duck_kit_copy(files);
+		struct duck_options opt = duck_kit_eager(dir);
+		struct store *s;
+		struct err err = {0};
+		buf_reset(&torn);
+		buf_str(&torn, buf_view(&whole));
+		tear(&torn, 1 - idle_head(&whole), 600);
+		write_file(dir, DUCK_FILE, buf_view(&torn));
+		if (!with_log)
+			write_wal(dir, STR_EMPTY);
+		buf_reset(&now);
+		buf_reset(&wal);
+		read_wal(dir, WAL, &wal);
+		assert_int_not_equal(duck_open(&opt, &s, &err), ERR_OK);
+		print_message("%s\n", err.message);
+		assert_int_equal(strstr(err.message, "does not go with its log") != NULL, with_log);
+		read_wal(dir, DUCK_FILE, &now);
+		assert_int_equal(now.len, torn.len);
+		assert_memory_equal(now.ptr, torn.ptr, torn.len);
+		buf_reset(&now);
+		read_wal(dir, WAL, &now);
+		assert_int_equal(now.len, wal.len);
+	}
+	buf_fini(&whole);
+	buf_fini(&torn);
+	buf_fini(&now);
+	buf_fini(&wal);
 }
