@@ -5,7 +5,7 @@
  *
  *     open the database again, when it has failed
  *     seal a whole row group of some part
- *     make room: the hot tail is at three quarters of its limit, or keeps too much of the log alive
+ *     make room: the hot tail is at seven eighths of its limit, or keeps too much of the log alive
  *     move a row group from a catch-all to its day
  *     write down how far the log is no longer needed, when that has moved without a seal
  *     checkpoint
@@ -203,18 +203,21 @@ static struct job
 make_room(const struct duck *d, const struct hot_info *info)
 {
 	const struct hot_part_info *oldest = NULL, *largest = NULL;
+	/* Of rows that are kept only for slow readers nothing is gained by a seal. */
+	uint64_t bytes = 0;
 	struct job none = {0}, dictionaries = {true, TABLE_STORED_COUNT, 0, 0, SEAL_INTO_OTHER};
 	for (size_t i = 0; i < info->part_count; i++) {
 		const struct hot_part_info *p = &info->parts[i];
+		bytes += p->bytes;
 		if (is_signal(p) && (!largest || p->bytes > largest->bytes))
 			largest = p;
 		if (p->rows > 0 && (!oldest || p->first_seq < oldest->first_seq))
 			oldest = p;
 	}
-	if (largest && info->bytes > d->opt.hot_bytes_max / 4 * 3)
+	if (largest && bytes > d->opt.hot_bytes_max / 8 * 7)
 		return part_of(d, largest);
 	if (!oldest || info->applied_log_bytes - oldest->first_log_bytes < d->opt.log_bytes_max)
-		return info->bytes > d->opt.hot_bytes_max / 4 * 3 ? dictionaries : none;
+		return bytes > d->opt.hot_bytes_max / 8 * 7 ? dictionaries : none;
 	return is_signal(oldest) ? part_of(d, oldest) : dictionaries;
 }
 

@@ -61,7 +61,7 @@ duck_kit_open(const struct duck_options *opt)
 uint64_t
 duck_kit_number(struct store *s, const char *sql)
 {
-	uint64_t n;
+	uint64_t n = 0;
 	struct err err = {0};
 	struct duck *d = duck_of(s);
 	duckdb_connection con;

@@ -236,7 +236,7 @@ configure(duckdb_config config, const struct duck_options *o, const char *temp_d
 	    {"storage_compatibility_version", "v1.5.0"},
 	    {"checkpoint_threshold", "1TiB"}, /* never by itself: duck_keep.c */
 	    {"write_buffer_row_group_count", "1"}, /* compress outside of COMMIT's lock */
-	    {"preserve_insertion_order", "true"}, /* what is sealed stays sorted */
+	    {"preserve_insertion_order", "false"},
 	    {"allocator_background_threads", "true"},
 	};
 	char threads[16], memory[32], temp[32];
@@ -368,9 +368,8 @@ load_places(struct duck *d, enum table_id id, struct err *err)
 	duck_sql_init(&sql);
 	/* The largest (seq, ord) of each day. */
 	buf_printf(&sql.text,
-	    "SELECT unnest([day, seq, ord]) FROM (SELECT day, seq, max(ord)::UBIGINT AS ord"
-	    " FROM positions JOIN (SELECT day, max(seq) AS seq FROM positions WHERE base = '%s'"
-	    " GROUP BY day) USING (day, seq) WHERE base = '%s' GROUP BY day, seq)",
+	    "SELECT day, seq, max(ord)::UBIGINT FROM positions JOIN"
+	    " (SELECT day, max(seq) AS seq FROM positions WHERE base = '%s' GROUP BY day) USING (day, seq) WHERE base = '%s' GROUP BY day, seq",
 	    table_defs[id].name, table_defs[id].name);
 	enum err_code code = duck_read_words(d, w->con, &sql, UINT64_MAX, &words, err);
 	duck_sql_fini(&sql);

@@ -189,33 +189,72 @@ duck_read_chunks(struct duck *d, duckdb_connection con, struct duck_sql *q,
 	return code;
 }
 
+struct taking {
+	struct table *out;
+	size_t row_max; /* of out */
+	bool more;
+};
+
 static enum err_code
 take_rows(void *ctx, duckdb_data_chunk chunk, struct err *err)
 {
-	return copy_chunk(chunk, ctx, err);
+	struct taking *t = ctx;
+	t->more = duckdb_data_chunk_get_size(chunk) > t->row_max - t->out->row_count;
+	if (t->more)
+		return err_set(err, ERR_TOO_LARGE, "more rows than %zu", t->row_max);
+	return copy_chunk(chunk, t->out, err);
+}
+
+static enum err_code
+read_rows(struct duck *d, duckdb_connection con, struct duck_sql *q, uint64_t deadline_mono_ns,
+    struct taking *t, struct err *err)
+{
+	duckdb_result result;
+	enum err_code code = run(d, con, q, deadline_mono_ns, &result, err);
+	if (code != ERR_OK)
+		return code;
+	code = check_types(&result, t->out->def, err);
+	if (code == ERR_OK)
+		code = each_chunk(d, con, &result, deadline_mono_ns, take_rows, t, err);
+	finish(q, &result);
+	return code;
 }
 
 enum err_code
 duck_read(struct duck *d, duckdb_connection con, struct duck_sql *q, uint64_t deadline_mono_ns,
     struct table *out, struct err *err)
 {
-	duckdb_result result;
-	enum err_code code = run(d, con, q, deadline_mono_ns, &result, err);
-	if (code != ERR_OK)
-		return code;
-	code = check_types(&result, out->def, err);
-	if (code == ERR_OK)
-		code = each_chunk(d, con, &result, deadline_mono_ns, take_rows, out, err);
-	finish(q, &result);
-	return code;
+	struct taking t = {.out = out, .row_max = SIZE_MAX};
+	return read_rows(d, con, q, deadline_mono_ns, &t, err);
 }
+
+enum err_code
+duck_read_few(struct duck *d, duckdb_connection con, struct duck_sql *q, uint64_t deadline_mono_ns,
+    size_t row_max, struct table *out, bool *more_out, struct err *err)
+{
+	size_t before = out->row_count;
+	struct taking t = {.out = out, .row_max = before + row_max};
+	enum err_code code = read_rows(d, con, q, deadline_mono_ns, &t, err);
+	*more_out = t.more;
+	if (!t.more)
+		return code;
+	table_truncate(out, before);
+	return ERR_OK;
+}
+
+enum { WORD_COLUMNS_MAX = 4 };
 
 static enum err_code
 take_words(void *ctx, duckdb_data_chunk chunk, struct err *err)
 {
 	struct buf *out = ctx;
-	buf_append(out, duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0)),
-	    duckdb_data_chunk_get_size(chunk) * sizeof(uint64_t));
+	idx_t count = duckdb_data_chunk_get_column_count(chunk);
+	const uint64_t *cols[WORD_COLUMNS_MAX];
+	for (idx_t c = 0; c < count; c++)
+		cols[c] = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, c));
+	for (idx_t i = 0; i < duckdb_data_chunk_get_size(chunk); i++)
+		for (idx_t c = 0; c < count; c++)
+			buf_append(out, &cols[c][i], sizeof(cols[c][i]));
 	return out->failed ? err_set(err, ERR_TOO_LARGE, "too many numbers in a list") : ERR_OK;
 }
 
@@ -227,8 +266,11 @@ duck_read_words(struct duck *d, duckdb_connection con, struct duck_sql *q,
 	enum err_code code = run(d, con, q, deadline_mono_ns, &result, err);
 	if (code != ERR_OK)
 		return code;
-	duckdb_type type = duckdb_column_type(&result, 0);
-	CHECK(type == DUCKDB_TYPE_UBIGINT || type == DUCKDB_TYPE_BIGINT);
+	CHECK(duckdb_column_count(&result) <= WORD_COLUMNS_MAX);
+	for (idx_t c = 0; c < duckdb_column_count(&result); c++) {
+		duckdb_type type = duckdb_column_type(&result, c);
+		CHECK(type == DUCKDB_TYPE_UBIGINT || type == DUCKDB_TYPE_BIGINT);
+	}
 	code = each_chunk(d, con, &result, deadline_mono_ns, take_words, out, err);
 	finish(q, &result);
 	return code;

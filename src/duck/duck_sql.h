@@ -41,7 +41,7 @@ struct duck_sql {
 void duck_sql_init(struct duck_sql *q);
 void duck_sql_fini(struct duck_sql *q);
 void duck_sql_reset(struct duck_sql *q);
-/* Append `$n::VARCHAR`, a parameter that has this value; the same value is the same parameter. */
+/* Append a VARCHAR of this value: a quoted literal when it is short, else a parameter. */
 void duck_sql_text(struct duck_sql *q, struct str value);
 void duck_sql_u64(struct duck_sql *q, uint64_t v); /* literal of the column's own type */
 void duck_sql_i64(struct duck_sql *q, int64_t v);
@@ -66,7 +66,10 @@ MUST_CHECK enum err_code duck_number(struct duck *d, duckdb_connection con, cons
 /* Add the rows of q, whose columns must be those of `out`, in order. */
 MUST_CHECK enum err_code duck_read(struct duck *d, duckdb_connection con, struct duck_sql *q,
     uint64_t deadline_mono_ns, struct table *out, struct err *err);
-/* Append the values of the one column of q, which must be of 8 bytes, as they are in memory. */
+/* The same unless there are more than row_max: then *more_out, and `out` is as it was. */
+MUST_CHECK enum err_code duck_read_few(struct duck *d, duckdb_connection con, struct duck_sql *q,
+    uint64_t deadline_mono_ns, size_t row_max, struct table *out, bool *more_out, struct err *err);
+/* Append the values of each row of q, whose columns must be integers of 8 bytes, as they are in memory. */
 MUST_CHECK enum err_code duck_read_words(struct duck *d, duckdb_connection con, struct duck_sql *q,
     uint64_t deadline_mono_ns, struct buf *out, struct err *err);
 /* The column list of a table, comma separated. */

@@ -33,9 +33,9 @@ fullest_day(struct duck *d, enum table_id id, uint64_t *day_out, uint64_t *rows_
 	struct buf words = {0};
 	duck_sql_init(&sql);
 	buf_printf(&sql.text,
-	    "SELECT unnest([day, n]) FROM (SELECT (%s // %" PRIu64
+	    "SELECT (%s // %" PRIu64
 	    ")::UBIGINT AS day, count(*)::UBIGINT AS n FROM %s_other WHERE %s BETWEEN %" PRIu64
-	    "::UBIGINT AND %" PRIu64 "::UBIGINT GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1)",
+	    "::UBIGINT AND %" PRIu64 "::UBIGINT GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1",
 	    time, (uint64_t)NS_PER_DAY, def->name, time, from * NS_PER_DAY,
 	    ((uint64_t)today + d->opt.days_ahead + 1) * NS_PER_DAY - 1);
 	enum err_code code = duck_read_words(d, d->keeper.con, &sql, UINT64_MAX, &words, err);

@@ -15,7 +15,7 @@
  *
  *     g is the last finished seal          all rows here
  *     g is the seal under way (committed, not yet finished here)     without the rows it takes
- *     g is the one before the last         with the rows the last one took, which are kept for a second
+ *     g is the one before the last         with the rows the last one took, which are kept for a moment
  *     anything older                       ERR_BUSY: begin again with a new snapshot
  *
  * Threads. One thread appends, one seals, any number take views. A view holds what it shows
@@ -139,7 +139,7 @@ void hot_seal_begin(struct hot *h, enum table_id table, int64_t day, uint64_t ro
 void hot_seal_done(struct hot *h);
 /* It is not, or nobody knows: everything stays. */
 void hot_seal_failed(struct hot *h);
-/* Free what was kept for readers that were slow, when it is older than a second. */
+/* Free what was kept for readers that were slow, when it is older than a tenth of a second. */
 void hot_tidy(struct hot *h, uint64_t now_mono_ns);
 /* Leave this row out from now on: it cannot be sealed and is kept elsewhere. Not during a seal. */
 void hot_discard(struct hot *h, enum table_id table, uint64_t seq, uint32_t ord);

@@ -27,7 +27,7 @@ enum {
 	HOT_DISTANT_DAYS_MAX = HOT_OWN_DAYS_MAX - 3, /* of them; three are for days near today */
 	/* A segment with so much text takes no more rows: memory goes back a segment at a time. */
 	HOT_SEGMENT_TEXT_BYTES = 8 * 1024 * 1024,
-	HOT_RETIRED_NS = 1000 * 1000 * 1000,
+	HOT_RETIRED_NS = 100 * 1000 * 1000,
 };
 
 #define HOT_DAY_NS UINT64_C(86400000000000)

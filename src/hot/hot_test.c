@@ -196,17 +196,17 @@ TEST(hot, a_reader_gets_what_goes_with_its_generation_or_is_told_to_begin_again)
 	close_world(&w);
 }
 
-TEST(hot, what_a_seal_took_is_kept_a_second_for_slow_readers)
+TEST(hot, what_a_seal_took_is_kept_a_tenth_of_a_second_for_slow_readers)
 {
 	struct world w;
 	open_world(&w);
 	append_spans(w.h, &w.b, 1, KIT_DAY, 10);
 	seal(w.h, TABLE_SPANS, KIT_DAY, 10);
-	const uint64_t second = 1000000000;
-	hot_tidy(w.h, 5 * second);
-	hot_tidy(w.h, 6 * second);
+	const uint64_t tenth = 100000000;
+	hot_tidy(w.h, 5 * tenth);
+	hot_tidy(w.h, 6 * tenth);
 	assert_int_equal(view_rows(w.h, 0), 10);
-	hot_tidy(w.h, 6 * second + 1);
+	hot_tidy(w.h, 6 * tenth + 1);
 	assert_true(is_busy(w.h, 0));
 	assert_int_equal(view_rows(w.h, 1), 0);
 	close_world(&w);

@@ -3,6 +3,8 @@
 
 #include "base/bits.h"
 
+#include <stdlib.h>
+
 enum { ROWS_FIRST = 64 };
 
 #define X(id, name, kind, nullable) {name, kind, nullable},
@@ -157,6 +159,33 @@ table_add_row(struct table *t)
 }
 
 /* Rows at and beyond row_count are always as new ones: zeros, and NULL where that is allowed. */
+static void
+reorder_array(void *array, size_t bytes, const uint32_t *order, size_t count, char *scratch)
+{
+	memcpy(scratch, array, count * bytes);
+	for (size_t i = 0; i < count; i++) {
+		CHECK(order[i] < count);
+		memcpy((char *)array + i * bytes, scratch + order[i] * bytes, bytes);
+	}
+}
+
+void
+table_reorder(struct table *t, const uint32_t *order)
+{
+	if (t->row_count == 0)
+		return;
+	char *scratch = xcalloc(t->row_count, sizeof(struct str));
+	for (size_t i = 0; i < t->def->col_count; i++) {
+		struct column *c = &t->cols[i];
+		size_t bytes = table_kind_bytes(t->def->cols[i].kind);
+		CHECK(bytes <= sizeof(struct str));
+		reorder_array(c->any, bytes, order, t->row_count, scratch);
+		if (c->null)
+			reorder_array(c->null, 1, order, t->row_count, scratch);
+	}
+	free(scratch);
+}
+
 void
 table_truncate(struct table *t, size_t row_count)
 {

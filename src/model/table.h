@@ -77,6 +77,8 @@ void table_init_fixed(struct table *t, enum table_id id, size_t row_cap, struct 
     void *memory);
 /* Add a row of zeros (NULLs where nullable); its index, or SIZE_MAX when the arena is spent. */
 MUST_CHECK size_t table_add_row(struct table *t);
+/* Row order[i] becomes row i: order is a permutation of all rows. */
+void table_reorder(struct table *t, const uint32_t *order);
 /* Forget rows from `row_count` on. */
 void table_truncate(struct table *t, size_t row_count);
 /* Bytes of one value of a kind in its column array. */

@@ -287,3 +287,39 @@ TEST(model, a_batch_with_a_limit_refuses_beyond_it)
 	assert_int_equal(batch_resource(&b, id, &added), 0);
 	batch_fini(&b);
 }
+
+TEST(model, table_reorder_moves_whole_rows)
+{
+	enum { ROWS = 300 };
+	struct arena arena = {0};
+	struct table t;
+	uint32_t order[ROWS];
+	table_init(&t, TABLE_POINTS, &arena);
+	for (uint32_t i = 0; i < ROWS; i++) {
+		size_t row = table_add_row(&t);
+		assert_int_equal(row, i);
+		table_set_str(&t, row, POINT_NAME, arena_printf(&arena, "name %u", i));
+		table_set_u64(&t, row, POINT_SEQ, i);
+		table_set_bool(&t, row, POINT_MONOTONIC, i % 2);
+		if (i % 3 == 0)
+			table_set_f64(&t, row, POINT_VALUE, i);
+		order[(i * 7) % ROWS] = i; /* 7 and 300 have no divisor in common */
+	}
+	table_reorder(&t, order);
+	for (size_t i = 0; i < ROWS; i++) {
+		uint32_t was = order[i];
+		char name[32];
+		snprintf(name, sizeof(name), "name %u", was);
+		assert_true(str_eq(table_str(&t, i, POINT_NAME), str_from(name)));
+		assert_int_equal(table_u64(&t, i, POINT_SEQ), was);
+		assert_int_equal(table_bool(&t, i, POINT_MONOTONIC), was % 2);
+		assert_int_equal(table_is_null(&t, i, POINT_VALUE), was % 3 != 0);
+		if (was % 3 == 0)
+			assert_true(table_f64(&t, i, POINT_VALUE) == was);
+	}
+	struct table empty;
+	table_init(&empty, TABLE_SPANS, &arena);
+	table_reorder(&empty, order);
+	assert_int_equal(empty.row_count, 0);
+	arena_fini(&arena);
+}
