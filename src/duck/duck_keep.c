@@ -353,6 +353,7 @@ seal_something(struct duck *d)
 	if (clock_mono_ns() < d->keeper.retry_ns)
 		return false;
 	hot_tidy(d->hot, clock_mono_ns());
+	duck_memo_tidy(&d->services_memo, clock_mono_ns());
 	hot_info(d->hot, &info);
 	struct job job = whole_group(d, &info);
 	if (!job.wanted)

@@ -120,6 +120,8 @@ forget_file(struct duck *d)
 	for (int i = 0; i < SIGNAL_TABLES; i++)
 		map_fini(&w->place_of[i]);
 	buf_fini(&w->places);
+	duck_recall_forget(&d->recall);
+	duck_memo_tidy(&d->services_memo, UINT64_MAX);
 	duck_catalog_fini(&d->catalog);
 }
 
@@ -144,6 +146,8 @@ close_store(struct store *s)
 	duck_pool_fini(&d->pool);
 	duck_gate_fini(&d->gate);
 	duck_close_database(d);
+	duck_recall_fini(&d->recall);
+	duck_memo_fini(&d->services_memo);
 	for (int i = 0; i < SIGNAL_TABLES; i++)
 		shred_window_free(d->keeper.windows[i]);
 	duck_dict_fini(&w->resources);
@@ -462,6 +466,8 @@ init(struct duck *d, const struct duck_options *opt)
 		memcpy(d->dir, opt->data_dir.ptr, opt->data_dir.len);
 	duck_pool_init(&d->pool, d->opt.readers_max);
 	duck_gate_init(&d->gate);
+	duck_recall_init(&d->recall);
+	duck_memo_init(&d->services_memo);
 	arena_init(&d->writer.scratch, 0, SCRATCH_KEEP_BYTES);
 	d->hot = hot_new();
 	duck_views_init(&d->views);

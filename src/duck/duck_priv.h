@@ -3,12 +3,12 @@
  * duck/duck_priv.h - the parts of the DuckDB store and who owns what.
  *
  *     duck_open.c    configuration, open, close, status      duck_schema.c  versions, migrations
- *     duck_reopen.c  a database that has failed, a damaged DuckDB log
+ *     duck_reopen.c  a database that has failed              duck_repair.c  damaged files of DuckDB
  *     duck_sql.c     statements: text and parameters, running them until a deadline, error codes
  *     duck_pool.c    connections for readers                duck_gate.c    reading beside commits
  *
  *     duck_append.c  a batch to the hot tail                 duck_ident.c   what is there already
- *     duck_dict.c    resources and scopes
+ *     duck_dict.c    resources and scopes                    duck_recall.c  those that answers named lately
  *
  *     duck_keep.c    the sealer's thread: when to seal, checkpoints
  *     duck_seal.c    one seal          duck_sort.c   its order       duck_write.c  its rows
@@ -31,7 +31,9 @@
 #include "duck/duck_catalog.h"
 #include "duck/duck_gate.h"
 #include "duck/duck_keep.h"
+#include "duck/duck_recall.h"
 #include "duck/duck_seal.h"
+#include "duck/duck_services.h"
 #include "duck/duck_sql.h"
 #include "duck/duck_view.h"
 
@@ -116,6 +118,8 @@ struct duck {
 	struct duck_outbox outbox;
 	struct duck_pool pool;
 	struct duck_gate gate;
+	struct duck_recall recall;
+	struct duck_memo_slot services_memo;
 	struct duck_keeper keeper;
 	struct duck_writing *writing; /* the statement that weir_seal() serves: duck_write.c */
 	_Atomic uint64_t position;

@@ -21,6 +21,12 @@
 
 #include "duck/duck_seal.h"
 
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/map.h"
+#include "base/timefmt.h"
+#include "sys/thread.h"
+
 /* Part of the schema, as of the version that has seals. */
 #define DUCK_SERVICES_TABLES                                                                       \
 	"CREATE TABLE seal_services(gen UBIGINT NOT NULL, number UINTEGER NOT NULL,"               \
@@ -35,7 +41,7 @@
 MUST_CHECK enum err_code duck_services_write(struct duck *d, duckdb_connection con,
     enum table_id id, uint64_t gen, const struct seal_row *rows, size_t count, struct err *err);
 
-/* ---- for duck_services.c and duck_services_read.c */
+/* ---- for duck_services.c and its readers */
 
 __extension__ typedef __int128 duck_int128;
 
@@ -60,5 +66,49 @@ size_t duck_service_find(struct duck_service_list *l, struct str tenant, struct 
 bool duck_service_count(struct duck_service_list *l, enum table_id id, const struct table *t,
     size_t row, size_t *place_out, uint64_t *pair_out);
 uint64_t duck_service_pair(uint64_t service_hash, uint64_t trace_hi, uint64_t trace_lo);
+
+/* ---- duck_services_memo.c: sets of pairs, and what was counted of whole seals before */
+
+struct duck_pair_set {
+	uint64_t *slots; /* 0: empty */
+	size_t mask, count;
+};
+
+void duck_pair_reserve(struct duck_pair_set *s, size_t more); /* before so many are added */
+void duck_pair_add_soon(const struct duck_pair_set *s, uint64_t pair); /* a hint */
+bool duck_pair_add(struct duck_pair_set *s, uint64_t pair); /* false: it was there */
+bool duck_pair_has(const struct duck_pair_set *s, uint64_t pair);
+void duck_pair_clear(struct duck_pair_set *s);
+void duck_pair_fini(struct duck_pair_set *s);
+
+/* Seals do not change, and people ask for their services again and again: the pairs of those that were asked for
+ * last are kept, up to DUCK_MEMO_PAIRS_MAX (16 bytes each), for a minute after they were used. A question that has
+ * the same seals, or the same and newer ones, goes on from there. One at a time has it. */
+#define DUCK_MEMO_PAIRS_MAX (UINT64_C(3) << 19)
+#define DUCK_MEMO_IDLE_NS (60 * (uint64_t)NS_PER_S)
+
+struct duck_services_memo {
+	struct str tenant; /* in names */
+	struct arena names;
+	struct duck_service_list services; /* of `traces` only */
+	struct buf gens; /* of uint64_t, ascending: the seals whose pairs these are */
+	struct duck_pair_set pairs;
+	uint64_t used_ns;
+};
+
+struct duck_memo_slot {
+	struct mutex lock; /* leaf */
+	struct duck_services_memo *memo;
+};
+
+void duck_memo_init(struct duck_memo_slot *slot);
+void duck_memo_fini(struct duck_memo_slot *slot);
+/* The caller owns what he takes. One for this tenant and the first of these seals; if there is none, an empty one. */
+struct duck_services_memo *duck_memo_take(struct duck_memo_slot *slot, struct str tenant,
+    const uint64_t *gens, size_t gen_count);
+void duck_memo_give(struct duck_memo_slot *slot, struct duck_services_memo *memo, uint64_t now_ns);
+void duck_memo_free(struct duck_services_memo *memo); /* NULL allowed */
+/* Free what has not been used for long. */
+void duck_memo_tidy(struct duck_memo_slot *slot, uint64_t now_ns);
 
 #endif

@@ -7,14 +7,15 @@
  *     seals that its ends cut, rows of before there were seals, the catch-all      their rows, in SQL,
  *                                    grouped by (service, trace)
  *
- * Distinct traces are counted in a set of hashes. Where there are more than a set of bounded size holds,
- * the hashes are counted in ranges, one after the other.
+ * Distinct traces are counted in a set of hashes. That of the whole seals is remembered, so that the next
+ * question has only the newer ones to add (duck_services_memo.c). Where there are more than a set of bounded size
+ * holds, the hashes are counted in ranges, one after the other.
  */
 #include "duck/duck_services.h"
 
 #include "duck/duck_query_priv.h"
+#include "sys/clock.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 enum { NUMBER_BITS = 17 };
@@ -33,7 +34,7 @@ struct counting {
 	struct buf pairs; /* of struct pair_of: from rows */
 	struct map numbers; /* gen << NUMBER_BITS | number -> place in the list: whole seals */
 	struct map whole; /* gen -> 1 */
-	uint64_t gen_min, gen_max; /* of spans */
+	struct buf gens; /* of uint64_t: whole seals of spans, ascending */
 	uint64_t sealed_pairs;
 	enum table_id id; /* the signal being read */
 };
@@ -140,13 +141,11 @@ count_seals(struct counting *c, const struct duck_units *u, unsigned char *chose
 		max = unit->gen > max ? unit->gen : max;
 		if (!map_put(&c->whole, unit->gen, 1))
 			return err_set(err, ERR_TOO_LARGE, "too many seals");
+		if (c->id == TABLE_SPANS)
+			buf_append(&c->gens, &unit->gen, sizeof(unit->gen));
 	}
 	if (min > max)
 		return ERR_OK;
-	if (c->id == TABLE_SPANS) {
-		c->gen_min = min;
-		c->gen_max = max;
-	}
 	duck_sql_reset(sql);
 	buf_str(&sql->text,
 	    STR("SELECT gen, number::UBIGINT, service, rows, traces, errors, ended, duration_sum,"
@@ -299,101 +298,67 @@ count_signal(struct counting *c, enum table_id id, struct err *err)
 
 /* ---- distinct traces */
 
-struct pair_set {
+/* Pairs of seals on their way into a set. */
+struct adding {
 	struct counting *c;
-	uint64_t *slots; /* 0: empty */
-	size_t mask, count;
+	struct duck_pair_set *set;
+	struct duck_services_memo *memo; /* NULL: counted in c->services */
 	uint64_t number_key; /* the last one that was looked up */
-	uint64_t service;
-	bool wanted;
+	struct duck_service *service; /* its; NULL: none that is asked for */
 };
 
-static inline size_t
-slot_of(const struct pair_set *set, uint64_t pair)
-{
-	return (size_t)(pair ^ pair >> 32) & set->mask;
-}
-
-static inline void
-add_to_set(struct pair_set *set, uint64_t pair, uint64_t service)
-{
-	size_t at = slot_of(set, pair);
-	while (set->slots[at] != 0 && set->slots[at] != pair)
-		at = (at + 1) & set->mask;
-	if (set->slots[at] != 0)
-		return;
-	set->c->services.items[service].traces++;
-	set->slots[at] = pair;
-	set->count++;
-}
-
-/* Room for so many more. */
 static void
-reserve(struct pair_set *set, size_t more)
+look_up(struct adding *a, uint64_t number_key)
 {
-	size_t old = set->mask + 1, slots = old;
-	while (slots / 2 < set->count + more)
-		slots *= 2;
-	if (slots == old && set->slots)
+	struct counting *c = a->c;
+	const uint64_t *place = map_get(&c->numbers, number_key);
+	a->number_key = number_key;
+	a->service = place ? &c->services.items[*place] : NULL;
+	if (!place || !a->memo)
 		return;
-	uint64_t *from = set->slots;
-	set->slots = xcalloc(slots, sizeof(*set->slots));
-	set->mask = slots - 1;
-	for (size_t i = 0; from && i < old; i++) {
-		size_t at = slot_of(set, from[i]);
-		while (from[i] != 0 && set->slots[at] != 0)
-			at = (at + 1) & set->mask;
-		if (from[i] != 0)
-			set->slots[at] = from[i];
-	}
-	free(from);
+	struct duck_service_list *l = &a->memo->services;
+	size_t before = l->count;
+	size_t own = duck_service_find(l, a->memo->tenant, a->service->name);
+	if (l->count > before)
+		l->items[own].name = arena_str(&a->memo->names, a->service->name);
+	a->service = &l->items[own];
 }
 
 static enum err_code
 take_pairs(void *ctx, duckdb_data_chunk chunk, struct err *err)
 {
-	struct pair_set *set = ctx;
+	struct adding *a = ctx;
 	(void)err;
 	idx_t count = duckdb_data_chunk_get_size(chunk);
 	const uint64_t *gens = words_of(chunk, 0), *pairs = words_of(chunk, 2);
 	const uint32_t *numbers = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 1));
-	reserve(set, count);
+	duck_pair_reserve(a->set, count);
 	for (idx_t i = 0; i < count; i++)
-		__builtin_prefetch(&set->slots[slot_of(set, pairs[i])], 1);
+		duck_pair_add_soon(a->set, pairs[i]);
 	for (idx_t i = 0; i < count; i++) {
 		uint64_t key = gens[i] << NUMBER_BITS | numbers[i];
-		if (key != set->number_key) {
-			const uint64_t *place = map_get(&set->c->numbers, key);
-			set->wanted = place != NULL;
-			set->service = place ? *place : 0;
-			set->number_key = key;
-		}
-		if (set->wanted)
-			add_to_set(set, pairs[i], set->service);
+		if (key != a->number_key)
+			look_up(a, key);
+		if (a->service && duck_pair_add(a->set, pairs[i]))
+			a->service->traces++;
 	}
 	return ERR_OK;
 }
 
-/* Count the pairs in [low, high]. */
+/* The pairs in [low, high] of the seals from the one at `first` in c->gens on. */
 static enum err_code
-count_range(struct pair_set *set, uint64_t low, uint64_t high, struct err *err)
+read_pairs(struct adding *a, size_t first, uint64_t low, uint64_t high, struct err *err)
 {
-	struct counting *c = set->c;
+	struct counting *c = a->c;
 	struct duck_sql *sql = &c->ask->sql;
-	const void *bytes = c->pairs.ptr;
-	const struct pair_of *pairs = bytes;
-	if (set->count > 0)
-		memset(set->slots, 0, (set->mask + 1) * sizeof(*set->slots));
-	set->count = 0;
-	reserve(set, c->pairs.len / sizeof(*pairs));
-	for (size_t i = 0; i < c->pairs.len / sizeof(*pairs); i++)
-		if (pairs[i].pair >= low && pairs[i].pair <= high)
-			add_to_set(set, pairs[i].pair, pairs[i].service);
-	if (c->sealed_pairs == 0)
+	const void *bytes = c->gens.ptr;
+	const uint64_t *gens = bytes;
+	size_t count = c->gens.len / sizeof(*gens);
+	if (first == count)
 		return ERR_OK;
 	duck_sql_reset(sql);
 	buf_str(&sql->text, STR("SELECT gen, number, pair FROM seal_traces WHERE "));
-	put_gens(sql, c->gen_min, c->gen_max);
+	put_gens(sql, gens[first], gens[count - 1]);
 	if (low > 0 || high < UINT64_MAX) {
 		buf_str(&sql->text, STR(" AND pair BETWEEN "));
 		duck_sql_u64(sql, low);
@@ -401,25 +366,99 @@ count_range(struct pair_set *set, uint64_t low, uint64_t high, struct err *err)
 		duck_sql_u64(sql, high);
 	}
 	return duck_read_chunks(c->ask->d, c->ask->view.con, sql, c->ask->q->deadline_mono_ns,
-	    take_pairs, set, err);
+	    take_pairs, a, err);
+}
+
+/* Pairs of rows, those in [low, high], that are in neither set; they go to `set`. */
+static void
+count_loose(struct counting *c, struct duck_pair_set *set, const struct duck_pair_set *sealed,
+    uint64_t low, uint64_t high)
+{
+	const void *bytes = c->pairs.ptr;
+	const struct pair_of *pairs = bytes;
+	size_t count = c->pairs.len / sizeof(*pairs);
+	duck_pair_reserve(set, count);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t pair = pairs[i].pair;
+		if (pair < low || pair > high || (sealed && duck_pair_has(sealed, pair)))
+			continue;
+		if (duck_pair_add(set, pair))
+			c->services.items[pairs[i].service].traces++;
+	}
+}
+
+/* In ranges that a set has room for. */
+static enum err_code
+count_in_ranges(struct counting *c, struct err *err)
+{
+	uint64_t total = c->sealed_pairs + c->pairs.len / sizeof(struct pair_of);
+	uint64_t ranges = total / RANGE_PAIRS_MAX + 1, width = UINT64_MAX / ranges;
+	struct duck_pair_set set = {0};
+	enum err_code code = ERR_OK;
+	duck_pair_reserve(&set, total / ranges);
+	for (uint64_t i = 0; i < ranges && total > 0 && code == ERR_OK; i++) {
+		uint64_t low = i * width + (i > 0);
+		uint64_t high = i + 1 == ranges ? UINT64_MAX : (i + 1) * width;
+		struct adding a = {.c = c, .set = &set, .number_key = UINT64_MAX};
+		duck_pair_clear(&set);
+		count_loose(c, &set, NULL, low, high);
+		if (c->sealed_pairs > 0)
+			code = read_pairs(&a, 0, low, high, err);
+	}
+	duck_pair_fini(&set);
+	return code;
+}
+
+/* From what was counted before on. */
+static enum err_code
+count_from_memo(struct counting *c, struct err *err)
+{
+	struct duck *d = c->ask->d;
+	const void *bytes = c->gens.ptr;
+	size_t count = c->gens.len / sizeof(uint64_t);
+	struct duck_services_memo *memo =
+	    duck_memo_take(&d->services_memo, c->ask->q->tenant, bytes, count);
+	struct adding a = {.c = c, .set = &memo->pairs, .memo = memo, .number_key = UINT64_MAX};
+	size_t known = memo->gens.len / sizeof(uint64_t);
+	enum err_code code = read_pairs(&a, known, 0, UINT64_MAX, err);
+	if (code == ERR_OK)
+		buf_append(&memo->gens, c->gens.ptr + memo->gens.len, c->gens.len - memo->gens.len);
+	if (code != ERR_OK || memo->gens.failed) {
+		duck_memo_free(memo); /* some of a seal's pairs, not all */
+		return code == ERR_OK ? too_large(c, err) : code;
+	}
+	for (size_t i = 0; i < memo->services.count; i++) {
+		const struct duck_service *s = &memo->services.items[i];
+		c->services.items[service_of(c, s->name)].traces += s->traces;
+	}
+	struct duck_pair_set loose = {0};
+	count_loose(c, &loose, &memo->pairs, 0, UINT64_MAX);
+	duck_pair_fini(&loose);
+	duck_memo_give(&d->services_memo, memo, clock_mono_ns());
+	return ERR_OK;
+}
+
+static int
+by_gen(const void *a, const void *b)
+{
+	uint64_t x, y;
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return (x > y) - (x < y);
 }
 
 static enum err_code
 count_traces(struct counting *c, struct err *err)
 {
-	uint64_t total = c->sealed_pairs + c->pairs.len / sizeof(struct pair_of);
-	uint64_t ranges = total / RANGE_PAIRS_MAX + 1, width = UINT64_MAX / ranges;
-	struct pair_set set = {.c = c, .number_key = UINT64_MAX};
-	enum err_code code = c->pairs.failed
-	    ? err_set(err, ERR_TOO_LARGE, "too many traces to count: ask for a shorter time")
-	    : ERR_OK;
-	if (code == ERR_OK)
-		reserve(&set, total / ranges);
-	for (uint64_t i = 0; i < ranges && total > 0 && code == ERR_OK; i++)
-		code = count_range(&set, i * width + (i > 0),
-		    i + 1 == ranges ? UINT64_MAX : (i + 1) * width, err);
-	free(set.slots);
-	return code;
+	if (c->pairs.failed || c->gens.failed)
+		return err_set(err, ERR_TOO_LARGE,
+		    "too many traces to count: ask for a shorter time");
+	if (c->gens.len > 0)
+		qsort(c->gens.ptr, c->gens.len / sizeof(uint64_t), sizeof(uint64_t), by_gen);
+	if (c->sealed_pairs > 0 && c->sealed_pairs <= DUCK_MEMO_PAIRS_MAX &&
+	    c->ask->q->service.len == 0)
+		return count_from_memo(c, err);
+	return count_in_ranges(c, err);
 }
 
 /* ---- the answer */
@@ -480,6 +519,7 @@ duck_services_answer(struct duck_question *ask, struct err *err)
 	map_fini(&c.numbers);
 	map_fini(&c.whole);
 	buf_fini(&c.pairs);
+	buf_fini(&c.gens);
 	arena_fini(&c.names);
 	return code;
 }

@@ -10,6 +10,7 @@
 
 enum {
 	SQL_BYTES_MAX = 64 << 20,
+	LITERAL_BYTES_MAX = 256,
 	/* What a query that has nothing to do for the moment sleeps: grows to the second. */
 	WAIT_NS_MIN = 20000,
 	WAIT_NS_MAX = 1000000,
@@ -42,13 +43,35 @@ same_place(struct str a, struct str b)
 	return a.ptr == b.ptr && a.len == b.len;
 }
 
+static void
+put_literal(struct buf *out, struct str value)
+{
+	buf_char(out, '\'');
+	for (size_t i = 0; i < value.len; i++) {
+		if (value.ptr[i] == '\'')
+			buf_char(out, '\'');
+		buf_char(out, value.ptr[i]);
+	}
+	buf_str(out, STR("'::VARCHAR"));
+}
+
 void
 duck_sql_text(struct duck_sql *q, struct str value)
 {
 	size_t i = 0;
 	while (i < q->param_count && !same_place(q->params[i], value))
 		i++;
-	if (i == DUCK_PARAMS_MAX || (i == q->param_count && !utf8_valid(value))) {
+	if (i == q->param_count && !utf8_valid(value)) {
+		q->failed = true;
+		return;
+	}
+	/* A statement with parameters is planned twice: 0.4 ms for a trace. The parser ends at a NUL. */
+	if (value.len <= LITERAL_BYTES_MAX &&
+	    (value.len == 0 || !memchr(value.ptr, 0, value.len))) {
+		put_literal(&q->text, value);
+		return;
+	}
+	if (i == DUCK_PARAMS_MAX) {
 		q->failed = true;
 		return;
 	}

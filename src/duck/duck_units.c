@@ -42,18 +42,25 @@ meets(const struct bounds *b, uint64_t min, uint64_t max)
 	return max >= b->from && min <= b->last;
 }
 
+/* Points belong to none. */
+static bool
+by_trace(const struct store_query *q, enum table_id id)
+{
+	return q->has_trace_id && id != TABLE_POINTS;
+}
+
 static void
 add_seals(struct duck_question *ask, struct duck_units *u, const struct duck_table *t,
     const struct bounds *b)
 {
 	const struct store_query *q = ask->q;
-	bool by_trace = q->has_trace_id && t->id != TABLE_POINTS;
-	uint64_t trace = by_trace ? duck_trace_hash(q->trace_hi, q->trace_lo) : 0;
+	bool filtered = by_trace(q, t->id);
+	uint64_t trace = filtered ? duck_trace_hash(q->trace_hi, q->trace_lo) : 0;
 	for (size_t i = 0; i < t->seal_count; i++) {
 		const struct duck_seal_info *s = &t->seals[i];
 		if (s->gen > ask->view.gen || !meets(b, s->time_min, s->time_max))
 			continue;
-		if (by_trace && s->traces.ptr && !bloom_maybe(s->traces, trace))
+		if (filtered && s->traces.ptr && !bloom_maybe(s->traces, trace))
 			continue;
 		add_unit(u,
 		    &(struct duck_unit){UNIT_SEAL, (uint32_t)u->source_count - 1, (uint32_t)i,
@@ -89,8 +96,8 @@ add_table(struct duck_question *ask, struct duck_units *u, const struct duck_tab
 }
 
 static void
-add_part(struct duck_units *u, const struct hot_view_part *part, uint32_t place,
-    const struct bounds *b)
+add_part(const struct store_query *q, struct duck_units *u, const struct hot_view_part *part,
+    uint32_t place, const struct bounds *b)
 {
 	struct duck_unit unit = {.kind = UNIT_HOT,
 	    .place = place,
@@ -102,7 +109,9 @@ add_part(struct duck_units *u, const struct hot_view_part *part, uint32_t place,
 		unit.time_min = s->time_min < unit.time_min ? s->time_min : unit.time_min;
 		unit.time_max = s->time_max > unit.time_max ? s->time_max : unit.time_max;
 	}
-	if (part->rows > 0 && meets(b, unit.time_min, unit.time_max))
+	if (part->rows == 0 || !meets(b, unit.time_min, unit.time_max))
+		return;
+	if (!by_trace(q, part->table) || duck_view_has_trace(part, q->trace_hi, q->trace_lo))
 		add_unit(u, &unit);
 }
 
@@ -137,7 +146,7 @@ duck_units_find(struct duck_question *ask, enum table_id id, uint64_t from_ns, u
 	mutex_unlock(&c->lock);
 	for (size_t i = 0; i < ask->view.hot->part_count; i++)
 		if (ask->view.hot->parts[i].table == id)
-			add_part(out, &ask->view.hot->parts[i], (uint32_t)i, &b);
+			add_part(ask->q, out, &ask->view.hot->parts[i], (uint32_t)i, &b);
 	if (out->count > 0)
 		qsort(out->list, out->count, sizeof(*out->list),
 		    ask->q->kind == STORE_TRACE ? oldest_first : newest_first);
@@ -304,12 +313,8 @@ put_branch(struct duck_question *ask, const struct store_query *q, const struct 
 	if (source) {
 		buf_printf(&sql->text, " FROM %s", source->name);
 	} else {
-		buf_printf(&sql->text, " FROM weir_hot(%" PRIu64 ", %" PRIu32 ", ",
-		    ask->view.handle, unit->place);
-		duck_sql_u64(sql, q->from_ns);
-		buf_str(&sql->text, STR(", "));
-		duck_sql_u64(sql, q->to_ns);
-		buf_char(&sql->text, ')');
+		buf_str(&sql->text, STR(" FROM "));
+		duck_view_put(sql, &ask->view, unit->place, q);
 	}
 	buf_str(&sql->text, STR(" WHERE tenant = "));
 	duck_sql_text(sql, q->tenant);

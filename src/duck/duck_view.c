@@ -5,6 +5,7 @@
 #include "sys/clock.h"
 #include "sys/rand.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 enum {
@@ -159,6 +160,40 @@ duck_view_part(const struct duck_view *v, enum table_id id, int64_t day)
 	return NULL;
 }
 
+/* ---- the rows of a trace */
+
+/* Rows from `at` on that belong to the trace and stand together; count 0: there are no more. */
+static struct hot_slice
+next_run(const struct hot_slice *slice, uint32_t at, uint64_t trace_hi, uint64_t trace_lo)
+{
+	struct hot_slice run = *slice;
+	int col = slice->rows->def == &table_defs[TABLE_LOGS] ? LOG_TRACE_HI : SPAN_TRACE_HI;
+	const uint64_t *hi = slice->rows->cols[col].u64, *lo = slice->rows->cols[col + 1].u64;
+	uint32_t end = slice->first + slice->count;
+	while (at < end && (hi[at] != trace_hi || lo[at] != trace_lo))
+		at++;
+	run.first = at;
+	while (at < end && hi[at] == trace_hi && lo[at] == trace_lo)
+		at++;
+	run.count = at - run.first;
+	return run;
+}
+
+_Static_assert((int)SPAN_TRACE_LO == SPAN_TRACE_HI + 1, "next_run() finds it there");
+_Static_assert((int)LOG_TRACE_LO == LOG_TRACE_HI + 1, "next_run() finds it there");
+
+bool
+duck_view_has_trace(const struct hot_view_part *part, uint64_t trace_hi, uint64_t trace_lo)
+{
+	CHECK(part->table == TABLE_SPANS || part->table == TABLE_LOGS);
+	for (size_t i = 0; i < part->slice_count; i++) {
+		const struct hot_slice *s = &part->slices[i];
+		if (next_run(s, s->first, trace_hi, trace_lo).count > 0)
+			return true;
+	}
+	return false;
+}
+
 /* ---- columns of a chunk */
 
 struct target {
@@ -264,14 +299,20 @@ give_column(struct target *t)
 
 /* ---- the table function */
 
+enum { PARAM_VIEW, PARAM_PART, PARAM_FROM, PARAM_TO, PARAM_TRACE_HI, PARAM_TRACE_LO, PARAM_COUNT };
+
 struct scan {
 	struct duck_live_view *live;
 	const struct hot_view_part *part;
 	uint64_t from_ns, to_ns;
+	uint64_t trace_hi, trace_lo;
+	bool by_trace; /* then one thread scans */
 };
 
 struct scan_state {
 	atomic_size_t next; /* slice */
+	const struct hot_slice *slice; /* by trace: the one at hand, from `at` on */
+	uint32_t at;
 	idx_t count;
 	idx_t cols[];
 };
@@ -285,14 +326,15 @@ scan_free(void *p)
 }
 
 static bool
-get_params(duckdb_bind_info info, uint64_t out[4])
+get_params(duckdb_bind_info info, uint64_t out[PARAM_COUNT])
 {
 	bool set = true;
-	for (idx_t i = 0; i < 4; i++) {
+	for (idx_t i = 0; i < PARAM_COUNT; i++) {
 		duckdb_value v = duckdb_bind_get_parameter(info, i);
 		set = set && v && !duckdb_is_null_value(v);
 		if (set)
-			out[i] = i < 2 ? (uint64_t)duckdb_get_int64(v) : duckdb_get_uint64(v);
+			out[i] =
+			    i <= PARAM_PART ? (uint64_t)duckdb_get_int64(v) : duckdb_get_uint64(v);
 		duckdb_destroy_value(&v);
 	}
 	return set;
@@ -302,18 +344,24 @@ static void
 bind_scan(duckdb_bind_info info)
 {
 	struct duck *d = duckdb_bind_get_extra_info(info);
-	uint64_t params[4];
+	uint64_t params[PARAM_COUNT];
 	struct duck_live_view *live = NULL;
 	if (get_params(info, params))
-		live = ref_view(&d->views, params[0]);
-	if (!live || params[1] >= live->hot->part_count) {
+		live = ref_view(&d->views, params[PARAM_VIEW]);
+	if (!live || params[PARAM_PART] >= live->hot->part_count) {
 		duckdb_bind_set_error(info, "weir_hot() is weir's own: there is no such view");
 		if (live)
 			unref_view(live);
 		return;
 	}
 	struct scan *s = xcalloc(1, sizeof(*s));
-	*s = (struct scan){live, &live->hot->parts[params[1]], params[2], params[3]};
+	*s = (struct scan){.live = live,
+	    .part = &live->hot->parts[params[PARAM_PART]],
+	    .from_ns = params[PARAM_FROM],
+	    .to_ns = params[PARAM_TO],
+	    .trace_hi = params[PARAM_TRACE_HI],
+	    .trace_lo = params[PARAM_TRACE_LO]};
+	s->by_trace = (s->trace_hi != 0 || s->trace_lo != 0) && s->part->table <= TABLE_LOGS;
 	duckdb_bind_set_bind_data(info, s, scan_free);
 	const struct table_def *def = &table_defs[s->part->table];
 	for (size_t c = 0; c < def->col_count; c++) {
@@ -333,8 +381,9 @@ init_scan(duckdb_init_info info)
 	state->count = count;
 	for (idx_t i = 0; i < count; i++)
 		state->cols[i] = duckdb_init_get_column_index(info, i);
-	idx_t threads =
-	    s->part->slice_count < SCAN_THREADS_MAX ? s->part->slice_count : SCAN_THREADS_MAX;
+	idx_t threads = s->by_trace                   ? 1
+	    : s->part->slice_count < SCAN_THREADS_MAX ? s->part->slice_count
+	                                              : SCAN_THREADS_MAX;
 	duckdb_init_set_max_threads(info, threads > 0 ? threads : 1);
 	duckdb_init_set_init_data(info, state, free);
 }
@@ -353,13 +402,35 @@ next_slice(const struct scan *s, struct scan_state *state)
 	}
 }
 
+/* Rows for one chunk; count 0: there are no more. */
+static struct hot_slice
+next_rows(const struct scan *s, struct scan_state *state)
+{
+	for (;;) {
+		if (!state->slice) {
+			state->slice = next_slice(s, state);
+			if (!state->slice)
+				return (struct hot_slice){0};
+			state->at = state->slice->first;
+		}
+		struct hot_slice run = next_run(state->slice, state->at, s->trace_hi, s->trace_lo);
+		state->at = run.first + run.count;
+		if (run.count > 0)
+			return run;
+		state->slice = NULL;
+	}
+}
+
 static void
 give_slice(duckdb_function_info info, duckdb_data_chunk chunk)
 {
 	const struct scan *s = duckdb_function_get_bind_data(info);
 	struct scan_state *state = duckdb_function_get_init_data(info);
-	const struct hot_slice *slice = next_slice(s, state);
-	if (!slice) {
+	struct hot_slice run;
+	const struct hot_slice *slice = s->by_trace ? &run : next_slice(s, state);
+	if (s->by_trace)
+		run = next_rows(s, state);
+	if (!slice || slice->count == 0) {
 		duckdb_data_chunk_set_size(chunk, 0);
 		return;
 	}
@@ -382,11 +453,30 @@ give_slice(duckdb_function_info info, duckdb_data_chunk chunk)
 	duckdb_data_chunk_set_size(chunk, slice->count);
 }
 
+void
+duck_view_put(struct duck_sql *sql, const struct duck_view *v, uint32_t part,
+    const struct store_query *q)
+{
+	bool by_trace = q && q->has_trace_id;
+	const uint64_t bounds[] = {q ? q->from_ns : 0, q ? q->to_ns : UINT64_MAX,
+	    by_trace ? q->trace_hi : 0, by_trace ? q->trace_lo : 0};
+	buf_printf(&sql->text, "weir_hot(%" PRIu64 ", %" PRIu32, v->handle, part);
+	for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
+		buf_str(&sql->text, STR(", "));
+		duck_sql_u64(sql, bounds[i]);
+	}
+	buf_char(&sql->text, ')');
+}
+
 enum err_code
 duck_view_register(struct duck *d, duckdb_connection con, struct err *err)
 {
-	static const duckdb_type params[] = {
-	    DUCKDB_TYPE_BIGINT, DUCKDB_TYPE_INTEGER, DUCKDB_TYPE_UBIGINT, DUCKDB_TYPE_UBIGINT};
+	static const duckdb_type params[PARAM_COUNT] = {[PARAM_VIEW] = DUCKDB_TYPE_BIGINT,
+	    [PARAM_PART] = DUCKDB_TYPE_INTEGER,
+	    [PARAM_FROM] = DUCKDB_TYPE_UBIGINT,
+	    [PARAM_TO] = DUCKDB_TYPE_UBIGINT,
+	    [PARAM_TRACE_HI] = DUCKDB_TYPE_UBIGINT,
+	    [PARAM_TRACE_LO] = DUCKDB_TYPE_UBIGINT};
 	duckdb_table_function f = duckdb_create_table_function();
 	duckdb_table_function_set_name(f, "weir_hot");
 	for (size_t i = 0; i < ARRAY_LEN(params); i++) {

@@ -7,10 +7,11 @@
  * overtaken it, it begins again. What is read is only true when no commit ran meanwhile: duck_gate.h.
  * SQL sees the hot rows of a view through a table function,
  *
- *     weir_hot(view BIGINT, part INTEGER, from_ns UBIGINT, to_ns UBIGINT)
+ *     weir_hot(view BIGINT, part INTEGER, from_ns UBIGINT, to_ns UBIGINT, trace_hi UBIGINT, trace_lo UBIGINT)
  *
  * whose columns are those of the part's table in model/columns.h; rows outside of [from_ns, to_ns) may
- * be left out, and are when whole slices are; to_ns 2^64 - 1 is no end. `view` is a random number that this
+ * be left out, and are when whole slices are; to_ns 2^64 - 1 is no end. Of spans and logs only those of the
+ * trace are there, unless its id is 0, 0. `view` is a random number that this
  * process gave out and that is refused once the view has ended; SQL from users may name any number
  * and gets an error. A statement that has been bound keeps what it reads alive by itself, so that it
  * may even outlive the view.
@@ -32,6 +33,8 @@
 
 struct duck;
 struct duck_live_view;
+struct duck_sql;
+struct store_query;
 
 /* The views there are, by number. Part of struct duck; it outlives the database. */
 struct duck_views {
@@ -58,6 +61,13 @@ bool duck_view_end(struct duck *d, struct duck_view *v);
 /* The part of a table's day (or HOT_MIXED); NULL: it has no rows. */
 const struct hot_view_part *duck_view_part(const struct duck_view *v, enum table_id id,
     int64_t day);
+
+/* Whether a part of spans or logs has a row of the trace. */
+bool duck_view_has_trace(const struct hot_view_part *part, uint64_t trace_hi, uint64_t trace_lo);
+
+/* Append a call of weir_hot() for a part: what q's bounds in time and its trace leave of it; NULL: all. */
+void duck_view_put(struct duck_sql *sql, const struct duck_view *v, uint32_t part,
+    const struct store_query *q);
 
 /* Once per database. */
 MUST_CHECK enum err_code duck_view_register(struct duck *d, duckdb_connection con, struct err *err);

@@ -442,10 +442,9 @@ put_resources_with(struct duck_question *ask, const struct store_attr *a)
 	for (size_t i = 0; i < hot->part_count; i++) {
 		if (hot->parts[i].table != TABLE_RESOURCES || hot->parts[i].rows == 0)
 			continue;
-		buf_printf(&sql->text,
-		    " UNION ALL SELECT id FROM weir_hot(%" PRIu64 ", %zu, 0::UBIGINT, %" PRIu64
-		    "::UBIGINT) WHERE tenant = ",
-		    ask->view.handle, i, UINT64_MAX);
+		buf_str(&sql->text, STR(" UNION ALL SELECT id FROM "));
+		duck_view_put(sql, &ask->view, (uint32_t)i, NULL);
+		buf_str(&sql->text, STR(" WHERE tenant = "));
 		duck_sql_text(sql, ask->q->tenant);
 		buf_str(&sql->text, STR(" AND "));
 		put_in_json(sql, a);
