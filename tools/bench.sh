@@ -223,6 +223,9 @@ run_case() {
 	data=$out/data.$name
 	say "$name"
 	rm -rf "$data"
+	# What others have left to write, and the blocks that were just freed, would be written and discarded meanwhile.
+	sync
+	sleep 1
 	begin=$(now_us)
 	read -r busy stolen <<<"$(machine_ms)"
 	own_ms >"$out/own"
