@@ -139,7 +139,8 @@ duck_fail(struct duck *d, duckdb_error_type type, const char *text, struct err *
 	if (type == DUCKDB_ERROR_OUT_OF_MEMORY)
 		return err_set(err, ERR_TOO_LARGE, "the database's memory limit was reached: %s",
 		    line);
-	if (type == DUCKDB_ERROR_IO)
+	/* There are no constraints and one writer: a COMMIT fails for its files, not for its rows. */
+	if (type == DUCKDB_ERROR_IO || type == DUCKDB_ERROR_TRANSACTION)
 		return err_set(err, ERR_IO, "database: %s", line);
 	return err_set(err, ERR_INTERNAL, "database: %s", line);
 }
@@ -155,6 +156,7 @@ type_of_text(const char *text)
 	    {"Out of Memory Error", DUCKDB_ERROR_OUT_OF_MEMORY},
 	    {"INTERRUPT Error", DUCKDB_ERROR_INTERRUPT},
 	    {"IO Error", DUCKDB_ERROR_IO},
+	    {"TransactionContext Error", DUCKDB_ERROR_TRANSACTION},
 	    {"FATAL Error", DUCKDB_ERROR_FATAL},
 	    {"INTERNAL Error", DUCKDB_ERROR_INTERNAL},
 	};

@@ -161,6 +161,11 @@ TEST(duck, disk_that_is_full_is_said_and_breaks_nothing)
 	                     &err),
 	    ERR_BUSY);
 	assert_non_null(strstr(err.message, "disk full"));
+	/* Nor is any other failure of a COMMIT a reason to put rows aside. */
+	assert_int_equal(
+	    duck_fail(duck_of(s), DUCKDB_ERROR_TRANSACTION,
+	        "Failed to commit: Cannot open file \"weir.duckdb.wal\": Input/output error", &err),
+	    ERR_IO);
 	assert_false(atomic_load(&duck_of(s)->broken));
 	store_close(s);
 }
