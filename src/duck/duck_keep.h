@@ -98,6 +98,14 @@ struct duck_torn_head {
 };
 MUST_CHECK enum err_code duck_repair_head(struct duck *d, struct duck_torn_head *torn,
     struct err *err);
+/* Whether DuckDB has a log: it did not close the file, or is in a checkpoint. */
+bool duck_has_log(struct duck *d);
+/* The block at this byte of the file, which is closed and has a log. ERR_CORRUPT: it was whole. */
+MUST_CHECK enum err_code duck_repair_block(struct duck *d, uint64_t at, struct err *err);
+/* All blocks of metadata, when the file had a log and is open. It is opened beside DuckDB and stays so (d->beside), for to
+ * close it would end DuckDB's lock. */
+MUST_CHECK enum err_code duck_repair_metadata(struct duck *d, duckdb_connection con,
+    struct err *err);
 /* DuckDB's log does not go with what was mended: put it back. ERR_CORRUPT, which says so. */
 MUST_CHECK enum err_code duck_unrepair_head(struct duck *d, const struct duck_torn_head *torn,
     struct err *err);

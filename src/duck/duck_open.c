@@ -134,6 +134,7 @@ duck_close_database(struct duck *d)
 		duckdb_disconnect(&d->keeper.con);
 	if (d->db)
 		duckdb_close(&d->db); /* checkpoints */
+	file_close(&d->beside);
 	forget_file(d);
 }
 
@@ -260,16 +261,28 @@ configure(duckdb_config config, const struct duck_options *o, const char *temp_d
 	return code;
 }
 
-/* The ways a good set-up finds its file unusable each get a sentence of their own. *byte is where
- * DuckDB's log is damaged. */
+/* Where DuckDB says it is, UINT64_MAX: it does not. */
+struct damage {
+	uint64_t log_at; /* byte of its log */
+	uint64_t block_at; /* byte of the file, where a block begins */
+};
+
+static uint64_t
+number_behind(const char *text, const char *words)
+{
+	const char *at = strstr(text, words);
+	return at ? (uint64_t)strtoull(at + strlen(words), NULL, 10) : UINT64_MAX;
+}
+
+/* The ways a good set-up finds its file unusable each get a sentence of their own. */
 static enum err_code
-open_failed(const char *path, char *text, uint64_t *byte, struct err *err)
+open_failed(const char *path, char *text, struct damage *damage, struct err *err)
 {
 	const char *why = text ? text : "no reason given";
-	const char *at = strstr(why, "byte position ");
 	const char *pid = strstr(why, "PID ");
 	enum err_code code;
-	*byte = at ? (uint64_t)strtoull(at + strlen("byte position "), NULL, 10) : UINT64_MAX;
+	damage->log_at = number_behind(why, "byte position ");
+	damage->block_at = number_behind(why, "in block at location ");
 	if (strstr(why, "orrupt WAL") || strstr(why, "replaying WAL"))
 		code = err_set(err, ERR_CORRUPT, DUCK_FILE ".wal is damaged: %.120s", why);
 	else if (strstr(why, "lock on file"))
@@ -277,6 +290,10 @@ open_failed(const char *path, char *text, uint64_t *byte, struct err *err)
 		    pid ? pid : "unknown");
 	else if (strstr(why, "No space left on device"))
 		code = err_set(err, ERR_BUSY, "disk full while opening %s", path);
+	else if (damage->block_at != UINT64_MAX)
+		code = err_set(err, ERR_CORRUPT,
+		    DUCK_FILE " is damaged: the checksum of the block at byte %" PRIu64 " is wrong",
+		    damage->block_at);
 	else
 		code = err_set(err, ERR_UNAVAILABLE, "cannot open %s: %.120s", path, why);
 	duckdb_free(text);
@@ -284,12 +301,12 @@ open_failed(const char *path, char *text, uint64_t *byte, struct err *err)
 }
 
 static enum err_code
-open_file(struct duck *d, const char *name, uint64_t *damaged_at, struct err *err)
+open_file(struct duck *d, const char *name, struct damage *damage, struct err *err)
 {
 	char path[PATH_BYTES], temp_dir[PATH_BYTES];
 	int n = snprintf(path, sizeof(path), "%s/%s", d->dir, name);
 	int m = snprintf(temp_dir, sizeof(temp_dir), "%s/tmp", d->dir);
-	*damaged_at = UINT64_MAX;
+	*damage = (struct damage){UINT64_MAX, UINT64_MAX};
 	if (n < 0 || m < 0 || n >= PATH_BYTES || m >= PATH_BYTES)
 		return err_set(err, ERR_INVALID, "the path of the data directory is too long");
 	duckdb_config config = NULL;
@@ -298,7 +315,7 @@ open_file(struct duck *d, const char *name, uint64_t *damaged_at, struct err *er
 		return err_set(err, ERR_UNAVAILABLE, "libduckdb gives no configuration");
 	enum err_code code = configure(config, &d->opt, temp_dir, err);
 	if (code == ERR_OK && duckdb_open_ext(path, &d->db, config, &text) != DuckDBSuccess)
-		code = open_failed(path, text, damaged_at, err);
+		code = open_failed(path, text, damage, err);
 	duckdb_destroy_config(&config);
 	return code;
 }
@@ -309,7 +326,7 @@ make_database(struct duck *d, struct err *err)
 {
 	static const char *const leftovers[] = {DUCK_FILE ".new", DUCK_FILE ".new.wal"};
 	char made[FILE_PATH_BYTES], path[FILE_PATH_BYTES], old[FILE_PATH_BYTES];
-	uint64_t damaged_at;
+	struct damage damage;
 	enum err_code code = file_join(str_from(d->dir), STR(DUCK_FILE), path, err);
 	if (code != ERR_OK || file_exists(path))
 		return code;
@@ -320,7 +337,7 @@ make_database(struct duck *d, struct err *err)
 			code = file_unlink(old, err);
 	}
 	if (code == ERR_OK)
-		code = open_file(d, leftovers[0], &damaged_at, err);
+		code = open_file(d, leftovers[0], &damage, err);
 	if (code != ERR_OK)
 		return code;
 	if (duckdb_connect(d->db, &d->writer.con) != DuckDBSuccess)
@@ -339,25 +356,32 @@ make_database(struct duck *d, struct err *err)
 enum err_code
 duck_open_database(struct duck *d, struct err *err)
 {
-	uint64_t damaged_at = UINT64_MAX;
+	struct damage damage = {UINT64_MAX, UINT64_MAX};
 	struct duck_torn_head torn = {0};
 	enum err_code code = make_database(d, err);
+	bool had_log = duck_has_log(d); /* it died, perhaps in a checkpoint */
 	if (code == ERR_OK)
 		code = duck_repair_head(d, &torn, err);
 	if (code == ERR_OK)
-		code = open_file(d, DUCK_FILE, &damaged_at, err);
-	if (code == ERR_CORRUPT && torn.mended)
-		return duck_unrepair_head(d, &torn, err);
-	/* Each cut leaves less of the log: it comes to an end. */
+		code = open_file(d, DUCK_FILE, &damage, err);
+	/* Each cut leaves less of the log, and each block is mended once: it comes to an end. */
 	for (int i = 0; i < REPAIRS_MAX && code == ERR_CORRUPT; i++) {
-		code = duck_repair_log(d, damaged_at, err);
+		bool block = damage.block_at != UINT64_MAX;
+		if (!block && torn.mended)
+			return duck_unrepair_head(d, &torn, err);
+		if (block && !had_log)
+			return code;
+		code = block ? duck_repair_block(d, damage.block_at, err)
+		             : duck_repair_log(d, damage.log_at, err);
 		if (code == ERR_OK)
-			code = open_file(d, DUCK_FILE, &damaged_at, err);
+			code = open_file(d, DUCK_FILE, &damage, err);
 	}
 	if (code == ERR_OK &&
 	    (duckdb_connect(d->db, &d->writer.con) != DuckDBSuccess ||
 	        duckdb_connect(d->db, &d->keeper.con) != DuckDBSuccess))
 		code = err_set(err, ERR_UNAVAILABLE, "the database gives no connection");
+	if (code == ERR_OK && had_log)
+		code = duck_repair_metadata(d, d->writer.con, err);
 	return code;
 }
 

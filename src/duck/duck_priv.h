@@ -41,6 +41,7 @@
 #include "base/map.h"
 #include "hot/hot.h"
 #include "ident/ident.h"
+#include "sys/file.h"
 #include "sys/thread.h"
 
 #include <duckdb.h>
@@ -111,6 +112,7 @@ struct duck {
 	struct duck_options opt; /* defaults filled in; data_dir is not kept */
 	char *dir;
 	duckdb_database db;
+	struct file beside; /* the same file, see duck_repair_metadata(); closed as a rule */
 	struct hot *hot;
 	struct duck_views views;
 	struct duck_catalog catalog;

@@ -15,6 +15,14 @@
  * DuckDB's log is still there, and says of itself which head it continues. So with no log nothing is done, and if
  * DuckDB does not take its log with the other head, the head that counts is the damaged one: then all is put back
  * as it was, and the file is refused.
+ *
+ * A block of metadata. They are BLOCK_BYTES each, behind the heads, and begin with a checksum too. Blocks of rows are
+ * only written where none is in use; a block of metadata has 64 parts, and when some of them are free it is
+ * written again in its place: the parts in use as they are, others new. When the system dies meanwhile, what is there
+ * is partly the old block and partly the new one, in all parts that count the same as before, and only the
+ * checksum is wrong. So after a checkpoint that did not end the checksum is put right, be it that DuckDB names the
+ * block when it opens the file, be it that we find it among those that DuckDB has not read yet, and reads when a question
+ * needs them. A block that is damaged otherwise would not be understood, or would be met by the checksums of the rows.
  */
 #include "duck/duck_priv.h"
 
@@ -24,8 +32,16 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-enum { COPIES_MAX = 1000, COPY_BYTES_MAX = 1 << 30, HEAD_BYTES = DUCK_HEAD_BYTES, HEADS = 2 };
+enum {
+	COPIES_MAX = 1000,
+	COPY_BYTES_MAX = 1 << 30,
+	HEAD_BYTES = DUCK_HEAD_BYTES,
+	HEADS = 2,
+	BLOCK_BYTES = 256 << 10, /* DuckDB's default, and weir makes no others */
+	BLOCKS_AT = (1 + HEADS) * HEAD_BYTES,
+};
 
 /* The next free name of <file>.<n>.damaged gets these bytes. */
 static enum err_code
@@ -79,13 +95,20 @@ duck_repair_log(struct duck *d, uint64_t byte, struct err *err)
 
 /* ---- a head */
 
+/* Of what stands behind it. */
+static uint64_t
+checksum_of(const unsigned char *bytes, size_t n)
+{
+	uint64_t sum = 5381;
+	for (size_t i = sizeof(sum); i < n; i += sizeof(sum))
+		sum ^= get_u64le(bytes + i) * UINT64_C(0xbf58476d1ce4e5b9);
+	return sum;
+}
+
 static bool
 head_is_whole(const unsigned char *head)
 {
-	uint64_t sum = 5381;
-	for (size_t i = sizeof(sum); i < HEAD_BYTES; i += sizeof(sum))
-		sum ^= get_u64le(head + i) * UINT64_C(0xbf58476d1ce4e5b9);
-	return sum == get_u64le(head);
+	return checksum_of(head, HEAD_BYTES) == get_u64le(head);
 }
 
 /* The place of the only head that is not whole; HEADS: there is nothing that could be mended. */
@@ -100,8 +123,8 @@ torn_head(const unsigned char *blocks)
 	return whole[0] ? 1 : 0;
 }
 
-static bool
-has_log(struct duck *d)
+bool
+duck_has_log(struct duck *d)
 {
 	char path[FILE_PATH_BYTES];
 	struct file file = {0};
@@ -150,7 +173,7 @@ duck_repair_head(struct duck *d, struct duck_torn_head *torn, struct err *err)
 	size_t got = 0;
 	*torn = (struct duck_torn_head){0};
 	enum err_code code = file_join(str_from(d->dir), STR(DUCK_FILE), path, err);
-	if (code != ERR_OK || !file_exists(path) || !has_log(d))
+	if (code != ERR_OK || !file_exists(path) || !duck_has_log(d))
 		return code;
 	code = file_open(path, FILE_WRITE, &file, err);
 	if (code == ERR_OK)
@@ -178,4 +201,73 @@ duck_unrepair_head(struct duck *d, const struct duck_torn_head *torn, struct err
 	return err_set(err, ERR_CORRUPT,
 	    DUCK_FILE " is damaged: of its two heads the one that counts cannot be read, and the "
 	              "other one does not go with its log; the file is as it was");
+}
+
+/* ---- a block of metadata */
+
+static enum err_code
+mend_block(struct duck *d, const struct file *file, uint64_t at, bool *mended, struct err *err)
+{
+	unsigned char sum[8], *block = xcalloc(1, BLOCK_BYTES);
+	char copy[FILE_PATH_BYTES];
+	size_t got = 0;
+	enum err_code code = file_pread(file, at, block, BLOCK_BYTES, &got, err);
+	put_u64le(sum, checksum_of(block, BLOCK_BYTES));
+	*mended = code == ERR_OK && got == BLOCK_BYTES && memcmp(sum, block, sizeof(sum)) != 0;
+	if (*mended)
+		code = keep_copy(d, DUCK_FILE ".block", str_of((const char *)block, BLOCK_BYTES),
+		    copy, err);
+	if (*mended && code == ERR_OK)
+		code = file_pwrite(file, at, sum, sizeof(sum), err);
+	if (*mended && code == ERR_OK)
+		code = file_sync(file, err);
+	if (*mended && code == ERR_OK)
+		log_error("duck",
+		    "a block of " DUCK_FILE " at %" PRIu64
+		    " was written only in part, in a checkpoint that did not end: its checksum was put "
+		    "right; a copy is %s; nothing was lost",
+		    at, copy);
+	free(block);
+	return code;
+}
+
+enum err_code
+duck_repair_block(struct duck *d, uint64_t at, struct err *err)
+{
+	char path[FILE_PATH_BYTES];
+	struct file file = {0};
+	bool mended = false;
+	enum err_code code = file_join(str_from(d->dir), STR(DUCK_FILE), path, err);
+	if (code == ERR_OK)
+		code = file_open(path, FILE_WRITE, &file, err);
+	if (code == ERR_OK)
+		code = mend_block(d, &file, at, &mended, err);
+	file_close(&file);
+	if (code != ERR_OK || mended)
+		return code;
+	return err_set(err, ERR_CORRUPT, DUCK_FILE " is damaged at byte %" PRIu64, at);
+}
+
+enum err_code
+duck_repair_metadata(struct duck *d, duckdb_connection con, struct err *err)
+{
+	char path[FILE_PATH_BYTES];
+	struct duck_sql sql;
+	struct buf words = {0};
+	bool mended;
+	duck_sql_init(&sql);
+	buf_str(&sql.text, STR("SELECT block_id FROM pragma_metadata_info()"));
+	enum err_code code = duck_read_words(d, con, &sql, UINT64_MAX, &words, err);
+	duck_sql_fini(&sql);
+	if (code == ERR_OK)
+		code = file_join(str_from(d->dir), STR(DUCK_FILE), path, err);
+	if (code == ERR_OK)
+		code = file_open(path, FILE_WRITE, &d->beside, err);
+	for (size_t i = 0; i < words.len / sizeof(uint64_t) && code == ERR_OK; i++) {
+		uint64_t id;
+		memcpy(&id, words.ptr + i * sizeof(id), sizeof(id));
+		code = mend_block(d, &d->beside, BLOCKS_AT + id * BLOCK_BYTES, &mended, err);
+	}
+	buf_fini(&words);
+	return code;
 }

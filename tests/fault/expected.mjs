@@ -3,8 +3,6 @@
 // What is known to be missing: a problem that matches one of these is counted and printed with the reason, and is
 // no failure. When a run meets none of an entry's problems the entry is out of date and goes.
 export const expected = [
-	{ kind: 'restart', text: /weir\.duckdb: IO Error: Corrupt database file: computed checksum/,
-		reason: 'a head of weir.duckdb of which only the first bytes were written is refused although the other one is whole: taking that is to come' },
 	{ kind: 'died', text: /terminate called after throwing an instance of 'duckdb::/,
 		reason: 'DuckDB ends the process when it can neither write its log nor cut it back (every operation fails); the restart has everything' },
 ];

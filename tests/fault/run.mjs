@@ -62,7 +62,13 @@ async function health(weir, ledger, plan) {
 	if (!weir.alive()) return [{ kind: 'died', text: `${JSON.stringify(weir.exit)}: ${weir.log.slice(-1500)}` }];
 	const { status, body } = await post(weir.http, probe, { timeout: 3000 });
 	if (why === undefined && status === 200) return problems;
-	const { status: ready, text } = await weir.get('/readyz?format=text');
+	let ready, text;
+	try {
+		({ status: ready, text } = await weir.get('/readyz?format=text'));
+	} catch (error) {
+		await sleep(100); // it may be about to end
+		return [{ kind: 'died', text: `${error.cause?.code ?? error.message} ${JSON.stringify(weir.exit)}: ${weir.log.slice(-1500)}` }];
+	}
 	const fails = text.split('\n').filter((l) => l.startsWith('FAIL'));
 	if (ready === 200) {
 		// It may have become well between the two questions.
