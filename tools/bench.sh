@@ -15,8 +15,8 @@
 #   BENCH_ENCODINGS   "plain gzip" (plain)
 #   BENCH_RATE        spans/s of the fixed rate (100000), for BENCH_RATE_SECONDS (10)
 #   BENCH_VISIBLE     seconds of each case that measures ack to visible (10)
-#   BENCH_STEADY      seconds of 10,000 spans/s with a smaller hot tail (30)
-#   BENCH_HOT_BYTES   that hot tail (32m)
+#   BENCH_STEADY      seconds of 10,000 spans/s of a server that is told to be small (30)
+#   BENCH_SMALL       the options of `weir serve` that make it small
 #   BENCH_MILLIONS    million spans that are loaded, and then asked for (2)
 #   BENCH_QUERIES     questions of each kind (200), for at most BENCH_QUERY_TIME (60s)
 #   BENCH_SERVE       more options for `weir serve`
@@ -34,7 +34,7 @@ rate=${BENCH_RATE:-100000}
 rate_seconds=${BENCH_RATE_SECONDS:-10}
 visible=${BENCH_VISIBLE:-10}
 steady=${BENCH_STEADY:-30}
-hot_bytes=${BENCH_HOT_BYTES:-32m}
+small=${BENCH_SMALL:---hot-bytes 16m --seal-rows 20480 --duckdb-memory 64m --duckdb-threads 1 --readers 2 --loops 1}
 millions=${BENCH_MILLIONS:-2}
 queries=${BENCH_QUERIES:-200}
 query_time=${BENCH_QUERY_TIME:-60s}
@@ -311,11 +311,7 @@ run_payload() {
 }
 
 run_steady() {
-	local option=
-	if "$weir" serve --help | grep -q -e '--hot-bytes'; then
-		option="--hot-bytes $hot_bytes"
-	fi
-	run_case steady jaeger-steady "$option" --payload jaeger --spans 512 --rate 10000 --connections 4 \
+	run_case steady jaeger-steady "$small" --payload jaeger --spans 512 --rate 10000 --connections 4 \
 		--inflight 4 --warm-up 0 --seconds "${steady}s"
 }
 

@@ -25,6 +25,7 @@
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/log.h"
+#include "sys/process.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -123,6 +124,8 @@ checkpoint_once(struct duck *d, struct err *err)
 	enum err_code code = duck_fault(d, DUCK_STEP_CHECKPOINT, err);
 	if (code == ERR_OK)
 		code = check_room(d, err);
+	if (code == ERR_OK)
+		code = duck_mark_checkpoint(d, err);
 	for (int i = 0; i < CHECKPOINT_TRIES && code == ERR_OK; i++) {
 		code = duck_exec(d, d->keeper.con, "CHECKPOINT", err);
 		if (code == ERR_OK || atomic_load(&d->broken) || i == CHECKPOINT_TRIES - 1)
@@ -130,6 +133,8 @@ checkpoint_once(struct duck *d, struct err *err)
 		clock_sleep_ns(CHECKPOINT_PAUSE_MS * NS_PER_MS);
 		code = ERR_OK;
 	}
+	if (code == ERR_OK)
+		duck_unmark_checkpoint(d);
 	return code;
 }
 
@@ -151,6 +156,8 @@ checkpoint(struct duck *d)
 	atomic_fetch_add(&d->checkpoints, 1);
 	atomic_fetch_add(&d->checkpoint_ns, end_ns - start_ns);
 	log_debug("duck", "checkpoint took %" PRIu64 " ms", (end_ns - start_ns) / NS_PER_MS);
+	hot_tidy(d->hot, end_ns);
+	process_trim_memory(); /* a row group's worth has become free */
 	measure(d);
 }
 
@@ -214,7 +221,11 @@ make_room(const struct duck *d, const struct hot_info *info)
 		if (p->rows > 0 && (!oldest || p->first_seq < oldest->first_seq))
 			oldest = p;
 	}
-	if (largest && bytes > d->opt.hot_bytes_max / 8 * 7)
+	/* A reader that takes long may hold what has left: then the rest has to do with less. */
+	bool pinned = info->bytes >= d->opt.hot_bytes_max;
+	if (largest &&
+	    (bytes > d->opt.hot_bytes_max / 8 * 7 ||
+	        (pinned && largest->bytes > d->opt.hot_bytes_max / 8)))
 		return part_of(d, largest);
 	if (!oldest || info->applied_log_bytes - oldest->first_log_bytes < d->opt.log_bytes_max)
 		return bytes > d->opt.hot_bytes_max / 8 * 7 ? dictionaries : none;
@@ -407,6 +418,22 @@ reopen(struct duck *d)
 	pause_after_failure(d, &err);
 }
 
+/* Identities are read with little memory: what DuckDB keeps of them in its cache nobody asks for again, and it
+ * would be there for ever. Then the settings are fixed. */
+static enum err_code
+read_identities(struct duck *d, struct err *err)
+{
+	char sql[64];
+	enum err_code code = duck_exec(d, d->keeper.con, "SET memory_limit = '64MiB'", err);
+	if (code == ERR_OK)
+		code = duck_ident_rebuild(d, d->keeper.con, err);
+	snprintf(sql, sizeof(sql), "SET memory_limit = '%" PRIu64 "MiB'",
+	    d->opt.memory_bytes_max / LIMIT_MIB);
+	if (code == ERR_OK)
+		code = duck_exec(d, d->keeper.con, sql, err);
+	return code == ERR_OK ? duck_exec(d, d->keeper.con, DUCK_FIX_SETTINGS, err) : code;
+}
+
 static void
 become_ready(struct duck *d)
 {
@@ -415,7 +442,7 @@ become_ready(struct duck *d)
 	while (!must_stop(k)) {
 		if (atomic_load(&d->broken))
 			reopen(d);
-		else if (duck_ident_rebuild(d, k->con, &err) == ERR_OK)
+		else if (read_identities(d, &err) == ERR_OK)
 			break;
 		else
 			log_error("duck", "cannot read which spans there are: %s", err.message);

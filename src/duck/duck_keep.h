@@ -93,16 +93,22 @@ MUST_CHECK enum err_code duck_repair_log(struct duck *d, uint64_t byte, struct e
 enum { DUCK_HEAD_BYTES = 4096 };
 struct duck_torn_head {
 	bool mended;
+	bool equal; /* the two are the same: one was mended, and no checkpoint has come since */
 	size_t place;
 	unsigned char bytes[DUCK_HEAD_BYTES]; /* as they were */
 };
 MUST_CHECK enum err_code duck_repair_head(struct duck *d, struct duck_torn_head *torn,
     struct err *err);
-/* Whether DuckDB has a log: it did not close the file, or is in a checkpoint. */
-bool duck_has_log(struct duck *d);
-/* The block at this byte of the file, which is closed and has a log. ERR_CORRUPT: it was whole. */
+/* Around what makes a checkpoint. What it finds half written at a start is put right only if the mark is there:
+ * otherwise it is another damage. */
+MUST_CHECK enum err_code duck_mark_checkpoint(struct duck *d, struct err *err);
+void duck_unmark_checkpoint(struct duck *d);
+/* The database is closed: whether that has made a checkpoint, only DuckDB's log tells, which is then gone. */
+void duck_unmark_closed(struct duck *d);
+bool duck_died_in_checkpoint(struct duck *d);
+/* The block at this byte of the file, which is closed. ERR_CORRUPT: it was whole, or is none. */
 MUST_CHECK enum err_code duck_repair_block(struct duck *d, uint64_t at, struct err *err);
-/* All blocks of metadata, when the file had a log and is open. It is opened beside DuckDB and stays so (d->beside), for to
+/* All blocks of metadata, when the file is open. It is opened beside DuckDB and stays so (d->beside), for to
  * close it would end DuckDB's lock. */
 MUST_CHECK enum err_code duck_repair_metadata(struct duck *d, duckdb_connection con,
     struct err *err);
@@ -110,6 +116,7 @@ MUST_CHECK enum err_code duck_repair_metadata(struct duck *d, duckdb_connection 
 MUST_CHECK enum err_code duck_unrepair_head(struct duck *d, const struct duck_torn_head *torn,
     struct err *err);
 /* duck_open.c */
+#define DUCK_FIX_SETTINGS "SET lock_configuration = true"
 MUST_CHECK enum err_code duck_open_database(struct duck *d, struct err *err);
 void duck_close_database(struct duck *d);
 /* Schema, catalog, generation, floor, positions: what memory knows of the file. */

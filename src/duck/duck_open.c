@@ -132,8 +132,13 @@ duck_close_database(struct duck *d)
 		duckdb_disconnect(&d->writer.con);
 	if (d->keeper.con)
 		duckdb_disconnect(&d->keeper.con);
-	if (d->db)
+	struct err ignored; /* then a power cut in the next moment is not recognised as such */
+	if (d->db && duck_mark_checkpoint(d, &ignored) != ERR_OK)
+		log_warn("duck", "%s", ignored.message);
+	if (d->db) {
 		duckdb_close(&d->db); /* checkpoints */
+		duck_unmark_closed(d);
+	}
 	file_close(&d->beside);
 	forget_file(d);
 }
@@ -359,7 +364,7 @@ duck_open_database(struct duck *d, struct err *err)
 	struct damage damage = {UINT64_MAX, UINT64_MAX};
 	struct duck_torn_head torn = {0};
 	enum err_code code = make_database(d, err);
-	bool had_log = duck_has_log(d); /* it died, perhaps in a checkpoint */
+	bool interrupted = duck_died_in_checkpoint(d);
 	if (code == ERR_OK)
 		code = duck_repair_head(d, &torn, err);
 	if (code == ERR_OK)
@@ -367,9 +372,9 @@ duck_open_database(struct duck *d, struct err *err)
 	/* Each cut leaves less of the log, and each block is mended once: it comes to an end. */
 	for (int i = 0; i < REPAIRS_MAX && code == ERR_CORRUPT; i++) {
 		bool block = damage.block_at != UINT64_MAX;
-		if (!block && torn.mended)
+		if (!block && (torn.mended || torn.equal))
 			return duck_unrepair_head(d, &torn, err);
-		if (block && !had_log)
+		if (block && !interrupted)
 			return code;
 		code = block ? duck_repair_block(d, damage.block_at, err)
 		             : duck_repair_log(d, damage.log_at, err);
@@ -380,8 +385,10 @@ duck_open_database(struct duck *d, struct err *err)
 	    (duckdb_connect(d->db, &d->writer.con) != DuckDBSuccess ||
 	        duckdb_connect(d->db, &d->keeper.con) != DuckDBSuccess))
 		code = err_set(err, ERR_UNAVAILABLE, "the database gives no connection");
-	if (code == ERR_OK && had_log)
+	if (code == ERR_OK && interrupted)
 		code = duck_repair_metadata(d, d->writer.con, err);
+	if (code == ERR_OK)
+		duck_unmark_checkpoint(d);
 	return code;
 }
 
@@ -453,9 +460,7 @@ duck_open_state(struct duck *d, struct err *err)
 	d->writer.scopes.id = TABLE_SCOPES;
 	d->writer.places_until = 0;
 	duck_catalog_init(&d->catalog, d->opt.filter_bytes_max);
-	enum err_code code = duck_exec(d, con, "SET lock_configuration = true", err);
-	if (code == ERR_OK)
-		code = duck_attr_register(d, con, err);
+	enum err_code code = duck_attr_register(d, con, err);
 	if (code == ERR_OK)
 		code = duck_merge_register(d, con, err);
 	if (code == ERR_OK)

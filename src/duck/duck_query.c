@@ -18,6 +18,7 @@
 #include "duck/duck_query_priv.h"
 
 #include "base/timefmt.h"
+#include "sys/clock.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -437,15 +438,22 @@ read_few(struct search *s, enum err_code *code, struct err *err)
 {
 	struct duck_question *ask = s->ask;
 	struct table *rows = &ask->result->rows;
+	struct arena_mark mark = arena_mark(rows->arena);
 	bool more = false;
 	duck_sql_reset(&ask->sql);
 	if (!duck_units_put(ask, ask->q, &s->units, s->chosen, row_columns))
 		return true;
 	*code = duck_read_few(ask->d, ask->view.con, &ask->sql, ask->q->deadline_mono_ns,
 	    ask->q->row_max, rows, &more, err);
-	if (*code == ERR_OK && !more)
+	if (*code == ERR_OK && !more) {
 		sort_rows(s);
-	return !more;
+		return true;
+	}
+	if (*code != ERR_OK && *code != ERR_TOO_LARGE)
+		return true;
+	arena_rewind(rows->arena, mark);
+	table_init(rows, ask->id, ask->result->arena);
+	return false;
 }
 
 /* Take the row too many off and say where the next page begins. */
@@ -638,6 +646,16 @@ begin_answer(struct duck_question *ask)
 	}
 }
 
+static void
+settle_memo(struct duck_question *ask, bool is_true)
+{
+	if (ask->memo && is_true)
+		duck_memo_give(&ask->d->services_memo, ask->memo, clock_mono_ns());
+	else
+		duck_memo_free(ask->memo);
+	ask->memo = NULL;
+}
+
 /* What a commit fell into is not true, be it an answer or an error: duck_gate.h. */
 static enum err_code
 ask_beside_commits(struct duck_question *ask, duckdb_connection con, bool *reusable,
@@ -648,7 +666,9 @@ ask_beside_commits(struct duck_question *ask, duckdb_connection con, bool *reusa
 	uint64_t commits;
 	if (duck_gate_look(gate, ask->q->deadline_mono_ns, &commits)) {
 		enum err_code code = ask_in_view(ask, con, reusable, err);
-		if (duck_gate_same(gate, commits) || (code != ERR_OK && !*reusable))
+		bool same = duck_gate_same(gate, commits);
+		settle_memo(ask, same && code == ERR_OK);
+		if (same || (code != ERR_OK && !*reusable))
 			return code;
 		if (!*reusable)
 			return err_set(err, ERR_UNAVAILABLE, "a read transaction cannot be ended");
@@ -657,7 +677,9 @@ ask_beside_commits(struct duck_question *ask, duckdb_connection con, bool *reusa
 	arena_rewind(ask->result->arena, mark);
 	begin_answer(ask);
 	ask->sql.gate = gate;
-	return ask_in_view(ask, con, reusable, err);
+	enum err_code code = ask_in_view(ask, con, reusable, err);
+	settle_memo(ask, code == ERR_OK);
+	return code;
 }
 
 static enum table_id

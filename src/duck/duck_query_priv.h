@@ -66,6 +66,7 @@ struct duck_question {
 	enum table_id id;
 	struct duck_sql sql;
 	struct duck_ids ids[STORE_ATTRS_MAX];
+	struct duck_services_memo *memo; /* to be given back if what was read is true; NULL: none */
 };
 
 /* ---- duck_units.c */

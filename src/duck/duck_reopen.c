@@ -70,6 +70,8 @@ duck_reopen(struct duck *d, struct err *err)
 	enum err_code code = duck_open_database(d, err);
 	if (code == ERR_OK)
 		code = duck_open_state(d, err);
+	if (code == ERR_OK && d->keeper.ready)
+		code = duck_exec(d, d->keeper.con, DUCK_FIX_SETTINGS, err);
 	/* Rows of before the start are all in the hot tail or the file by now, or will not come. */
 	if (code == ERR_OK)
 		code = settle(d, before, err);

@@ -11,16 +11,16 @@
  * heads, which checkpoints write in turn, last of all; the one with the greater number counts. Each begins with
  * a checksum of its rest (DuckDB's storage/single_file_block_manager.cpp and common/checksum.cpp). When the
  * system dies while one is being written, DuckDB refuses the file although the other head and all it needs are
- * whole; then that one is copied over it. This is right only for a checkpoint that did not end, after which
- * DuckDB's log is still there, and says of itself which head it continues. So with no log nothing is done, and if
- * DuckDB does not take its log with the other head, the head that counts is the damaged one: then all is put back
- * as it was, and the file is refused.
+ * whole; then that one is copied over it. This is right only for a checkpoint that did not end: a file of ours
+ * (weir.duckdb.checkpoint) says so. DuckDB's log is still there then, and says of itself which head it continues.
+ * If DuckDB does not take it with the other head, the head that counts is the damaged one: then all is put back as it
+ * was, and the file is refused.
  *
  * A block of metadata. They are BLOCK_BYTES each, behind the heads, and begin with a checksum too. Blocks of rows are
  * only written where none is in use; a block of metadata has 64 parts, and when some of them are free it is
  * written again in its place: the parts in use as they are, others new. When the system dies meanwhile, what is there
  * is partly the old block and partly the new one, in all parts that count the same as before, and only the
- * checksum is wrong. So after a checkpoint that did not end the checksum is put right, be it that DuckDB names the
+ * checksum is wrong. So after a checkpoint that did not end, and only then, the checksum is put right, be it that DuckDB names the
  * block when it opens the file, be it that we find it among those that DuckDB has not read yet, and reads when a question
  * needs them. A block that is damaged otherwise would not be understood, or would be met by the checksums of the rows.
  */
@@ -43,7 +43,17 @@ enum {
 	BLOCKS_AT = (1 + HEADS) * HEAD_BYTES,
 };
 
-/* The next free name of <file>.<n>.damaged gets these bytes. */
+static bool
+has_bytes(const char *path, struct str bytes)
+{
+	struct buf all = {0};
+	bool same = file_read_all(path, COPY_BYTES_MAX, &all, NULL) == ERR_OK &&
+	    str_eq(buf_view(&all), bytes);
+	buf_fini(&all);
+	return same;
+}
+
+/* The next free name of <file>.<n>.damaged gets these bytes, if none has them yet. */
 static enum err_code
 keep_copy(struct duck *d, const char *file, struct str bytes, char copy[FILE_PATH_BYTES],
     struct err *err)
@@ -54,6 +64,8 @@ keep_copy(struct duck *d, const char *file, struct str bytes, char copy[FILE_PAT
 		enum err_code code = file_join(str_from(d->dir), str_from(name), copy, err);
 		if (code != ERR_OK)
 			return code;
+		if (has_bytes(copy, bytes))
+			return ERR_OK;
 		if (!file_exists(copy))
 			return file_write_whole(str_from(d->dir), str_from(name), &bytes, 1, err);
 	}
@@ -123,17 +135,55 @@ torn_head(const unsigned char *blocks)
 	return whole[0] ? 1 : 0;
 }
 
-bool
-duck_has_log(struct duck *d)
+/* ---- a checkpoint under way: a file says so, before it writes anything, and goes when it has ended */
+
+static enum err_code
+mark_path(struct duck *d, char path[FILE_PATH_BYTES], struct err *err)
+{
+	return file_join(str_from(d->dir), STR(DUCK_FILE ".checkpoint"), path, err);
+}
+
+enum err_code
+duck_mark_checkpoint(struct duck *d, struct err *err)
+{
+	char path[FILE_PATH_BYTES];
+	struct file file = {0};
+	enum err_code code = mark_path(d, path, err);
+	if (code != ERR_OK || file_exists(path))
+		return code; /* of one that failed: it is on disk */
+	code = file_open(path, FILE_REPLACE, &file, err);
+	file_close(&file);
+	return code == ERR_OK ? file_sync_dir(d->dir, err) : code;
+}
+
+void
+duck_unmark_closed(struct duck *d)
 {
 	char path[FILE_PATH_BYTES];
 	struct file file = {0};
 	uint64_t size = 0;
-	bool is = file_join(str_from(d->dir), STR(DUCK_FILE ".wal"), path, NULL) == ERR_OK &&
+	bool has_log = file_join(str_from(d->dir), STR(DUCK_FILE ".wal"), path, NULL) == ERR_OK &&
 	    file_open(path, FILE_READ, &file, NULL) == ERR_OK &&
 	    file_size(&file, &size, NULL) == ERR_OK && size > 0;
 	file_close(&file);
-	return is;
+	if (!has_log)
+		duck_unmark_checkpoint(d);
+}
+
+void
+duck_unmark_checkpoint(struct duck *d)
+{
+	char path[FILE_PATH_BYTES];
+	if (mark_path(d, path, NULL) == ERR_OK && file_exists(path) &&
+	    file_unlink(path, NULL) != ERR_OK)
+		log_debug("duck", "left %s for the next checkpoint to delete", path);
+}
+
+bool
+duck_died_in_checkpoint(struct duck *d)
+{
+	char path[FILE_PATH_BYTES];
+	return mark_path(d, path, NULL) == ERR_OK && file_exists(path);
 }
 
 static enum err_code
@@ -173,11 +223,17 @@ duck_repair_head(struct duck *d, struct duck_torn_head *torn, struct err *err)
 	size_t got = 0;
 	*torn = (struct duck_torn_head){0};
 	enum err_code code = file_join(str_from(d->dir), STR(DUCK_FILE), path, err);
-	if (code != ERR_OK || !file_exists(path) || !duck_has_log(d))
+	if (code != ERR_OK || !file_exists(path))
 		return code;
 	code = file_open(path, FILE_WRITE, &file, err);
 	if (code == ERR_OK)
 		code = file_pread(&file, 0, blocks, sizeof(blocks), &got, err);
+	torn->equal = code == ERR_OK && got == sizeof(blocks) &&
+	    memcmp(blocks + HEAD_BYTES, blocks + 2 * HEAD_BYTES, HEAD_BYTES) == 0;
+	if (!duck_died_in_checkpoint(d)) {
+		file_close(&file);
+		return code;
+	}
 	torn->place = code == ERR_OK && got == sizeof(blocks) ? torn_head(blocks) : HEADS;
 	if (torn->place < HEADS)
 		code = mend_head(d, &file, blocks, torn, err);
@@ -191,16 +247,16 @@ duck_unrepair_head(struct duck *d, const struct duck_torn_head *torn, struct err
 	char path[FILE_PATH_BYTES];
 	struct file file = {0};
 	enum err_code code = file_join(str_from(d->dir), STR(DUCK_FILE), path, err);
-	if (code == ERR_OK)
+	if (code == ERR_OK && torn->mended)
 		code = file_open(path, FILE_WRITE, &file, err);
-	if (code == ERR_OK)
+	if (code == ERR_OK && torn->mended)
 		code = write_head(&file, torn->place, torn->bytes, err);
 	file_close(&file);
 	if (code != ERR_OK)
 		return code;
 	return err_set(err, ERR_CORRUPT,
 	    DUCK_FILE " is damaged: of its two heads the one that counts cannot be read, and the "
-	              "other one does not go with its log; the file is as it was");
+	              "other one does not go with its log; nothing was changed");
 }
 
 /* ---- a block of metadata */
@@ -236,11 +292,11 @@ duck_repair_block(struct duck *d, uint64_t at, struct err *err)
 {
 	char path[FILE_PATH_BYTES];
 	struct file file = {0};
-	bool mended = false;
+	bool mended = false, block = at >= BLOCKS_AT && (at - BLOCKS_AT) % BLOCK_BYTES == 0;
 	enum err_code code = file_join(str_from(d->dir), STR(DUCK_FILE), path, err);
-	if (code == ERR_OK)
+	if (code == ERR_OK && block)
 		code = file_open(path, FILE_WRITE, &file, err);
-	if (code == ERR_OK)
+	if (code == ERR_OK && block)
 		code = mend_block(d, &file, at, &mended, err);
 	file_close(&file);
 	if (code != ERR_OK || mended)

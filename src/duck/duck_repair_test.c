@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #define WAL DUCK_FILE ".wal"
+#define MARK DUCK_FILE ".checkpoint"
 
 enum { REQUESTS = 90, CHECKPOINTED = 30 };
 
@@ -208,6 +209,7 @@ TEST(duck, head_that_was_half_written_is_put_right)
 		buf_str(&torn, buf_view(&whole));
 		tear(&torn, head, cuts[i]);
 		write_file(dir, DUCK_FILE, buf_view(&torn));
+		write_file(dir, MARK, STR_EMPTY);
 		struct store *s = duck_kit_open(&opt);
 		assert_in_range(store_position(s), position, REQUESTS);
 		duck_kit_load(s, REQUESTS, 3);
@@ -231,7 +233,7 @@ TEST(duck, head_that_counts_is_not_replaced_by_an_older_one)
 	const char *files = make_files(&position);
 	struct buf whole = {0}, torn = {0}, now = {0}, wal = {0};
 	read_wal(files, DUCK_FILE, &whole);
-	for (int with_log = 0; with_log < 2; with_log++) {
+	for (int in_checkpoint = 0; in_checkpoint < 2; in_checkpoint++) {
 		const char *dir = duck_kit_copy(files);
 		struct duck_options opt = duck_kit_eager(dir);
 		struct store *s;
@@ -240,14 +242,15 @@ TEST(duck, head_that_counts_is_not_replaced_by_an_older_one)
 		buf_str(&torn, buf_view(&whole));
 		tear(&torn, 1 - idle_head(&whole), 600);
 		write_file(dir, DUCK_FILE, buf_view(&torn));
-		if (!with_log)
-			write_wal(dir, STR_EMPTY);
+		if (in_checkpoint)
+			write_file(dir, MARK, STR_EMPTY);
 		buf_reset(&now);
 		buf_reset(&wal);
 		read_wal(dir, WAL, &wal);
 		assert_int_not_equal(duck_open(&opt, &s, &err), ERR_OK);
 		print_message("%s\n", err.message);
-		assert_int_equal(strstr(err.message, "does not go with its log") != NULL, with_log);
+		assert_int_equal(strstr(err.message, "does not go with its log") != NULL,
+		    in_checkpoint);
 		read_wal(dir, DUCK_FILE, &now);
 		assert_int_equal(now.len, torn.len);
 		assert_memory_equal(now.ptr, torn.ptr, torn.len);
@@ -308,6 +311,7 @@ TEST(duck, block_of_metadata_that_was_half_written_is_put_right)
 		for (size_t k = 0; k < 7; k++)
 			torn.ptr[places[i] + k] = (char)(torn.ptr[places[i] + k] ^ 0x5a);
 		write_file(dir, DUCK_FILE, buf_view(&torn));
+		write_file(dir, MARK, STR_EMPTY);
 		struct store *s = duck_kit_open(&opt);
 		assert_in_range(store_position(s), position, REQUESTS);
 		duck_kit_load(s, REQUESTS, 3);
@@ -323,7 +327,6 @@ TEST(duck, block_of_metadata_that_was_half_written_is_put_right)
 		dir = duck_kit_copy(files);
 		opt = duck_kit_eager(dir);
 		write_file(dir, DUCK_FILE, buf_view(&torn));
-		write_wal(dir, STR_EMPTY);
 		if (duck_open(&opt, &refused, &err) == ERR_OK) {
 			store_close(refused); /* DuckDB has not looked at it */
 			continue;
@@ -336,4 +339,28 @@ TEST(duck, block_of_metadata_that_was_half_written_is_put_right)
 	buf_fini(&torn);
 	buf_fini(&now);
 	store_close(reference);
+}
+
+TEST(duck, mark_of_a_checkpoint_is_there_only_while_there_is_one)
+{
+	uint64_t position;
+	const char *dir = make_files(&position);
+	char path[FILE_PATH_BYTES];
+	struct duck_options opt = duck_kit_eager(dir);
+	snprintf(path, sizeof(path), "%s/" MARK, dir);
+	struct store *s = duck_kit_open(&opt);
+	duck_kit_load(s, REQUESTS, 1);
+	duck_kit_wait_quiet(s);
+	assert_false(file_exists(path));
+	store_close(s);
+	assert_false(file_exists(path));
+	/* One that failed, and one that a start finds. */
+	struct stopping stopping = {true};
+	opt.fault = no_checkpoint;
+	opt.fault_ctx = &stopping;
+	write_file(dir, MARK, STR_EMPTY);
+	s = duck_kit_open(&opt);
+	assert_false(file_exists(path));
+	store_close(s);
+	assert_false(file_exists(path));
 }

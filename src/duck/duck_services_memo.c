@@ -151,7 +151,8 @@ duck_memo_tidy(struct duck_memo_slot *slot, uint64_t now_ns)
 {
 	struct duck_services_memo *idle = NULL;
 	mutex_lock(&slot->lock);
-	if (slot->memo && now_ns - slot->memo->used_ns > DUCK_MEMO_IDLE_NS) {
+	if (slot->memo && now_ns > slot->memo->used_ns &&
+	    now_ns - slot->memo->used_ns > DUCK_MEMO_IDLE_NS) {
 		idle = slot->memo;
 		slot->memo = NULL;
 	}

@@ -122,6 +122,23 @@ first_line(const struct duck *d, const char *text, char *out, size_t n)
 	out[used] = '\0';
 }
 
+/* A COMMIT that fails for whatever reason is a transaction error; of the reason there is only the text. */
+static bool
+is_about_memory(const char *text)
+{
+	return text &&
+	    (strstr(text, "Out of Memory") || strstr(text, "could not allocate") ||
+	        strstr(text, "failed to allocate") || strstr(text, "failed to pin"));
+}
+
+static bool
+is_about_files(const char *text)
+{
+	return text &&
+	    (strstr(text, " file \"") || strstr(text, "nput/output error") ||
+	        strstr(text, "fsync"));
+}
+
 enum err_code
 duck_fail(struct duck *d, duckdb_error_type type, const char *text, struct err *err)
 {
@@ -136,11 +153,11 @@ duck_fail(struct duck *d, duckdb_error_type type, const char *text, struct err *
 		return err_set(err, ERR_BUSY, "disk full: %s", line);
 	if (type == DUCKDB_ERROR_INTERRUPT)
 		return err_set(err, ERR_DEADLINE, "the query was interrupted");
-	if (type == DUCKDB_ERROR_OUT_OF_MEMORY)
+	if (type == DUCKDB_ERROR_OUT_OF_MEMORY ||
+	    (type == DUCKDB_ERROR_TRANSACTION && is_about_memory(text)))
 		return err_set(err, ERR_TOO_LARGE, "the database's memory limit was reached: %s",
 		    line);
-	/* There are no constraints and one writer: a COMMIT fails for its files, not for its rows. */
-	if (type == DUCKDB_ERROR_IO || type == DUCKDB_ERROR_TRANSACTION)
+	if (type == DUCKDB_ERROR_IO || (type == DUCKDB_ERROR_TRANSACTION && is_about_files(text)))
 		return err_set(err, ERR_IO, "database: %s", line);
 	return err_set(err, ERR_INTERNAL, "database: %s", line);
 }

@@ -166,6 +166,13 @@ TEST(duck, disk_that_is_full_is_said_and_breaks_nothing)
 	    duck_fail(duck_of(s), DUCKDB_ERROR_TRANSACTION,
 	        "Failed to commit: Cannot open file \"weir.duckdb.wal\": Input/output error", &err),
 	    ERR_IO);
+	assert_int_equal(duck_fail(duck_of(s), DUCKDB_ERROR_TRANSACTION,
+	                     "Failed to commit: could not allocate block of size 256.0 KiB", &err),
+	    ERR_TOO_LARGE);
+	/* But a row may be. */
+	assert_int_equal(duck_fail(duck_of(s), DUCKDB_ERROR_TRANSACTION,
+	                     "Failed to commit: NOT NULL constraint failed: spans.tenant", &err),
+	    ERR_INTERNAL);
 	assert_false(atomic_load(&duck_of(s)->broken));
 	store_close(s);
 }

@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -95,4 +96,10 @@ void
 process_keep_private(void)
 {
 	umask(S_IRWXG | S_IRWXO);
+}
+
+void
+process_trim_memory(void)
+{
+	(void)malloc_trim(0); /* whether there was any */
 }

@@ -24,4 +24,8 @@ void process_usage(struct process_usage *out);
  * Before other threads start. */
 void process_keep_private(void);
 
+/* Give memory that was freed back to the system: malloc() keeps what lies between blocks that are in use. Takes
+ * milliseconds; any thread. */
+void process_trim_memory(void);
+
 #endif
