@@ -7,6 +7,7 @@
  *     seal a whole row group of some part
  *     make room: the hot tail is at seven eighths of its limit, or keeps too much of the log alive
  *     move a row group from a catch-all to its day
+ *     delete identities of requests that are not recognised any more
  *     write down how far the log is no longer needed, when that has moved without a seal
  *     checkpoint
  *
@@ -40,6 +41,7 @@ enum {
 	TRIES_BEFORE_BISECTION = 3,
 	/* A part with at least this fraction of a row group goes to its day's table all the same. */
 	WORTH_A_TABLE = 8,
+	FORGET_PART = 8,
 	FLOOR_BYTES = 64 << 20, /* of the log, that a floor alone is written for */
 };
 
@@ -393,6 +395,26 @@ stage_something(struct duck *d)
 	return moved;
 }
 
+/* Each time that as many are forgotten as are a part of those that are known: they came in order, so whole row
+ * groups of them go. */
+static bool
+forget_something(struct duck *d)
+{
+	struct duck_keeper *k = &d->keeper;
+	struct err err;
+	uint64_t oldest = ident_requests_oldest(d->writer.requests);
+	if (oldest < k->requests_from + d->opt.request_count_max / FORGET_PART ||
+	    clock_mono_ns() < k->retry_ns)
+		return false;
+	if (duck_forget_requests(d, oldest, &err) != ERR_OK) {
+		pause_after_failure(d, &err);
+		return false;
+	}
+	all_well(d);
+	k->requests_from = oldest;
+	return true;
+}
+
 /* ---- the thread */
 
 static bool
@@ -465,7 +487,7 @@ keeper_main(void *ctx)
 		if (atomic_load(&d->broken))
 			reopen(d);
 		else
-			more = seal_something(d) || stage_something(d);
+			more = seal_something(d) || stage_something(d) || forget_something(d);
 		if (k->dirty && !atomic_load(&d->broken) &&
 		    clock_mono_ns() >= k->checkpoint_retry_ns)
 			checkpoint(d);

@@ -58,6 +58,7 @@ struct duck_keeper {
 	bool in_doubt; /* the database failed during a seal */
 	uint64_t reopen_from; /* the generation before it failed; 0: it has not */
 	bool dirty; /* committed since the last checkpoint */
+	uint64_t requests_from; /* older ones were deleted, up to this seq */
 	uint64_t checkpoint_retry_ns;
 	store_poison_fn poison;
 	void *poison_ctx;

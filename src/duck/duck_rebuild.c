@@ -92,9 +92,9 @@ read_requests(struct duck *d, duckdb_connection con, struct err *err)
 	uint64_t since = now > d->opt.request_age_ns ? now - d->opt.request_age_ns : 0;
 	duck_sql_init(&sql);
 	buf_printf(&sql.text,
-	    "SELECT hi, lo, seq, received_ns FROM requests WHERE received_ns >= %" PRIu64
-	    "::UBIGINT ORDER BY seq",
-	    since);
+	    "SELECT hi, lo, seq, received_ns FROM (SELECT * FROM requests WHERE received_ns >= %" PRIu64
+	    "::UBIGINT ORDER BY seq DESC LIMIT %" PRIu64 ") ORDER BY seq",
+	    since, d->opt.request_count_max);
 	enum err_code code = duck_run(d, con, &sql, UINT64_MAX, &result, err);
 	duck_sql_fini(&sql);
 	if (code != ERR_OK)

@@ -132,6 +132,26 @@ known(struct store *s, uint64_t first, uint64_t last)
 	return n;
 }
 
+TEST(duck, file_keeps_no_more_requests_than_are_recognised)
+{
+	struct duck_options opt = duck_kit_eager(test_tmp_dir());
+	opt.request_count_max = 400;
+	struct store *s = duck_kit_open(&opt);
+	for (int i = 0; i < 20; i++) {
+		put_requests(s, 200, CONFORMANCE_NOW_NS);
+		duck_kit_wait_quiet(s);
+		assert_in_range(duck_kit_number(s, "SELECT count(*)::UBIGINT FROM requests"), 0,
+		    400 + 400 / 8);
+	}
+	assert_int_equal(known(s, 3601, 4000), 400);
+	duck_kit_flush(s);
+	store_close(s);
+	s = duck_kit_open(&opt);
+	assert_int_equal(known(s, 1, 4000), 400);
+	assert_int_equal(known(s, 3601, 4000), 400);
+	store_close(s);
+}
+
 TEST(duck, requests_are_known_after_a_start_for_their_age_and_up_to_their_number)
 {
 	struct duck_options opt = duck_kit_eager(test_tmp_dir());

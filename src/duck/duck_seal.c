@@ -544,3 +544,22 @@ duck_seal_moved(struct duck *d, enum table_id table, int64_t day, const struct t
 	s.take.rows = rows->row_count;
 	return seal(&s, SEAL_INTO_DAY, err);
 }
+
+enum err_code
+duck_forget_requests(struct duck *d, uint64_t below_seq, struct err *err)
+{
+	char sql[80];
+	snprintf(sql, sizeof(sql), "DELETE FROM requests WHERE seq < %" PRIu64 "::UBIGINT",
+	    below_seq);
+	enum err_code code = duck_exec(d, d->keeper.con, "BEGIN TRANSACTION", err);
+	if (code != ERR_OK)
+		return code;
+	code = duck_exec(d, d->keeper.con, sql, err);
+	if (code == ERR_OK)
+		code = commit(d, err);
+	if (code != ERR_OK)
+		duck_roll_back(d, &d->keeper.con);
+	else
+		d->keeper.dirty = true;
+	return code;
+}

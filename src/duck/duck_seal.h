@@ -78,6 +78,9 @@ typedef enum err_code (*duck_delete_fn)(struct duck *d, enum table_id id, uint64
 MUST_CHECK enum err_code duck_seal_moved(struct duck *d, enum table_id table, int64_t day,
     const struct table *rows, duck_delete_fn delete_moved, struct err *err);
 
+/* Delete the identities of requests of smaller seqs. */
+MUST_CHECK enum err_code duck_forget_requests(struct duck *d, uint64_t below_seq, struct err *err);
+
 /* ---- duck_stage.c */
 
 /* Move a whole row group of one day from a catch-all to the day's table, if there is one. */

@@ -93,6 +93,8 @@ void ident_requests_expire(struct ident_requests *r, uint64_t now_unix_ns);
 /* Those with a seq beyond `after_seq`, by ascending seq, until `each` says false. */
 void ident_requests_since(const struct ident_requests *r, uint64_t after_seq,
     bool (*each)(void *ctx, const struct ident_request *request), void *ctx);
+/* Any thread: those of smaller seqs are forgotten; 0: there is none. */
+uint64_t ident_requests_oldest(const struct ident_requests *r);
 size_t ident_requests_count(const struct ident_requests *r);
 uint64_t ident_requests_bytes(const struct ident_requests *r);
 uint64_t ident_requests_forgotten(const struct ident_requests

@@ -19,7 +19,7 @@ struct ident_requests {
 	uint64_t age_max_ns;
 	uint64_t last_seq;
 	_Atomic size_t count, ring_cap;
-	_Atomic uint64_t forgotten;
+	_Atomic uint64_t forgotten, oldest_seq;
 };
 
 static size_t
@@ -116,11 +116,19 @@ unindex(struct ident_requests *r, struct hash128 identity)
 }
 
 static void
+note_oldest(struct ident_requests *r)
+{
+	atomic_store_explicit(&r->oldest_seq, count_of(r) > 0 ? nth(r, 0)->seq : 0,
+	    memory_order_relaxed);
+}
+
+static void
 forget_oldest(struct ident_requests *r)
 {
 	unindex(r, nth(r, 0)->identity);
 	r->oldest = (r->oldest + 1) & r->ring_mask;
 	set_count(r, count_of(r) - 1);
+	note_oldest(r);
 }
 
 static void
@@ -130,6 +138,7 @@ put(struct ident_requests *r, const struct ident_request *request)
 	r->ring[place] = *request;
 	r->index[find(r, request->identity)] = (uint32_t)place + 1;
 	set_count(r, count_of(r) + 1);
+	note_oldest(r);
 }
 
 static void
@@ -187,6 +196,12 @@ ident_requests_since(const struct ident_requests *r, uint64_t after_seq,
 	}
 	for (size_t n = from; n < count && each(ctx, nth(r, n)); n++)
 		;
+}
+
+uint64_t
+ident_requests_oldest(const struct ident_requests *r)
+{
+	return atomic_load_explicit(&r->oldest_seq, memory_order_relaxed);
 }
 
 size_t
