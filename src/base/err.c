@@ -44,25 +44,25 @@ whole_characters(const char *text, size_t len)
 	return len && (unsigned char)text[len - 1] >= 0xc0 ? len - 1 : len;
 }
 
-/* The message is `text`; of one that is too long its middle is left out. The cause stands at its end. */
-static void
-keep_ends(struct err *err, const char *text)
+void
+err_copy(char *out, size_t n, const char *text)
 {
 	static const char gap[] = " ... ";
 	size_t len = strlen(text);
-	if (len < sizeof(err->message)) {
-		memcpy(err->message, text, len + 1);
+	CHECK(n > sizeof(gap) + ERR_TAIL_BYTES);
+	if (len < n) {
+		memcpy(out, text, len + 1);
 		return;
 	}
+	/* The cause stands at its end. */
 	const char *tail = text + len - ERR_TAIL_BYTES;
 	while (continues(*tail))
 		tail++;
 	size_t tail_len = strlen(tail);
-	size_t head_len =
-	    whole_characters(text, sizeof(err->message) - sizeof(gap) - ERR_TAIL_BYTES);
-	memcpy(err->message, text, head_len);
-	memcpy(err->message + head_len, gap, sizeof(gap) - 1);
-	memcpy(err->message + head_len + sizeof(gap) - 1, tail, tail_len + 1);
+	size_t head_len = whole_characters(text, n - sizeof(gap) - ERR_TAIL_BYTES);
+	memcpy(out, text, head_len);
+	memcpy(out + head_len, gap, sizeof(gap) - 1);
+	memcpy(out + head_len + sizeof(gap) - 1, tail, tail_len + 1);
 }
 
 static enum err_code
@@ -84,7 +84,7 @@ err_fill(struct err *err, enum err_code code, int os_errno, const char *fmt, va_
 		snprintf(text + len, sizeof(text) - len, ": %s",
 		    strerror_r(os_errno, cause, sizeof(cause)));
 	}
-	keep_ends(err, text);
+	err_copy(err->message, sizeof(err->message), text);
 	return code;
 }
 
@@ -120,7 +120,7 @@ err_wrap(struct err *err, const char *fmt, ...)
 	vsnprintf(context, sizeof(context), fmt, args);
 	va_end(args);
 	snprintf(whole, sizeof(whole), "%s: %s", context, err->message);
-	keep_ends(err, whole);
+	err_copy(err->message, sizeof(err->message), whole);
 	return err->code;
 }
 

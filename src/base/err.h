@@ -21,6 +21,7 @@
 #include "base/check.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #define ERR_TABLE(X)                                                                               \
 	X(OK, "ok", 200, 0, false, "ok")                                                           \
@@ -68,6 +69,8 @@ enum err_code err_set_errno(struct err *err, enum err_code code, int os_errno, c
  * NULL). */
 enum err_code err_wrap(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void err_clear(struct err *err);
+/* Copy a message to a place of n bytes, at least 160; of one that does not fit the middle is left out. */
+void err_copy(char *out, size_t n, const char *text);
 
 const char *err_name(enum err_code code); /* "too_large": the `code` of an API error */
 const char *err_text(enum err_code code);

@@ -21,14 +21,16 @@ enum {
 static void
 copy_without_folder(const struct ingest *in, const char *why, char out[INGEST_TEXT_BYTES])
 {
+	char text[INGEST_TEXT_BYTES + ERR_MESSAGE_BYTES];
 	size_t used = 0, dir = strlen(in->data_dir);
-	while (*why && used + 1 < INGEST_TEXT_BYTES) {
+	while (*why && used + 1 < sizeof(text)) {
 		if (dir > 0 && strncmp(why, in->data_dir, dir) == 0 && why[dir] == '/')
 			why += dir + 1;
 		else
-			out[used++] = *why++;
+			text[used++] = *why++;
 	}
-	out[used] = '\0';
+	text[used] = '\0';
+	err_copy(out, INGEST_TEXT_BYTES, text);
 }
 
 void

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -31,9 +32,10 @@ enum err_code
 file_rename(const char *from, const char *to, struct err *err)
 {
 	int bad = file_before(FILE_OP_RENAME, from, NULL);
+	const char *name = strrchr(to, '/');
 	if (bad || rename(from, to) != 0)
 		return err_set_errno(err, ERR_IO, bad ? bad : errno, "cannot rename %s to %s", from,
-		    to);
+		    name ? name + 1 : to);
 	return ERR_OK;
 }
 
