@@ -246,19 +246,24 @@ choose(struct search *s, size_t first, size_t step, size_t *end_out, struct err 
 {
 	struct duck_question *ask = s->ask;
 	struct duck_units *u = &s->units;
-	size_t end = first;
+	size_t end = first, leaders[BRANCHES_MAX], branches = 0;
 	memset(s->chosen, 0, u->count);
 	while (end < u->count && end - first < step && still_matters(s, &u->list[end]))
 		end++;
 	enum err_code code = duck_units_filter(ask, u, first, end, err);
 	for (size_t i = first; i < end && code == ERR_OK; i++) {
 		const struct duck_unit *unit = &u->list[i];
-		s->chosen[i] = !duck_where_never(ask,
-		    unit->kind == UNIT_HOT ? NULL : &u->sources[unit->source], unit->form);
-		if (i - first < BRANCHES_MAX || duck_units_branches(u, s->chosen) <= BRANCHES_MAX)
+		if (duck_where_never(ask, unit->kind == UNIT_HOT ? NULL : &u->sources[unit->source],
+		        unit->form))
 			continue;
-		s->chosen[i] = 0;
-		end = i;
+		bool led = duck_units_is_led(u, leaders, branches, i);
+		if (!led && branches == BRANCHES_MAX) {
+			end = i;
+			break;
+		}
+		if (!led)
+			leaders[branches++] = i;
+		s->chosen[i] = 1;
 	}
 	*end_out = end;
 	return code;

@@ -79,6 +79,9 @@ void duck_units_fini(struct duck_units *u);
 /* Read the filters of these seals and set their forms. */
 MUST_CHECK enum err_code duck_units_filter(struct duck_question *ask, struct duck_units *u,
     size_t first, size_t end, struct err *err);
+/* Whether one of these units leads the branch that a unit belongs to. */
+bool duck_units_is_led(const struct duck_units *u, const size_t *leaders, size_t count,
+    size_t place);
 /* How many branches the chosen ones need; a unit is chosen when chosen[its place] is not 0. */
 size_t duck_units_branches(const struct duck_units *u, const unsigned char *chosen);
 /* SELECT columns FROM .. WHERE .. for the chosen ones, joined by UNION ALL; false: there are none.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "duck/duck_query_priv.h"
 
+#include "base/arena.h"
 #include "base/timefmt.h"
 
 #include <inttypes.h>
@@ -241,24 +242,23 @@ same_branch(const struct duck_unit *a, const struct duck_unit *b)
 	    a->form == b->form;
 }
 
-/* The first of its branch? */
-static bool
-leads(const struct duck_units *u, const unsigned char *chosen, size_t place)
+bool
+duck_units_is_led(const struct duck_units *u, const size_t *leaders, size_t count, size_t place)
 {
-	if (!chosen[place])
-		return false;
-	for (size_t i = 0; i < place && u->list[place].kind == UNIT_SEAL; i++)
-		if (chosen[i] && same_branch(&u->list[i], &u->list[place]))
-			return false;
-	return true;
+	for (size_t i = 0; i < count; i++)
+		if (same_branch(&u->list[leaders[i]], &u->list[place]))
+			return true;
+	return false;
 }
 
 size_t
 duck_units_branches(const struct duck_units *u, const unsigned char *chosen)
 {
-	size_t count = 0;
+	size_t count = 0, *leaders = xcalloc(u->count + 1, sizeof(*leaders));
 	for (size_t i = 0; i < u->count; i++)
-		count += leads(u, chosen, i);
+		if (chosen[i] && !duck_units_is_led(u, leaders, count, i))
+			leaders[count++] = i;
+	free(leaders);
 	return count;
 }
 
@@ -331,14 +331,15 @@ duck_units_put(struct duck_question *ask, const struct store_query *q, const str
     void (*columns)(struct duck_question *ask, const struct duck_source *source,
         const struct duck_unit *unit, size_t place))
 {
-	bool any = false;
+	size_t count = 0, *leaders = xcalloc(u->count + 1, sizeof(*leaders));
 	for (size_t i = 0; i < u->count; i++) {
-		if (!leads(u, chosen, i))
+		if (!chosen[i] || duck_units_is_led(u, leaders, count, i))
 			continue;
-		if (any)
+		if (count > 0)
 			buf_str(&ask->sql.text, STR(" UNION ALL "));
 		put_branch(ask, q, u, chosen, i, columns);
-		any = true;
+		leaders[count++] = i;
 	}
-	return any;
+	free(leaders);
+	return count > 0;
 }
