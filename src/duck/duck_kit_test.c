@@ -225,6 +225,19 @@ duck_kit_churn(struct store *duck, uint64_t batch_bytes, uint64_t quiet_every)
 	return &c->store;
 }
 
+size_t
+duck_kit_span(struct batch *b, uint64_t seq, uint32_t ord, uint64_t span_id, uint64_t start_ns)
+{
+	struct table *t = &b->tables[TABLE_SPANS];
+	size_t row = table_add_row(t);
+	table_set_str(t, row, SPAN_TENANT, STR("acme"));
+	table_set_u64(t, row, SPAN_SEQ, seq);
+	table_set_u32(t, row, SPAN_ORD, ord);
+	table_set_u64(t, row, SPAN_SPAN_ID, span_id);
+	table_set_u64(t, row, SPAN_START_NS, start_ns);
+	return row;
+}
+
 /* ---- comparing */
 
 static void

@@ -52,6 +52,10 @@ void duck_kit_load(struct store *s, uint64_t to, uint64_t seed);
 struct hash128 duck_kit_identity(uint64_t seq);
 uint64_t duck_kit_random(uint64_t a, uint64_t b, uint64_t c);
 
+/* One span of "acme"; the caller may set more of its row, which is given back. */
+size_t duck_kit_span(struct batch *b, uint64_t seq, uint32_t ord, uint64_t span_id,
+    uint64_t start_ns);
+
 /* ---- comparing */
 
 /* All rows of both tenants and the dictionary rows they name; fails the test where they differ. */

@@ -19,14 +19,9 @@ put_batch(struct store *s, struct batch *b, uint64_t seq)
 	b->last_bytes = seq * KIT_REQUEST_BYTES;
 	struct table *t = &b->tables[TABLE_SPANS];
 	for (uint32_t i = 0; i < BATCH_ROWS; i++) {
-		size_t row = table_add_row(t);
 		uint64_t back = i % LATE_EVERY == 0 ? 1 + (seq * 7 + i) % LATE_DAYS : 0;
-		table_set_str(t, row, SPAN_TENANT, STR("acme"));
-		table_set_u64(t, row, SPAN_SEQ, seq);
-		table_set_u32(t, row, SPAN_ORD, i);
-		table_set_u64(t, row, SPAN_SPAN_ID, seq << 32 | i);
-		table_set_u64(t, row, SPAN_START_NS,
-		    CONFORMANCE_NOW_NS - back * NS_PER_DAY - seq * BATCH_ROWS - i);
+		uint64_t start = CONFORMANCE_NOW_NS - back * NS_PER_DAY - seq * BATCH_ROWS - i;
+		size_t row = duck_kit_span(b, seq, i, seq << 32 | i, start);
 		table_set_str(t, row, SPAN_ATTRIBUTES, STR("{\"a\":1,\"b\":\"two\"}"));
 	}
 	store_conformance_put(s, b);

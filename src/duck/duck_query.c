@@ -120,24 +120,14 @@ key_columns(struct duck_question *ask, const struct duck_source *source,
 }
 
 static void
-put_quoted(struct buf *out, struct str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] == '\'')
-			buf_char(out, '\'');
-		buf_char(out, s.ptr[i]);
-	}
-}
-
-static void
 put_column_keys(struct buf *text, const struct shred_column *c)
 {
 	buf_char(text, SHRED_LETTERS[c->type]);
-	put_quoted(text, c->key);
+	duck_sql_quoted(text, c->key);
 	for (unsigned i = 0; i < c->key_count; i++) {
 		if (i > 0)
 			buf_char(text, '\t');
-		put_quoted(text, c->keys[i]);
+		duck_sql_quoted(text, c->keys[i]);
 	}
 }
 

@@ -55,7 +55,7 @@ make_files(uint64_t *position)
 }
 
 static void
-read_wal(const char *dir, const char *name, struct buf *out)
+read_back(const char *dir, const char *name, struct buf *out)
 {
 	char path[FILE_PATH_BYTES];
 	struct err err = {0};
@@ -65,15 +65,11 @@ read_wal(const char *dir, const char *name, struct buf *out)
 }
 
 static void
-write_wal(const char *dir, struct str bytes)
+write_file(const char *dir, const char *name, struct str bytes)
 {
-	char path[FILE_PATH_BYTES];
-	snprintf(path, sizeof(path), "%s/" WAL, dir);
-	FILE *f = fopen(path, "wb");
-	assert_non_null(f);
-	if (bytes.len > 0)
-		assert_int_equal(fwrite(bytes.ptr, 1, bytes.len, f), bytes.len);
-	assert_int_equal(fclose(f), 0);
+	struct err err = {0};
+	if (file_write_whole(str_from(dir), str_from(name), &bytes, 1, &err) != ERR_OK)
+		fail_msg("%s", err.message);
 }
 
 enum damage { DAMAGE_FLIP, DAMAGE_CUT, DAMAGE_ZEROS, DAMAGE_TAIL_OF_ZEROS, DAMAGE_KINDS };
@@ -91,27 +87,39 @@ damage(struct buf *wal, enum damage kind, size_t at)
 	}
 }
 
-/* Whether a copy of the damaged log was kept. */
-static bool
-come_back(const char *dir, const struct buf *wal, uint64_t position, struct store *reference)
+/* What weir's log no longer has is in the file, what is lost is not said to be there, and with the log
+ * read again everything is. */
+static void
+put_right(const char *dir, uint64_t position, struct store *reference)
 {
 	struct duck_options opt = duck_kit_eager(dir);
-	struct buf copy = {0};
-	char path[FILE_PATH_BYTES];
 	struct store *s = duck_kit_open(&opt);
-	/* What weir's log no longer has is in the file; what is lost is not said to be there. */
 	assert_in_range(store_position(s), position, REQUESTS);
 	duck_kit_load(s, REQUESTS, 3);
 	duck_kit_same(s, reference);
 	store_close(s);
+}
+
+static void
+kept_in(const char *dir, const char *name, struct str damaged)
+{
+	struct buf copy = {0};
+	read_back(dir, name, &copy);
+	assert_int_equal(copy.len, damaged.len);
+	assert_memory_equal(copy.ptr, damaged.ptr, damaged.len);
+	buf_fini(&copy);
+}
+
+/* Whether a copy of the damaged log was kept. */
+static bool
+come_back(const char *dir, const struct buf *wal, uint64_t position, struct store *reference)
+{
+	char path[FILE_PATH_BYTES];
+	put_right(dir, position, reference);
 	snprintf(path, sizeof(path), "%s/" WAL ".1.damaged", dir);
 	bool kept = file_exists(path);
-	if (kept) {
-		read_wal(dir, WAL ".1.damaged", &copy);
-		assert_int_equal(copy.len, wal->len);
-		assert_memory_equal(copy.ptr, wal->ptr, wal->len);
-	}
-	buf_fini(&copy);
+	if (kept)
+		kept_in(dir, WAL ".1.damaged", buf_view(wal));
 	return kept;
 }
 
@@ -124,7 +132,7 @@ damage_in_places(size_t places, uint64_t seed)
 	struct buf whole = {0}, wal = {0};
 	size_t kept = 0;
 	duck_kit_load(reference, REQUESTS, 1);
-	read_wal(files, WAL, &whole);
+	read_back(files, WAL, &whole);
 	assert_true(whole.len > 50000);
 	assert_true(position > 0);
 	for (size_t i = 0; i < places; i++) {
@@ -137,7 +145,7 @@ damage_in_places(size_t places, uint64_t seed)
 		buf_reset(&wal);
 		buf_str(&wal, buf_view(&whole));
 		damage(&wal, kind, at);
-		write_wal(dir, buf_view(&wal));
+		write_file(dir, WAL, buf_view(&wal));
 		kept += come_back(dir, &wal, position, reference);
 	}
 	assert_true(kept > 0);
@@ -173,14 +181,6 @@ idle_head(const struct buf *file)
 	return iteration_of(file, 0) > iteration_of(file, 1) ? 1 : 0;
 }
 
-static void
-write_file(const char *dir, const char *name, struct str bytes)
-{
-	struct err err = {0};
-	if (file_write_whole(str_from(dir), str_from(name), &bytes, 1, &err) != ERR_OK)
-		fail_msg("%s", err.message);
-}
-
 /* A head of which `n` bytes are those of the next iteration, as if it had been cut off there. */
 static void
 tear(struct buf *file, size_t head, size_t n)
@@ -198,31 +198,23 @@ TEST(duck, head_that_was_half_written_is_put_right)
 	uint64_t position;
 	const char *files = make_files(&position);
 	struct store *reference = store_mem_new();
-	struct buf whole = {0}, torn = {0}, kept = {0};
+	struct buf whole = {0}, torn = {0};
 	duck_kit_load(reference, REQUESTS, 1);
-	read_wal(files, DUCK_FILE, &whole);
+	read_back(files, DUCK_FILE, &whole);
 	size_t head = idle_head(&whole);
 	for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
 		const char *dir = duck_kit_copy(files);
-		struct duck_options opt = duck_kit_eager(dir);
 		buf_reset(&torn);
 		buf_str(&torn, buf_view(&whole));
 		tear(&torn, head, cuts[i]);
 		write_file(dir, DUCK_FILE, buf_view(&torn));
 		write_file(dir, MARK, STR_EMPTY);
-		struct store *s = duck_kit_open(&opt);
-		assert_in_range(store_position(s), position, REQUESTS);
-		duck_kit_load(s, REQUESTS, 3);
-		duck_kit_same(s, reference);
-		store_close(s);
-		buf_reset(&kept);
-		read_wal(dir, DUCK_FILE ".head.1.damaged", &kept);
-		assert_int_equal(kept.len, HEAD_BYTES);
-		assert_memory_equal(kept.ptr, torn.ptr + (1 + head) * HEAD_BYTES, HEAD_BYTES);
+		put_right(dir, position, reference);
+		kept_in(dir, DUCK_FILE ".head.1.damaged",
+		    (struct str){torn.ptr + (1 + head) * HEAD_BYTES, HEAD_BYTES});
 	}
 	buf_fini(&whole);
 	buf_fini(&torn);
-	buf_fini(&kept);
 	store_close(reference);
 }
 
@@ -232,7 +224,7 @@ TEST(duck, head_that_counts_is_not_replaced_by_an_older_one)
 	uint64_t position;
 	const char *files = make_files(&position);
 	struct buf whole = {0}, torn = {0}, now = {0}, wal = {0};
-	read_wal(files, DUCK_FILE, &whole);
+	read_back(files, DUCK_FILE, &whole);
 	for (int in_checkpoint = 0; in_checkpoint < 2; in_checkpoint++) {
 		const char *dir = duck_kit_copy(files);
 		struct duck_options opt = duck_kit_eager(dir);
@@ -246,16 +238,16 @@ TEST(duck, head_that_counts_is_not_replaced_by_an_older_one)
 			write_file(dir, MARK, STR_EMPTY);
 		buf_reset(&now);
 		buf_reset(&wal);
-		read_wal(dir, WAL, &wal);
+		read_back(dir, WAL, &wal);
 		assert_int_not_equal(duck_open(&opt, &s, &err), ERR_OK);
 		print_message("%s\n", err.message);
 		assert_int_equal(strstr(err.message, "does not go with its log") != NULL,
 		    in_checkpoint);
-		read_wal(dir, DUCK_FILE, &now);
+		read_back(dir, DUCK_FILE, &now);
 		assert_int_equal(now.len, torn.len);
 		assert_memory_equal(now.ptr, torn.ptr, torn.len);
 		buf_reset(&now);
-		read_wal(dir, WAL, &now);
+		read_back(dir, WAL, &now);
 		assert_int_equal(now.len, wal.len);
 	}
 	buf_fini(&whole);
@@ -297,35 +289,28 @@ TEST(duck, block_of_metadata_that_was_half_written_is_put_right)
 	uint64_t position, places[64];
 	const char *files = make_files(&position);
 	struct store *reference = store_mem_new();
-	struct buf whole = {0}, torn = {0}, now = {0};
+	struct buf whole = {0}, torn = {0};
 	duck_kit_load(reference, REQUESTS, 1);
 	size_t count = metadata_blocks(duck_kit_copy(files), places, ARRAY_LEN(places));
-	read_wal(files, DUCK_FILE, &whole);
+	read_back(files, DUCK_FILE, &whole);
 	for (size_t i = 0; i < count; i++) {
 		if (places[i] + BLOCK_BYTES > whole.len)
 			continue; /* that copy has had its checkpoint */
 		const char *dir = duck_kit_copy(files);
-		struct duck_options opt = duck_kit_eager(dir);
 		buf_reset(&torn);
 		buf_str(&torn, buf_view(&whole));
 		for (size_t k = 0; k < 7; k++)
 			torn.ptr[places[i] + k] = (char)(torn.ptr[places[i] + k] ^ 0x5a);
 		write_file(dir, DUCK_FILE, buf_view(&torn));
 		write_file(dir, MARK, STR_EMPTY);
-		struct store *s = duck_kit_open(&opt);
-		assert_in_range(store_position(s), position, REQUESTS);
-		duck_kit_load(s, REQUESTS, 3);
-		duck_kit_same(s, reference);
-		store_close(s);
-		buf_reset(&now);
-		read_wal(dir, DUCK_FILE ".block.1.damaged", &now);
-		assert_int_equal(now.len, BLOCK_BYTES);
-		assert_memory_equal(now.ptr, torn.ptr + places[i], BLOCK_BYTES);
+		put_right(dir, position, reference);
+		kept_in(dir, DUCK_FILE ".block.1.damaged",
+		    (struct str){torn.ptr + places[i], BLOCK_BYTES});
 		/* With no checkpoint under way it is another damage: not ours to put right. */
 		struct store *refused;
 		struct err err = {0};
 		dir = duck_kit_copy(files);
-		opt = duck_kit_eager(dir);
+		struct duck_options opt = duck_kit_eager(dir);
 		write_file(dir, DUCK_FILE, buf_view(&torn));
 		if (duck_open(&opt, &refused, &err) == ERR_OK) {
 			store_close(refused); /* DuckDB has not looked at it */
@@ -337,7 +322,6 @@ TEST(duck, block_of_metadata_that_was_half_written_is_put_right)
 	}
 	buf_fini(&whole);
 	buf_fini(&torn);
-	buf_fini(&now);
 	store_close(reference);
 }
 

@@ -23,15 +23,10 @@ put_spans(struct batch *b, uint64_t seq, uint64_t first, uint32_t count, uint64_
 	r->rows = count;
 	struct table *t = &b->tables[TABLE_SPANS];
 	for (uint32_t i = 0; i < count; i++) {
-		size_t row = table_add_row(t);
-		table_set_str(t, row, SPAN_TENANT, STR("acme"));
-		table_set_u64(t, row, SPAN_SEQ, seq);
-		table_set_u32(t, row, SPAN_ORD, i);
+		uint64_t start = CONFORMANCE_NOW_NS - days_back * NS_PER_DAY - first - i;
+		size_t row = duck_kit_span(b, seq, i, first + i + 1, start);
 		table_set_u64(t, row, SPAN_TRACE_HI, duck_kit_random((first + i) / 10, 1, 0));
 		table_set_u64(t, row, SPAN_TRACE_LO, 5);
-		table_set_u64(t, row, SPAN_SPAN_ID, first + i + 1);
-		table_set_u64(t, row, SPAN_START_NS,
-		    CONFORMANCE_NOW_NS - days_back * NS_PER_DAY - first - i);
 	}
 }
 

@@ -19,15 +19,10 @@ put_spans(struct store *s, struct batch *b, uint64_t seq)
 	b->last_bytes = seq * KIT_REQUEST_BYTES;
 	struct table *t = &b->tables[TABLE_SPANS];
 	for (uint32_t i = 0; i < BATCH_ROWS; i++) {
-		size_t row = table_add_row(t);
-		table_set_str(t, row, SPAN_TENANT, STR("acme"));
-		table_set_u64(t, row, SPAN_SEQ, seq);
-		table_set_u32(t, row, SPAN_ORD, i);
+		uint64_t back = duck_kit_random(3, seq, i) % (4 * BUCKET_S * NS_PER_S);
+		size_t row = duck_kit_span(b, seq, i, seq << 32 | i, CONFORMANCE_NOW_NS - back);
 		table_set_u64(t, row, SPAN_TRACE_HI, duck_kit_random(1, seq, i) % 500);
 		table_set_u64(t, row, SPAN_TRACE_LO, duck_kit_random(2, seq, i));
-		table_set_u64(t, row, SPAN_SPAN_ID, seq << 32 | i);
-		table_set_u64(t, row, SPAN_START_NS,
-		    CONFORMANCE_NOW_NS - duck_kit_random(3, seq, i) % (4 * BUCKET_S * NS_PER_S));
 	}
 	store_conformance_put(s, b);
 }

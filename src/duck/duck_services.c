@@ -133,16 +133,6 @@ count_rows(struct writing *w, enum table_id id, const struct seal_row *rows, siz
 	}
 }
 
-static enum err_code
-appender_failed(struct duck *d, duckdb_appender app, struct err *err)
-{
-	duckdb_error_data data = duckdb_appender_error_data(app);
-	enum err_code code =
-	    duck_fail(d, duckdb_error_data_error_type(data), duckdb_error_data_message(data), err);
-	duckdb_destroy_error_data(&data);
-	return code;
-}
-
 static bool
 append_service(duckdb_appender app, enum table_id id, uint64_t gen, uint32_t number,
     const struct duck_service *s)
@@ -176,7 +166,7 @@ write_services(struct duck *d, duckdb_connection con, enum table_id id, uint64_t
 	if (ok)
 		ok = duckdb_appender_close(app) == DuckDBSuccess;
 	if (!ok)
-		code = appender_failed(d, app, err);
+		code = duck_fail_append(d, app, err);
 	duckdb_appender_destroy(&app);
 	return code;
 }
@@ -236,7 +226,7 @@ write_traces(struct duck *d, duckdb_connection con, uint64_t gen, struct writing
 	if (ok)
 		ok = duckdb_appender_close(app) == DuckDBSuccess;
 	if (!ok)
-		code = appender_failed(d, app, err);
+		code = duck_fail_append(d, app, err);
 	duckdb_appender_destroy(&app);
 	duckdb_destroy_data_chunk(&chunk);
 	for (size_t i = 0; i < ARRAY_LEN(types); i++)

@@ -43,16 +43,14 @@ same_place(struct str a, struct str b)
 	return a.ptr == b.ptr && a.len == b.len;
 }
 
-static void
-put_literal(struct buf *out, struct str value)
+void
+duck_sql_quoted(struct buf *out, struct str s)
 {
-	buf_char(out, '\'');
-	for (size_t i = 0; i < value.len; i++) {
-		if (value.ptr[i] == '\'')
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.ptr[i] == '\'')
 			buf_char(out, '\'');
-		buf_char(out, value.ptr[i]);
+		buf_char(out, s.ptr[i]);
 	}
-	buf_str(out, STR("'::VARCHAR"));
 }
 
 void
@@ -68,7 +66,9 @@ duck_sql_text(struct duck_sql *q, struct str value)
 	/* A statement with parameters is planned twice: 0.4 ms for a trace. The parser ends at a NUL. */
 	if (value.len <= LITERAL_BYTES_MAX &&
 	    (value.len == 0 || !memchr(value.ptr, 0, value.len))) {
-		put_literal(&q->text, value);
+		buf_char(&q->text, '\'');
+		duck_sql_quoted(&q->text, value);
+		buf_str(&q->text, STR("'::VARCHAR"));
 		return;
 	}
 	if (i == DUCK_PARAMS_MAX) {
@@ -200,6 +200,16 @@ duck_fail_query(struct duck *d, duckdb_error_type type, const char *text, struct
 	    " MiB the database may use: ask for less, with a smaller limit, a filter or a shorter "
 	    "time",
 	    d->opt.memory_bytes_max / LIMIT_MIB);
+}
+
+enum err_code
+duck_fail_append(struct duck *d, duckdb_appender app, struct err *err)
+{
+	duckdb_error_data data = duckdb_appender_error_data(app);
+	enum err_code code =
+	    duck_fail(d, duckdb_error_data_error_type(data), duckdb_error_data_message(data), err);
+	duckdb_destroy_error_data(&data);
+	return code;
 }
 
 enum err_code

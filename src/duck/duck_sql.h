@@ -43,6 +43,8 @@ void duck_sql_fini(struct duck_sql *q);
 void duck_sql_reset(struct duck_sql *q);
 /* Append a VARCHAR of this value: a quoted literal when it is short, else a parameter. */
 void duck_sql_text(struct duck_sql *q, struct str value);
+/* Append what stands between the quotes of a literal; there must be no NUL in it. */
+void duck_sql_quoted(struct buf *out, struct str s);
 void duck_sql_u64(struct duck_sql *q, uint64_t v); /* literal of the column's own type */
 void duck_sql_i64(struct duck_sql *q, int64_t v);
 
@@ -51,6 +53,8 @@ enum err_code duck_fail(struct duck *d, duckdb_error_type type, const char *text
 /* The same for a query: one that lacks memory is ERR_TOO_LARGE and says what to do. */
 enum err_code duck_fail_query(struct duck *d, duckdb_error_type type, const char *text,
     struct err *err);
+/* The same for what an appender says; the caller destroys it. */
+enum err_code duck_fail_append(struct duck *d, duckdb_appender app, struct err *err);
 /* A statement without parameters or result. */
 MUST_CHECK enum err_code duck_exec(struct duck *d, duckdb_connection con, const char *sql,
     struct err *err);

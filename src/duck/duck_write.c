@@ -436,16 +436,6 @@ duck_write_dict(struct duck *d, duckdb_connection con, enum table_id id,
 	return code;
 }
 
-static enum err_code
-appender_failed(struct duck *d, duckdb_appender app, struct err *err)
-{
-	duckdb_error_data data = duckdb_appender_error_data(app);
-	enum err_code code =
-	    duck_fail(d, duckdb_error_data_error_type(data), duckdb_error_data_message(data), err);
-	duckdb_destroy_error_data(&data);
-	return code;
-}
-
 enum err_code
 duck_write_requests(struct duck *d, duckdb_connection con, const struct ident_request *requests,
     size_t count, struct err *err)
@@ -462,7 +452,7 @@ duck_write_requests(struct duck *d, duckdb_connection con, const struct ident_re
 	if (ok)
 		ok = duckdb_appender_close(app) == DuckDBSuccess;
 	if (!ok)
-		code = appender_failed(d, app, err);
+		code = duck_fail_append(d, app, err);
 	duckdb_appender_destroy(&app);
 	return code;
 }

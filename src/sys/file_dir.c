@@ -59,6 +59,8 @@ file_mkdir(const char *path, bool *created_out, struct err *err)
 		*created_out = !bad;
 	if (!bad || (bad == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
 		return ERR_OK;
+	if (bad == EEXIST)
+		return err_set(err, ERR_EXISTS, "%s is a file, not a folder", path);
 	return file_fail(err, bad, "create folder", path);
 }
 

@@ -121,6 +121,7 @@ TEST(sys, file_folders_are_made_listed_and_synced)
 	assert_int_equal(file_mkdir(in_dir(path, "a", sub), NULL, &err), ERR_OK);
 	assert_int_equal(file_write_whole(str_from(path), STR("b"), &STR("x"), 1, &err), ERR_OK);
 	assert_int_equal(file_mkdir(in_dir(path, "b", sub), NULL, &err), ERR_EXISTS);
+	assert_non_null(strstr(err.message, "b is a file, not a folder"));
 	assert_int_equal(file_list(path, count_entry, &n, &err), ERR_OK);
 	assert_int_equal(n, 2);
 	assert_int_equal(file_sync_dir(path, &err), ERR_OK);
