@@ -126,8 +126,9 @@ export async function verify(data, ledger, { round, args } = {}) {
 			await sendAll(weir, open, { resend: false });
 			const refused = open.filter((r) => !r.acked);
 			if (refused.length) problems.push({ kind: 'restart', text: `${refused.length} requests are refused after the restart: ${refused[0].answers}` });
-			await settle(weir, { ms: 30000 });
-			if (open.length) problems.push(...(await compare(weir, ledger, { round })).filter((p) => !problems.some((q) => q.text === p.text)));
+			const late = await settle(weir, { ms: 30000 });
+			if (late) problems.push({ kind: 'restart', text: `it does not become ready again: ${late}\n${weir.log.slice(-2000)}` });
+			else if (open.length) problems.push(...(await compare(weir, ledger, { round })).filter((p) => !problems.some((q) => q.text === p.text)));
 		}
 	} catch (failure) {
 		problems.push({ kind: 'restart', text: `${failure.stack}\n${weir.log.slice(-2000)}` });
