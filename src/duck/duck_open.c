@@ -128,6 +128,7 @@ forget_file(struct duck *d)
 void
 duck_close_database(struct duck *d)
 {
+	duck_help_stop(&d->help);
 	if (d->writer.con)
 		duckdb_disconnect(&d->writer.con);
 	if (d->keeper.con)
@@ -152,6 +153,7 @@ close_store(struct store *s)
 	duck_pool_fini(&d->pool);
 	duck_gate_fini(&d->gate);
 	duck_close_database(d);
+	duck_help_fini(&d->help);
 	duck_recall_fini(&d->recall);
 	duck_memo_fini(&d->services_memo);
 	for (int i = 0; i < SIGNAL_TABLES; i++)
@@ -259,6 +261,8 @@ configure(duckdb_config config, const struct duck_options *o, const char *temp_d
 		code = set(config, "max_temp_directory_size", temp, err);
 	if (code == ERR_OK)
 		code = set(config, "threads", threads, err);
+	if (code == ERR_OK)
+		code = set(config, "external_threads", threads, err); /* duck_help.h */
 	if (code == ERR_OK)
 		code = set(config, "memory_limit", memory, err);
 	for (size_t i = 0; i < ARRAY_LEN(fixed) && code == ERR_OK; i++)
@@ -389,6 +393,8 @@ duck_open_database(struct duck *d, struct err *err)
 		code = duck_repair_metadata(d, d->writer.con, err);
 	if (code == ERR_OK)
 		duck_unmark_checkpoint(d);
+	if (code == ERR_OK)
+		code = duck_help_start(&d->help, d->db, d->opt.threads - 1, err);
 	return code;
 }
 
@@ -495,6 +501,7 @@ init(struct duck *d, const struct duck_options *opt)
 		memcpy(d->dir, opt->data_dir.ptr, opt->data_dir.len);
 	duck_pool_init(&d->pool, d->opt.readers_max);
 	duck_gate_init(&d->gate);
+	duck_help_init(&d->help);
 	duck_recall_init(&d->recall);
 	duck_memo_init(&d->services_memo);
 	arena_init(&d->writer.scratch, 0, SCRATCH_KEEP_BYTES);

@@ -6,6 +6,7 @@
  *     duck_reopen.c  a database that has failed              duck_repair.c  damaged files of DuckDB
  *     duck_sql.c     statements: text and parameters, running them until a deadline, error codes
  *     duck_pool.c    connections for readers                duck_gate.c    reading beside commits
+ *     duck_help.c    threads for large statements
  *
  *     duck_append.c  a batch to the hot tail                 duck_ident.c   what is there already
  *     duck_dict.c    resources and scopes                    duck_recall.c  those that answers named lately
@@ -30,6 +31,7 @@
 
 #include "duck/duck_catalog.h"
 #include "duck/duck_gate.h"
+#include "duck/duck_help.h"
 #include "duck/duck_keep.h"
 #include "duck/duck_recall.h"
 #include "duck/duck_seal.h"
@@ -120,6 +122,7 @@ struct duck {
 	struct duck_outbox outbox;
 	struct duck_pool pool;
 	struct duck_gate gate;
+	struct duck_help help; /* stopped while the database is shut */
 	struct duck_recall recall;
 	struct duck_memo_slot services_memo;
 	struct duck_keeper keeper;

@@ -616,7 +616,7 @@ ask_in_view(struct duck_question *ask, duckdb_connection con, bool *reusable, st
 	struct duck_gate *gate = ask->sql.gate;
 	if (gate && !duck_gate_hold(gate, ask->q->deadline_mono_ns))
 		return err_set(err, ERR_DEADLINE, "the query did not end in its time");
-	enum err_code code = duck_view_begin(ask->d, con, &ask->view, err);
+	enum err_code code = duck_view_begin(ask->d, con, gate != NULL, &ask->view, err);
 	if (gate)
 		duck_gate_release(gate);
 	*reusable = code == ERR_BUSY;
@@ -719,7 +719,12 @@ duck_query(struct store *s, const struct store_query *q, struct store_result *re
 	if (code != ERR_OK)
 		return code;
 	duck_sql_init(&ask.sql);
+	bool large = !q->has_trace_id;
+	if (large)
+		duck_help_begin(&d->help);
 	code = ask_beside_commits(&ask, con, &reusable, err);
+	if (large)
+		duck_help_end(&d->help);
 	duck_pool_give(d, con, !reusable);
 	duck_sql_fini(&ask.sql);
 	for (size_t i = 0; i < STORE_ATTRS_MAX; i++)

@@ -522,7 +522,7 @@ TEST(duck_query, a_view_is_refused_by_its_number_when_it_has_ended)
 	store_conformance_put(s, &b);
 	assert_int_equal(duck_pool_take(d, UINT64_MAX, &con, &err), ERR_OK);
 	assert_int_equal(duckdb_connect(d->db, &other), DuckDBSuccess);
-	assert_int_equal(duck_view_begin(d, con, &view, &err), ERR_OK);
+	assert_int_equal(duck_view_begin(d, con, true, &view, &err), ERR_OK);
 	snprintf(sql, sizeof(sql),
 	    "SELECT * FROM weir_hot(%" PRIu64 ", 0, 0::UBIGINT, %" PRIu64
 	    "::UBIGINT, 0::UBIGINT, 0::UBIGINT)",

@@ -49,11 +49,14 @@ duck_table_day(const struct duck *d, uint64_t day)
 	return near ? (int64_t)day : DUCK_DAY_OTHER;
 }
 
+/* Who finds the gate open knows which generation the file has. */
 static enum err_code
-commit(struct duck *d, struct err *err)
+commit(struct duck *d, uint64_t generation, struct err *err)
 {
 	duck_gate_close(&d->gate);
 	enum err_code code = duck_exec(d, d->keeper.con, "COMMIT", err);
+	if (code == ERR_OK)
+		atomic_store(&d->generation, generation);
 	duck_gate_open(&d->gate);
 	return code;
 }
@@ -151,7 +154,7 @@ alter_table(struct sealing *s, const struct shred_plan *wanted, struct err *err)
 		code = duck_exec(d, d->keeper.con, sql, err);
 	}
 	if (code == ERR_OK)
-		code = commit(d, err);
+		code = commit(d, atomic_load(&d->generation), err);
 	if (code != ERR_OK)
 		duck_roll_back(d, &d->keeper.con);
 	return code;
@@ -435,7 +438,7 @@ run_transaction(struct sealing *s, struct err *err)
 	if (code == ERR_OK)
 		code = duck_fault(d, DUCK_STEP_COMMIT, err);
 	if (code == ERR_OK)
-		code = commit(d, err);
+		code = commit(d, s->take.generation, err);
 	if (code != ERR_OK)
 		duck_roll_back(d, &d->keeper.con);
 	return code;
@@ -556,7 +559,7 @@ duck_forget_requests(struct duck *d, uint64_t below_seq, struct err *err)
 		return code;
 	code = duck_exec(d, d->keeper.con, sql, err);
 	if (code == ERR_OK)
-		code = commit(d, err);
+		code = commit(d, atomic_load(&d->generation), err);
 	if (code != ERR_OK)
 		duck_roll_back(d, &d->keeper.con);
 	else

@@ -107,6 +107,9 @@ static enum err_code
 begin_once(struct duck *d, struct duck_view *v, struct hot_view **hot, struct err *err)
 {
 	struct err ignored;
+	v->gen = atomic_load(&d->generation);
+	if (!v->transaction)
+		return hot_view_take(d->hot, v->gen, hot, err);
 	enum err_code code = duck_exec(d, v->con, "BEGIN TRANSACTION READ ONLY", err);
 	if (code != ERR_OK)
 		return code;
@@ -121,11 +124,12 @@ begin_once(struct duck *d, struct duck_view *v, struct hot_view **hot, struct er
 }
 
 enum err_code
-duck_view_begin(struct duck *d, duckdb_connection con, struct duck_view *out, struct err *err)
+duck_view_begin(struct duck *d, duckdb_connection con, bool transaction, struct duck_view *out,
+    struct err *err)
 {
 	struct hot_view *hot = NULL;
 	enum err_code code = ERR_BUSY;
-	*out = (struct duck_view){.con = con};
+	*out = (struct duck_view){.con = con, .transaction = transaction};
 	for (int i = 0; i < BEGIN_TRIES && code == ERR_BUSY; i++) {
 		if (i > 1)
 			clock_sleep_ns(BEGIN_PAUSE_NS);
@@ -147,7 +151,7 @@ duck_view_end(struct duck *d, struct duck_view *v)
 	v->live = NULL;
 	v->hot = NULL;
 	/* A transaction that only reads ends with ROLLBACK as well as with COMMIT. */
-	return duck_exec(d, v->con, "ROLLBACK", &ignored) == ERR_OK;
+	return !v->transaction || duck_exec(d, v->con, "ROLLBACK", &ignored) == ERR_OK;
 }
 
 const struct hot_view_part *
