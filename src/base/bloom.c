@@ -22,7 +22,6 @@ enum {
 	WORDS = 8,
 	BLOCK_BYTES = WORDS * 4,
 	BLOCK_BITS = BLOCK_BYTES * 8,
-	BITS_PER_HASH = 10,
 	CAP_MIN = 64,
 };
 
@@ -128,22 +127,23 @@ set_bits(char *block, uint64_t hash)
 }
 
 static size_t
-blocks_for(const struct bloom_builder *b, size_t bytes_max)
+blocks_for(const struct bloom_builder *b, unsigned bits_per_hash, size_t bytes_max)
 {
 	size_t room = (bytes_max - HEAD_BYTES) / BLOCK_BYTES;
-	size_t want = b->count / BLOCK_BITS * BITS_PER_HASH +
-	    (b->count % BLOCK_BITS * BITS_PER_HASH + BLOCK_BITS - 1) / BLOCK_BITS;
+	size_t want = b->count / BLOCK_BITS * bits_per_hash +
+	    (b->count % BLOCK_BITS * bits_per_hash + BLOCK_BITS - 1) / BLOCK_BITS;
 	room = room < UINT32_MAX ? room : UINT32_MAX;
 	return b->overflow ? 0 : want < room ? want : room;
 }
 
 void
-bloom_finish(const struct bloom_builder *b, size_t bytes_max, struct buf *out)
+bloom_finish(const struct bloom_builder *b, unsigned bits_per_hash, size_t bytes_max,
+    struct buf *out)
 {
 	CHECK(bytes_max >= HEAD_BYTES);
 	if (b->count == 0 && !b->overflow)
 		return;
-	size_t block_count = blocks_for(b, bytes_max);
+	size_t block_count = blocks_for(b, bits_per_hash, bytes_max);
 	size_t bytes = HEAD_BYTES + block_count * BLOCK_BYTES;
 	char *filter = buf_reserve(out, bytes);
 	if (!filter)

@@ -44,7 +44,7 @@ TEST(base, bloom_has_what_was_added_and_little_else)
 		fill(&b, 1, counts[i]); /* no new ones */
 		assert_int_equal(bloom_count(&b), counts[i]);
 		assert_false(b.overflow);
-		bloom_finish(&b, 1 << 20, &out);
+		bloom_finish(&b, 10, 1 << 20, &out);
 		struct str filter = str_skip(buf_view(&out), 6);
 		assert_int_equal(filter.len, 8 + (counts[i] * 10 + 255) / 256 * 32);
 		assert_int_equal(count_maybe(filter, 1, counts[i]), counts[i]);
@@ -55,17 +55,31 @@ TEST(base, bloom_has_what_was_added_and_little_else)
 	buf_fini(&out);
 }
 
+TEST(base, bloom_with_more_bits_is_wrong_less_often)
+{
+	struct bloom_builder b;
+	struct buf out = {0};
+	bloom_init(&b, 20000);
+	fill(&b, 1, 20000);
+	bloom_finish(&b, 20, 1 << 20, &out);
+	assert_int_equal(out.len, 8 + (20000 * 20 + 255) / 256 * 32);
+	assert_int_equal(count_maybe(buf_view(&out), 1, 20000), 20000);
+	assert_in_range(count_maybe(buf_view(&out), 2, 1000000), 0, 1000000 / 2000);
+	bloom_fini(&b);
+	buf_fini(&out);
+}
+
 TEST(base, bloom_of_nothing_is_nothing)
 {
 	struct bloom_builder b;
 	struct buf out = {0};
 	bloom_init(&b, 10);
-	bloom_finish(&b, 1000, &out);
+	bloom_finish(&b, 10, 1000, &out);
 	assert_int_equal(out.len, 0);
 	assert_false(bloom_maybe(buf_view(&out), 5));
 	fill(&b, 1, 5);
 	bloom_reset(&b);
-	bloom_finish(&b, 1000, &out);
+	bloom_finish(&b, 10, 1000, &out);
 	assert_int_equal(out.len, 0);
 	bloom_fini(&b);
 	buf_fini(&out);
@@ -79,7 +93,7 @@ TEST(base, bloom_keeps_hash_zero)
 	bloom_add(&b, 0);
 	bloom_add(&b, 0);
 	assert_int_equal(bloom_count(&b), 1);
-	bloom_finish(&b, 1000, &out);
+	bloom_finish(&b, 10, 1000, &out);
 	assert_true(bloom_maybe(buf_view(&out), 0));
 	assert_false(bloom_maybe(buf_view(&out), hash_of(1, 1)));
 	bloom_fini(&b);
@@ -96,7 +110,7 @@ TEST(base, bloom_beyond_its_limits_says_perhaps)
 	/* Less room than it wants: never "no" of what it has, "perhaps" of more. */
 	for (size_t bytes_max = 8; bytes_max < 1500; bytes_max++) {
 		buf_reset(&out);
-		bloom_finish(&b, bytes_max, &out);
+		bloom_finish(&b, 10, bytes_max, &out);
 		assert_in_range(out.len, 8, bytes_max);
 		assert_int_equal(count_maybe(buf_view(&out), 1, 1000), 1000);
 	}
@@ -104,7 +118,7 @@ TEST(base, bloom_beyond_its_limits_says_perhaps)
 	assert_true(b.overflow);
 	assert_int_equal(bloom_count(&b), 1000);
 	buf_reset(&out);
-	bloom_finish(&b, 1 << 20, &out);
+	bloom_finish(&b, 10, 1 << 20, &out);
 	assert_int_equal(count_maybe(buf_view(&out), 3, 1000), 1000);
 	assert_int_equal(out.len, 8);
 	bloom_reset(&b);
@@ -124,7 +138,7 @@ TEST(base, bloom_bytes_are_those_of_parquet_behind_a_head)
 	uint32_t x = 0xdeadbeefU;
 	bloom_init(&b, 10);
 	bloom_add(&b, UINT64_C(0xffffffff00000000) | x);
-	bloom_finish(&b, 1000, &out);
+	bloom_finish(&b, 10, 1000, &out);
 	assert_int_equal(out.len, 40);
 	assert_memory_equal(out.ptr, want, 8);
 	for (int word = 0; word < 8; word++) {
@@ -155,7 +169,7 @@ TEST(base, bloom_of_damaged_bytes_says_perhaps)
 	struct buf out = {0};
 	bloom_init(&b, 1000);
 	fill(&b, 1, 200);
-	bloom_finish(&b, 4096, &out);
+	bloom_finish(&b, 10, 4096, &out);
 	struct str whole = buf_view(&out);
 	for (size_t len = 1; len < whole.len; len++)
 		for (uint64_t n = 0; n < 3; n++)

@@ -15,6 +15,10 @@ enum {
 	KEYS_AT_ONCE = 64, /* in one statement; each is a parameter */
 	TRACES_BYTES_MAX = 256 << 10, /* of one seal's filters */
 	ATTRS_BYTES_MAX = 256 << 10,
+	/* A seal that is asked in vain for a trace costs 1 to 2 ms, and there are hundreds; for an
+	 * attribute each answers anyhow. */
+	TRACES_BITS = 20,
+	ATTRS_BITS = 10,
 };
 
 /* One seal under way. */
@@ -359,9 +363,9 @@ write_seal(struct sealing *s, struct err *err)
 	const struct hot_seal *t = &s->take;
 	bool filtered = s->table && s->day != DUCK_DAY_OTHER;
 	if (filtered) {
-		bloom_finish(&s->filters.attrs, ATTRS_BYTES_MAX, &attrs);
+		bloom_finish(&s->filters.attrs, ATTRS_BITS, ATTRS_BYTES_MAX, &attrs);
 		if (s->id != TABLE_POINTS)
-			bloom_finish(&s->filters.traces, TRACES_BYTES_MAX, &traces);
+			bloom_finish(&s->filters.traces, TRACES_BITS, TRACES_BYTES_MAX, &traces);
 	}
 	s->info = (struct duck_seal_info){.gen = t->generation, .rows = t->rows};
 	s->info.time_min = UINT64_MAX;
