@@ -6,21 +6,26 @@
 
 #include <stdlib.h>
 
-/* From the first begin() to the last end(). It outlives that until the last helper has left it. */
+/* From the first begin() to the last end(), and on until the last helper has left it. */
 struct duck_shift {
 	duckdb_task_state state;
-	unsigned refs;
+	unsigned inside; /* helpers */
 };
 
-/* Under the lock. */
 static void
-unref_shift(struct duck_shift *s)
+free_shift(struct duck_shift *s)
 {
-	CHECK(s->refs > 0);
-	if (--s->refs > 0)
-		return;
+	CHECK(s->inside == 0);
 	duckdb_destroy_task_state(s->state);
 	free(s);
+}
+
+/* Who waits for work in DuckDB is woken by a semaphore that all share. Were helpers of the last shift let into the
+ * next one at once, they would take what was meant to wake those that are still in there. */
+static bool
+can_join(const struct duck_help *h)
+{
+	return h->shift && !h->leaving;
 }
 
 static void
@@ -29,16 +34,21 @@ helper_main(void *ctx)
 	struct duck_help *h = ctx;
 	mutex_lock(&h->lock);
 	while (!h->stop) {
-		struct duck_shift *s = h->shift;
-		if (!s) {
+		if (!can_join(h)) {
 			cond_wait(&h->changed, &h->lock);
 			continue;
 		}
-		s->refs++;
+		struct duck_shift *s = h->shift;
+		s->inside++;
 		mutex_unlock(&h->lock);
 		duckdb_execute_tasks_state(s->state);
 		mutex_lock(&h->lock);
-		unref_shift(s);
+		CHECK(s == h->leaving); /* it ends in no other way */
+		if (--s->inside > 0)
+			continue;
+		free_shift(s);
+		h->leaving = NULL;
+		cond_broadcast(&h->changed);
 	}
 	mutex_unlock(&h->lock);
 }
@@ -96,7 +106,6 @@ duck_help_begin(struct duck_help *h)
 	if (h->wanted++ == 0 && h->count > 0) {
 		h->shift = xcalloc(1, sizeof(*h->shift));
 		h->shift->state = duckdb_create_task_state(h->db);
-		h->shift->refs = 1;
 	}
 	mutex_unlock(&h->lock);
 	cond_broadcast(&h->changed);
@@ -107,10 +116,14 @@ duck_help_end(struct duck_help *h)
 {
 	mutex_lock(&h->lock);
 	CHECK(h->wanted > 0);
-	if (--h->wanted == 0 && h->shift) {
-		duckdb_finish_execution(h->shift->state);
-		unref_shift(h->shift);
+	struct duck_shift *s = --h->wanted == 0 ? h->shift : NULL;
+	if (s) {
 		h->shift = NULL;
+		duckdb_finish_execution(s->state);
 	}
+	if (s && s->inside > 0)
+		h->leaving = s; /* there is no other one: it would have let nobody in */
+	else if (s)
+		free_shift(s);
 	mutex_unlock(&h->lock);
 }

@@ -29,6 +29,7 @@ struct duck_help {
 	unsigned count;
 	duckdb_database db; /* borrowed */
 	struct duck_shift *shift; /* under way; NULL: nobody wants help */
+	struct duck_shift *leaving; /* has ended, and helpers are still in it */
 	unsigned wanted; /* pairs that are open */
 	bool stop;
 };
