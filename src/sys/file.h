@@ -74,6 +74,11 @@ MUST_CHECK enum err_code file_sync_dir(const char *path, struct err *err);
  * leave out the entries. */
 MUST_CHECK enum err_code file_sync_entries(const struct file *dir, struct err *err);
 bool file_exists(const char *path);
+/* Which file stands under this name: another one, or one that was written to, has another stamp. */
+struct file_stamp {
+	uint64_t inode, size, changed_ns;
+};
+MUST_CHECK enum err_code file_stamp(const char *path, struct file_stamp *out, struct err *err);
 /* Each entry's name, in no order, without "." and "..". The callback may add and delete entries. */
 MUST_CHECK enum err_code file_list(const char *path, void (*entry)(void *ctx, const char *name),
     void *ctx, struct err *err);

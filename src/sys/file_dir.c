@@ -85,6 +85,17 @@ file_sync_dir(const char *path, struct err *err)
 	return code;
 }
 
+enum err_code
+file_stamp(const char *path, struct file_stamp *out, struct err *err)
+{
+	struct stat st;
+	if (stat(path, &st) != 0)
+		return file_fail(err, errno, "look at", path);
+	*out = (struct file_stamp){st.st_ino, (uint64_t)st.st_size,
+	    (uint64_t)st.st_ctim.tv_sec * 1000000000 + (uint64_t)st.st_ctim.tv_nsec};
+	return ERR_OK;
+}
+
 bool
 file_exists(const char *path)
 {

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keys/keys_priv.h - the file of keys, for the two files here.
+ */
+#ifndef KEYS_KEYS_PRIV_H
+#define KEYS_KEYS_PRIV_H
+
+#include "keys/keys.h"
+
+#include "base/buf.h"
+
+#define KEYS_FILE "keys"
+#define KEYS_LOCK "keys.lock"
+
+enum { KEYS_FILE_BYTES_MAX = 16 << 20 };
+
+struct key_set {
+	struct key *items; /* in the order of the file: oldest first */
+	size_t count, cap;
+};
+
+void key_set_fini(struct key_set *s);
+struct key *key_set_add(struct key_set *s); /* zeroed */
+/* All of the text or nothing: ERR_CORRUPT names the line. */
+MUST_CHECK enum err_code key_set_parse(struct str text, struct key_set *out, struct err *err);
+void key_set_print(const struct key_set *s, struct buf *out);
+
+#endif
