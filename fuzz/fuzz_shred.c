@@ -27,7 +27,7 @@ read_plan(struct str in, struct shred_plan *p)
 		if (type < SHRED_SHARED)
 			(void)shred_plan_add(p, str_skip(line, 1), (enum shred_type)type);
 		else if (type == SHRED_SHARED && line.len > 1) /* the second letter: which column */
-			(void)shred_plan_add_shared(p, p->count - (line.ptr[1] & 1u),
+			(void)shred_plan_add_shared(p, p->count - ((unsigned char)line.ptr[1] & 1u),
 			    str_skip(line, 2));
 	}
 	return in;

@@ -4,6 +4,10 @@
 #include "bench/bench.h"
 #include "cli/cli.h"
 #include "demo/demo.h"
+#include "keys/keys.h"
+#include "rest/rest.h"
+#include "sys/clock.h"
+#include "sys/file.h"
 
 static const struct cli_command commands[] = {
     {"serve", "run the server", app_serve},
@@ -12,8 +16,26 @@ static const struct cli_command commands[] = {
     {0},
 };
 
+/* `weir keys --data-dir`. Who may write there may do everything. */
+static enum err_code
+run_on_folder(struct str data_dir, const char *method, struct str path, struct buf *body_out,
+    struct err *err)
+{
+	struct keys *keys;
+	/* Not for a question about a name that was mistyped. */
+	if (!file_exists(data_dir.ptr) && !str_eq(str_from(method), STR("POST")))
+		return err_set(err, ERR_NOT_FOUND, "there is no data folder %s", data_dir.ptr);
+	if (file_mkdir(data_dir.ptr, NULL, err) != ERR_OK)
+		return err->code;
+	enum err_code code = keys_open(data_dir, &keys, err);
+	if (code == ERR_OK)
+		code = rest_keys_offline(keys, method, path, clock_unix_ns(), body_out, err);
+	keys_close(keys);
+	return code;
+}
+
 int
 app_main(int argc, char **argv)
 {
-	return cli_run(argc, argv, commands, WEIR_VERSION);
+	return cli_run(argc, argv, commands, run_on_folder, WEIR_VERSION);
 }

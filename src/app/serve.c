@@ -2,9 +2,9 @@
 /*
  * app/serve.c - `weir serve`: build everything in order, wait for a signal, take it down in order.
  *
- * Up: options, data folder and its lock, dead letters, store, log, ingest, API, then the ports that take
+ * Up: options, data folder and its lock, keys, dead letters, store, log, ingest, API, then the ports that take
  * data. Down: the ports that take data (what is in flight is answered), ingest (what is durable is
- * loaded), API, store, log, dead letters, lock. Each step knows whether it was reached, so that a failure
+ * loaded), API, store, log, dead letters, keys, lock. Each step knows whether it was reached, so that a failure
  * half way up goes the same way down.
  */
 #include "app/app.h"
@@ -15,6 +15,7 @@
 #include "duck/duck.h"
 #include "ingest/ingest.h"
 #include "ingest/record_json.h"
+#include "keys/auth.h"
 #include "receive/receive.h"
 #include "rest/rest.h"
 #include "sys/clock.h"
@@ -36,6 +37,7 @@ struct serve {
 	struct stats stats;
 	struct budget inflight; /* of bodies, all receivers together */
 	struct file lock;
+	struct keys *keys;
 	struct dlq *dlq;
 	struct store *store;
 	struct wal *wal;
@@ -47,6 +49,24 @@ struct serve {
 	struct grpc_server *grpc;
 };
 
+/* Before anything is made or opened. */
+static enum err_code
+check_keys(const struct serve *s, const char *flag, struct err *err)
+{
+	struct keys *keys;
+	enum err_code code = keys_open(s->config.data_dir, &keys, err);
+	if (code != ERR_OK)
+		return code;
+	bool required = keys_required(keys);
+	keys_close(keys);
+	if (required)
+		return ERR_OK;
+	return err_set(err, ERR_FORBIDDEN,
+	    "--%s can be reached by other machines, and there are no keys: make one (weir keys --help), "
+	    "use a loopback address, or say --insecure",
+	    flag);
+}
+
 static enum err_code
 check_address(const struct serve *s, const char *flag, struct str address, struct err *err)
 {
@@ -54,10 +74,7 @@ check_address(const struct serve *s, const char *flag, struct str address, struc
 		return err_wrap(err, "--%s", flag);
 	if (s->config.insecure || tcp_is_loopback(address))
 		return ERR_OK;
-	return err_set(err, ERR_FORBIDDEN,
-	    "--%s %.*s can be reached by other machines and weir has no keys yet: "
-	    "use a loopback address, or say --insecure",
-	    flag, STR_ARG(address));
+	return check_keys(s, flag, err);
 }
 
 static enum err_code
@@ -91,6 +108,13 @@ open_data_dir(struct serve *s, struct err *err)
 	if (code == ERR_OK)
 		code = file_lock(path, &s->lock, err);
 	return code;
+}
+
+static enum err_code
+open_keys(struct serve *s, struct err *err)
+{
+	enum err_code code = keys_open(s->config.data_dir, &s->keys, err);
+	return code == ERR_OK ? keys_watch(s->keys, err) : code;
 }
 
 static enum err_code
@@ -178,8 +202,18 @@ ready_checks(void *ctx, struct rest_check *out, size_t max)
 		out[i].ok = checks[i].ok;
 		memcpy(out[i].text, checks[i].text, sizeof(out[i].text));
 	}
-	return n;
+	if (n == max)
+		return n;
+	out[n].name = "keys";
+	out[n].ok = !keys_trouble(s->keys, out[n].text);
+	if (out[n].ok)
+		snprintf(out[n].text, sizeof(out[n].text), "%s",
+		    keys_required(s->keys) ? "needed"
+		                           : "none yet: whoever reaches a port may do everything");
+	return n + 1;
 }
+
+_Static_assert(sizeof(((struct rest_check *)0)->text) >= KEYS_TROUBLE_BYTES, "it fits");
 
 _Static_assert(sizeof(((struct rest_check *)0)->text) == sizeof(((struct ingest_check *)0)->text),
     "the text of a check is passed on whole");
@@ -209,6 +243,7 @@ start_api(struct serve *s, struct err *err)
 	                                    .thread_count = (unsigned)s->config.readers,
 	                                    .checks = ready_checks,
 	                                    .checks_ctx = s,
+	                                    .keys = s->keys,
 	                                    .dlq = s->dlq,
 	                                    .dlq_to_json = record_json,
 	                                    .metrics = more_metrics,
@@ -222,6 +257,8 @@ start_api(struct serve *s, struct err *err)
 	                             .stats = &s->stats,
 	                             .stats_requests = STATS_REQUESTS_API,
 	                             .stats_connections = STATS_CONNS_API,
+	                             .admit = rest_admit,
+	                             .challenge = AUTH_CHALLENGE,
 	                             .handle = rest_handle,
 	                             .error_body = rest_error_body,
 	                             .ctx = s->rest},
@@ -233,13 +270,14 @@ start_grpc(struct serve *s, struct err *err)
 {
 	budget_init(&s->inflight, s->config.limits.inflight_bytes_max);
 	s->receive = receive_new(&(struct receive_options){
-	    .ingest = s->ingest, .limits = &s->config.limits, .stats = &s->stats});
+	    .ingest = s->ingest, .keys = s->keys, .limits = &s->config.limits, .stats = &s->stats});
 	return grpc_server_start(&(struct grpc_server_options){.budget = &s->inflight,
 	                             .address = s->config.grpc,
 	                             .loop_count = loop_count(s),
 	                             .limits = &s->config.limits,
 	                             .stats = &s->stats,
 	                             .paths = receive_grpc_paths,
+	                             .admit = receive_grpc_admit,
 	                             .handle = receive_grpc,
 	                             .ctx = s->receive,
 	                             .busy_retry_ms = ingest_retry_after_ms(s->ingest, ERR_BUSY)},
@@ -257,6 +295,8 @@ start_http(struct serve *s, struct err *err)
 	                             .stats = &s->stats,
 	                             .stats_requests = STATS_REQUESTS_HTTP,
 	                             .stats_connections = STATS_CONNS_HTTP,
+	                             .admit = receive_http_admit,
+	                             .challenge = AUTH_CHALLENGE,
 	                             .handle = receive_http,
 	                             .error_body = receive_http_error,
 	                             .ctx = s->receive},
@@ -271,6 +311,7 @@ bring_up(struct serve *s, struct err *err)
 		enum err_code (*start)(struct serve *s, struct err *err);
 	} steps[] = {
 	    {"data folder", open_data_dir},
+	    {"keys", open_keys},
 	    {"dead letters", open_letters},
 	    {"store", open_store},
 	    {"log", open_wal},
@@ -318,6 +359,7 @@ take_down(struct serve *s)
 	ingest_free(s->ingest);
 	wal_close(s->wal);
 	dlq_close(s->dlq);
+	keys_close(s->keys);
 	file_close(&s->lock);
 }
 

@@ -5,6 +5,7 @@
 #include "http/client.h"
 #include "sys/clock.h"
 #include "sys/term.h"
+#include "wire/json_write.h"
 
 #include <stdlib.h>
 
@@ -25,11 +26,43 @@ cli_fail(const struct cli_io *io, int exit_code, const struct err *err)
 
 /* ---- the real world */
 
+struct world {
+	cli_offline_fn offline;
+};
+
+/* A refusal looks as a server's does. */
+static enum err_code
+run_offline(cli_offline_fn offline, const struct cli_server *server, const char *method,
+    struct str path, int *status_out, struct buf *body_out, struct err *err)
+{
+	enum err_code code = offline
+	    ? offline(server->data_dir, method, path, body_out, err)
+	    : err_set(err, ERR_UNIMPLEMENTED, "this needs a server: leave out --data-dir");
+	*status_out = code == ERR_OK ? 200 : err_http_status(code);
+	if (code == ERR_OK)
+		return ERR_OK;
+	struct json_writer w;
+	buf_reset(body_out);
+	json_writer_init(&w, body_out);
+	jsonw_object(&w);
+	jsonw_key(&w, "error");
+	jsonw_object(&w);
+	jsonw_key(&w, "code");
+	jsonw_str(&w, str_from(err_name(code)));
+	jsonw_key(&w, "message");
+	jsonw_str(&w, str_from(err->message));
+	jsonw_object_end(&w);
+	jsonw_object_end(&w);
+	return ERR_OK;
+}
+
 static enum err_code
 send_over_http(void *ctx, const struct cli_server *server, const char *method, struct str path,
     int *status_out, struct buf *body_out, struct err *err)
 {
-	(void)ctx;
+	const struct world *world = ctx;
+	if (server->data_dir.len > 0)
+		return run_offline(world->offline, server, method, path, status_out, body_out, err);
 	uint64_t timeout_ms = server->timeout_ns / NS_PER_MS;
 	struct http_client_options opt = {.base_url = server->url,
 	    .connect_timeout_ms =
@@ -81,8 +114,10 @@ is_one_of(const char *arg, const char *a, const char *b)
 static int
 unknown_command(const struct cli_io *io, struct str name, const struct cli_command *extra)
 {
-	const char *names[COMMANDS_MAX] = {"help", "version", "dlq"};
-	size_t n = 3;
+	const char *names[COMMANDS_MAX] = {"help", "version"};
+	size_t n = 2;
+	for (const struct cli_group *g = cli_groups; g->name && n < COMMANDS_MAX - 1; g++)
+		names[n++] = g->name;
 	for (const struct op *op = ops_table; op->name && n < COMMANDS_MAX - 1; op++)
 		names[n++] = op->name;
 	for (; extra && extra->name && n < COMMANDS_MAX - 1; extra++)
@@ -94,6 +129,21 @@ unknown_command(const struct cli_io *io, struct str name, const struct cli_comma
 	else
 		err_set(&e, ERR_INVALID, "no command \"%.40s\"; weir --help lists them", name.ptr);
 	return cli_fail(io, CLI_USAGE, &e);
+}
+
+const struct cli_group cli_groups[] = {
+    {"dlq", cli_dlq_help, cli_dlq},
+    {"keys", cli_keys_help, cli_keys},
+    {NULL, NULL, NULL},
+};
+
+static const struct cli_group *
+find_group(struct str name)
+{
+	for (const struct cli_group *g = cli_groups; g->name; g++)
+		if (str_eq(str_from(g->name), name))
+			return g;
+	return NULL;
 }
 
 static const struct cli_command *
@@ -118,10 +168,11 @@ run_help(const struct cli_io *io, char *name, const struct cli_command *extra)
 		char *argv[] = {name, flag, NULL};
 		return command->run(2, argv);
 	}
-	if (strcmp(name, "dlq") == 0) {
+	const struct cli_group *group = find_group(str_from(name));
+	if (group) {
 		char flag[] = "--help";
 		char *argv[] = {name, flag, NULL};
-		return cli_dlq(io, 2, argv);
+		return group->run(io, 2, argv);
 	}
 	const struct op *op = ops_find_name(str_from(name));
 	bool is_own = is_one_of(name, "help", "version") || is_one_of(name, "--help", "-h");
@@ -161,7 +212,7 @@ run_client(const struct cli_io *io, const struct op *op, int at, int argc, char 
 
 /* Its words stand behind its name, global options around it too. */
 static int
-run_dlq(const struct cli_io *io, int at, int argc, char **argv)
+run_group(const struct cli_io *io, const struct cli_group *group, int at, int argc, char **argv)
 {
 	char **words = xcalloc((size_t)argc + 1, sizeof *words);
 	int count = 0;
@@ -170,7 +221,7 @@ run_dlq(const struct cli_io *io, int at, int argc, char **argv)
 		words[count++] = argv[i];
 	for (int i = 1; i < at; i++)
 		words[count++] = argv[i];
-	int exit_code = cli_dlq(io, count, words);
+	int exit_code = group->run(io, count, words);
 	free(words);
 	return exit_code;
 }
@@ -190,8 +241,9 @@ run_command(const struct cli_io *io, int at, int argc, char **argv, const struct
 		return command->run(argc - at, argv + at);
 	if (str_eq(name, STR("help")))
 		return run_help(io, at + 1 < argc ? argv[at + 1] : NULL, extra);
-	if (str_eq(name, STR("dlq")))
-		return run_dlq(io, at, argc, argv);
+	const struct cli_group *group = find_group(name);
+	if (group)
+		return run_group(io, group, at, argc, argv);
 	const struct op *op = ops_find_name(name);
 	return op ? run_client(io, op, at, argc, argv) : unknown_command(io, name, extra);
 }
@@ -229,8 +281,10 @@ cli_main(const struct cli_io *io, int argc, char **argv, const struct cli_comman
 }
 
 int
-cli_run(int argc, char **argv, const struct cli_command *extra, const char *version)
+cli_run(int argc, char **argv, const struct cli_command *extra, cli_offline_fn offline,
+    const char *version)
 {
+	struct world world = {offline};
 	struct cli_io io = {.out = stdout,
 	    .err = stderr,
 	    .in_is_tty = term_is_tty(TERM_STDIN),
@@ -241,7 +295,8 @@ cli_run(int argc, char **argv, const struct cli_command *extra, const char *vers
 	    .env = env_of_process,
 	    .get = get_over_http,
 	    .send = send_over_http,
-	    .read_line = read_line_of_terminal};
+	    .read_line = read_line_of_terminal,
+	    .ctx = &world};
 	term_die_quietly_on_closed_pipe();
 	int exit_code = cli_main(&io, argc, argv, extra, version);
 	if (fflush(stdout) != 0 && exit_code == CLI_OK)

@@ -19,7 +19,8 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
-#include "base/str.h"
+#include "base/buf.h"
+#include "base/err.h"
 
 enum cli_exit {
 	CLI_OK = 0,
@@ -36,9 +37,14 @@ struct cli_command {
 	int (*run)(int argc, char **argv);
 };
 
+/* What a server would answer to this request, from a data folder: commands with --data-dir. */
+typedef enum err_code (*cli_offline_fn)(struct str data_dir, const char *method, struct str path,
+    struct buf *body_out, struct err *err);
+
 /* Run the command line and return the exit code of the program. `extra` ends with a NULL name (NULL:
- * none). `version` is what `weir --version` prints behind "weir ". */
-int cli_run(int argc, char **argv, const struct cli_command *extra, const char *version);
+ * none). `offline` may be NULL. `version` is what `weir --version` prints behind "weir ". */
+int cli_run(int argc, char **argv, const struct cli_command *extra, cli_offline_fn offline,
+    const char *version);
 
 /* The entry of `names` (ending with NULL) nearest to what was typed, or NULL when none is near:
  * for "did you mean". Case is ignored. */

@@ -27,6 +27,7 @@ enum cli_when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
 struct cli_server { /* which server, as whom */
 	struct str url; /* without a slash at its end */
 	struct str tenant, token; /* may be empty */
+	struct str data_dir; /* not empty: no server, but this folder */
 	uint64_t timeout_ns;
 };
 
@@ -143,11 +144,29 @@ int cli_warn_if_partial(const struct cli_io *io, struct buf *body);
 void cli_hint_services(const struct cli_io *io, const struct cli_request *req, struct buf *out,
     const struct cli_style *style);
 
-/* `weir dlq ...` (dlq.c): a command of several, argv being the words behind "weir". */
+/* Who sits at a terminal is asked before something goes for good. */
+bool cli_is_meant(const struct cli_io *io, const struct cli_request *req, const char *question);
+/* The parameter `id` becomes part of a path. `of`: "a dead letter". */
+MUST_CHECK enum err_code cli_check_id(const struct cli_request *req, const char *of,
+    struct err *err);
+
+/* Commands of several, argv being the words behind "weir": `weir dlq ...` (dlq.c), `weir keys ...` (keys.c). */
+struct cli_group {
+	const char *name;
+	const char *help; /* one line */
+	int (*run)(const struct cli_io *io, int argc, char **argv);
+};
+extern const struct cli_group cli_groups[]; /* ends with a NULL name */
+
 int cli_dlq(const struct cli_io *io, int argc, char **argv);
 bool cli_dlq_deletes(const struct op *op);
-extern const char cli_dlq_help[]; /* one line */
+extern const char cli_dlq_help[];
 extern const struct table_column cli_dlq_columns[];
+
+int cli_keys(const struct cli_io *io, int argc, char **argv);
+bool cli_keys_revokes(const struct op *op);
+extern const char cli_keys_help[];
+extern const struct table_column cli_keys_columns[];
 
 /* ---- drawing: text.h, table.h, tree.h; the views (views.c) and trees (tree_draw.c) */
 

@@ -100,6 +100,34 @@ cli_fetch(const struct cli_io *io, const struct cli_request *req, struct str cur
 	return status == 200 ? CLI_OK : refuse_answer(io, req, status, body);
 }
 
+bool
+cli_is_meant(const struct cli_io *io, const struct cli_request *req, const char *question)
+{
+	char line[16];
+	if (req->yes || !io->in_is_tty)
+		return true;
+	fputs(question, io->err);
+	fflush(io->err);
+	return io->read_line(io->ctx, line, sizeof line) &&
+	    (str_eq_nocase(str_from(line), STR("y")) || str_eq_nocase(str_from(line), STR("yes")));
+}
+
+enum err_code
+cli_check_id(const struct cli_request *req, const char *of, struct err *err)
+{
+	struct str id = STR_EMPTY;
+	for (size_t i = 0; i < req->value_count; i++)
+		if (str_eq(req->values[i].name, STR("id")))
+			id = req->values[i].value;
+	for (size_t i = 0; i < id.len; i++) {
+		char c = id.ptr[i];
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-')
+			return err_set(err, ERR_INVALID, "not the id of %s: \"%.*s\"", of,
+			    id.len < 48 ? (int)id.len : 48, id.ptr);
+	}
+	return ERR_OK;
+}
+
 struct cli_style
 cli_style_of(const struct cli_io *io, const struct cli_request *req)
 {

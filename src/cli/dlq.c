@@ -355,35 +355,17 @@ given(const struct cli_request *req, const char *param)
 	return STR_EMPTY;
 }
 
-/* Who sits at a terminal is asked before something goes for good. */
 static bool
 is_meant(const struct cli_io *io, const struct cli_request *req, bool all)
 {
-	char line[16];
+	char question[120];
 	struct str state = given(req, "state"), id = given(req, "id");
-	if (req->yes || !io->in_is_tty)
-		return true;
 	if (all)
-		fprintf(io->err, "delete all %.*s dead letters for good? [y/N] ", STR_ARG(state));
+		snprintf(question, sizeof(question),
+		    "delete all %.*s dead letters for good? [y/N] ", STR_ARG(state));
 	else
-		fprintf(io->err, "delete %.*s for good? [y/N] ", STR_ARG(id));
-	fflush(io->err);
-	return io->read_line(io->ctx, line, sizeof line) &&
-	    (str_eq_nocase(str_from(line), STR("y")) || str_eq_nocase(str_from(line), STR("yes")));
-}
-
-/* It becomes part of a path. */
-static enum err_code
-check_id(const struct cli_request *req, struct err *err)
-{
-	struct str id = given(req, "id");
-	for (size_t i = 0; i < id.len; i++) {
-		char c = id.ptr[i];
-		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-')
-			return err_set(err, ERR_INVALID, "not the id of a dead letter: \"%.*s\"",
-			    id.len < 48 ? (int)id.len : 48, id.ptr);
-	}
-	return ERR_OK;
+		snprintf(question, sizeof(question), "delete %.*s for good? [y/N] ", STR_ARG(id));
+	return cli_is_meant(io, req, question);
 }
 
 static int
@@ -419,7 +401,7 @@ run_verb(const struct cli_io *io, const struct verb *verb, int argc, char **argv
 	}
 	enum err_code code = cli_parse(io, all ? &verb->all : &verb->one, count, argv, &req, &e);
 	if (code == ERR_OK && !req.help)
-		code = check_id(&req, &e);
+		code = cli_check_id(&req, "a dead letter", &e);
 	if (code != ERR_OK) {
 		int exit_code = cli_fail(io, CLI_USAGE, &e);
 		fprintf(io->err, "try: weir dlq --help\n");

@@ -14,7 +14,8 @@ cli_help_overview(FILE *out, const struct cli_command *extra)
 		fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, extra->name, extra->help);
 	for (const struct op *op = ops_table; op->name; op++)
 		fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, op->name, op->help);
-	fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, "dlq", cli_dlq_help);
+	for (const struct cli_group *g = cli_groups; g->name; g++)
+		fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, g->name, g->help);
 	fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, "help", "explain a command: weir help COMMAND");
 	fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, "version",
 	    "print the version (also: weir --version)");

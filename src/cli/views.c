@@ -389,6 +389,7 @@ cli_view_of(const char *op)
 	    {"metrics", "points", point_columns},
 	    {"services", "services", service_columns},
 	    {"dlq list", "dead letters", cli_dlq_columns},
+	    {"keys list", "keys", cli_keys_columns},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(views); i++)
 		if (strcmp(views[i].op, op) == 0)

@@ -36,8 +36,8 @@ duck_attributes_col(enum table_id id)
 {
 	CHECK(id < SIGNAL_TABLES);
 	return id == TABLE_SPANS ? SPAN_ATTRIBUTES
-	    : id == TABLE_LOGS   ? LOG_ATTRIBUTES
-	                         : POINT_ATTRIBUTES;
+	    : id == TABLE_LOGS   ? (int)LOG_ATTRIBUTES
+	                         : (int)POINT_ATTRIBUTES;
 }
 
 int

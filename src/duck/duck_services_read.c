@@ -177,8 +177,8 @@ count_slice(struct counting *c, const struct hot_slice *slice, uint64_t from, ui
 	const uint64_t *times = t->cols[t->def->time_col].u64;
 	const struct str *tenants = t->cols[0].str;
 	int service_col = c->id == TABLE_SPANS ? SPAN_SERVICE
-	    : c->id == TABLE_LOGS              ? LOG_SERVICE
-	                                       : POINT_SERVICE;
+	    : c->id == TABLE_LOGS              ? (int)LOG_SERVICE
+	                                       : (int)POINT_SERVICE;
 	const struct str *names = t->cols[service_col].str;
 	size_t place = 0;
 	for (uint32_t row = slice->first; row < slice->first + slice->count; row++) {

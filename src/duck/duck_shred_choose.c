@@ -126,8 +126,8 @@ is_varied(const struct shred_counter *c)
 		zeros += (unsigned)__builtin_popcountll(~c->bits[i]);
 	if (c->looked_at < DIFFERENT_LOOKED_AT)
 		return false;
-	double different = SHRED_BITS * log((double)SHRED_BITS / (zeros > 0 ? zeros : 1));
-	return different * 100 > (double)c->looked_at * DIFFERENT_PERCENT;
+	double different = (double)SHRED_BITS * log((double)SHRED_BITS / (zeros > 0 ? zeros : 1));
+	return different * 100 > (double)c->looked_at * (double)DIFFERENT_PERCENT;
 }
 
 static size_t

@@ -171,7 +171,9 @@ static struct hot_slice
 next_run(const struct hot_slice *slice, uint32_t at, uint64_t trace_hi, uint64_t trace_lo)
 {
 	struct hot_slice run = *slice;
-	int col = slice->rows->def == &table_defs[TABLE_LOGS] ? LOG_TRACE_HI : SPAN_TRACE_HI;
+	int col = SPAN_TRACE_HI;
+	if (slice->rows->def == &table_defs[TABLE_LOGS])
+		col = LOG_TRACE_HI;
 	const uint64_t *hi = slice->rows->cols[col].u64, *lo = slice->rows->cols[col + 1].u64;
 	uint32_t end = slice->first + slice->count;
 	while (at < end && (hi[at] != trace_hi || lo[at] != trace_lo))

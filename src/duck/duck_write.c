@@ -405,7 +405,7 @@ duck_write_rows(struct duck *d, duckdb_connection con, const char *name,
 		w.split = xcalloc(SPLIT_ROWS, sizeof(*w.split));
 	enum err_code code = insert(d, con, name, &w, err);
 	for (size_t i = 0; i < count && code == ERR_OK && table && id != TABLE_POINTS; i++) {
-		int col = id == TABLE_SPANS ? SPAN_TRACE_HI : LOG_TRACE_HI;
+		int col = id == TABLE_SPANS ? (int)SPAN_TRACE_HI : (int)LOG_TRACE_HI;
 		uint64_t hi = table_u64(rows[i].rows, rows[i].row, col);
 		uint64_t lo = table_u64(rows[i].rows, rows[i].row, col + 1);
 		if (hi != 0 || lo != 0)

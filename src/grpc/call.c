@@ -180,6 +180,9 @@ accept_header(struct grpc_call *call)
 	if (!call->path_known)
 		refuse(call, ERR_UNIMPLEMENTED,
 		    "no such method: ", grpc_call_header(call, STR(":path")));
+	const struct grpc_server_options *opt = &call->server->opt;
+	if (!call->refusal && opt->admit)
+		call->refusal = opt->admit(opt->ctx, call, &call->refusal_text);
 	if (call->refusal)
 		grpc_answer_error(call, call->refusal, call->refusal_text.message);
 	return !call->refusal;

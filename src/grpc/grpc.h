@@ -47,6 +47,9 @@ struct grpc_server_options {
 	 * respond, however late: also after the server was stopped or freed. */
 	void (*handle)(void *ctx, struct grpc_call *call);
 	void *ctx;
+	/* On a loop's thread, when the header is complete: whether the message is worth receiving. Must not block.
+	 * NULL: always. */
+	enum err_code (*admit)(void *ctx, const struct grpc_call *call, struct err *err);
 	/* Milliseconds for RetryInfo when the memory budget is spent. */
 	uint64_t busy_retry_ms;
 };

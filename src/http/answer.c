@@ -87,6 +87,13 @@ add_headers(struct MHD_Response *response, const char *content_type)
 	return response;
 }
 
+static void
+add_challenge(const struct http_server *s, struct MHD_Response *response, int status)
+{
+	if (status == err_http_status(ERR_UNAUTHENTICATED) && s->opt.challenge)
+		add_header(response, "WWW-Authenticate", s->opt.challenge);
+}
+
 struct MHD_Response *
 http_answer_response(struct http_answer *answer, struct http_request *r)
 {
@@ -98,6 +105,7 @@ http_answer_response(struct http_answer *answer, struct http_request *r)
 	(void)add_headers(response, answer->content_type);
 	for (size_t i = 0; i < ARRAY_LEN(answer->headers) && answer->headers[i].name; i++)
 		add_header(response, answer->headers[i].name, answer->headers[i].value);
+	add_challenge(r->server, response, answer->status);
 	return response;
 }
 
@@ -129,6 +137,7 @@ http_answer_error(struct http_server *s, struct http_request *r, enum err_code c
 	add_header(response, "Connection", "close");
 	if (err_retryable(code))
 		add_header(response, "Retry-After", RETRY_AFTER_TEXT);
+	add_challenge(s, response, err_http_status(code));
 	count_error(s, code);
 	return response;
 }

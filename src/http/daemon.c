@@ -180,6 +180,8 @@ begin(struct http_request *r, struct http_conn *c, const char *method, const cha
 	struct http_server *s = r->server;
 	struct err err;
 	enum err_code code = http_request_begin(r, c->mhd, method, version, &err);
+	if (code == ERR_OK && s->opt.admit)
+		code = s->opt.admit(s->opt.ctx, r, &err);
 	if (code != ERR_OK)
 		return refuse(r, c, code, err.message);
 	if (atomic_load(&s->stopping))

@@ -17,6 +17,9 @@
  *   - the client's reading of the answer: answer_rate_min on average once body_grace_ms have
  *     passed, and never idle_timeout_ms without any. Closed. (What sockets buffer counts as read.)
  *
+ * Admission. `admit` is asked when the header is complete: a request that is refused then has cost no body, and the
+ * connection is closed. Every answer of 401 has WWW-Authenticate, as RFC 9110 asks.
+ *
  * Size. More than connections_max: 503 and close, at once, from the acceptor. Content-Length beyond
  * wire_bytes_max is answered 413 before the body is read (and before 100 Continue); a chunked body
  * as soon as it passes it. Bodies in flight are counted as they arrive against
@@ -58,6 +61,10 @@ struct http_server_options {
 	enum stats_id stats_requests, stats_connections;
 	/* On a server thread; must not block. The request is the handler's until http_respond(). */
 	void (*handle)(void *ctx, struct http_request *req);
+	/* On a server thread, before the body is read; must not block. NULL: all are let in. */
+	enum err_code (*admit)(void *ctx, const struct http_request *req, struct err *err);
+	/* What 401 is answered with: "Bearer realm=\"weir\"". NULL: no such field. */
+	const char *challenge;
 	/* Body of an error that the server itself answers (413, 408, 503 ...): content type returned,
 	 * body appended. Any server thread. `req` tells what the client sent; it is NULL when that is
 	 * not known yet. No callback: plain text. */

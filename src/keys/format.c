@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The file of keys: JSON lines, the first of which says which version it is, and how many keys there are: fewer
  * would be keys that were revoked without a word, and none an open door. */
-#include "keys/keys_priv.h"
+#include "keys/format.h"
 
 #include "tenant/tenant.h"
 #include "wire/json_read.h"
@@ -88,10 +88,13 @@ key_set_add(struct key_set *s)
 static bool
 read_text(struct str value, char *out, size_t bytes)
 {
-	if (value.len >= bytes || memchr(value.ptr ? value.ptr : "", '\0', value.len))
+	if (value.len >= bytes)
 		return false;
-	if (value.len > 0)
-		memcpy(out, value.ptr, value.len);
+	for (size_t i = 0; i < value.len; i++) {
+		if (value.ptr[i] == '\0')
+			return false;
+		out[i] = value.ptr[i];
+	}
 	out[value.len] = '\0';
 	return true;
 }
@@ -133,31 +136,64 @@ read_rights(struct json_reader *r, struct arena *arena, struct key *k)
 	return t == JSON_ARRAY_END;
 }
 
+static bool
+read_time(struct str value, struct key *k, size_t offset)
+{
+	uint64_t ns;
+	if (!str_to_u64(value, &ns))
+		return false;
+	memcpy((char *)k + offset, &ns, sizeof(ns));
+	return true;
+}
+
+/* A bit for each member: twice the same one is no way to say who may what. */
+static bool
+is_first(unsigned *seen, size_t bit)
+{
+	unsigned mask = 1u << bit;
+	bool first = !(*seen & mask);
+	*seen |= mask;
+	return first;
+}
+
+enum { BIT_RIGHTS = 0, BIT_TEXTS = 1, BIT_HASHES = BIT_TEXTS + 3, BIT_TIMES = BIT_HASHES + 2 };
+_Static_assert(BIT_HASHES - BIT_TEXTS == ARRAY_LEN(texts), "a bit each");
+_Static_assert(BIT_TIMES - BIT_HASHES == ARRAY_LEN(hashes), "a bit each");
+_Static_assert(BIT_TIMES + ARRAY_LEN(times) <= 32, "a bit each");
+
 /* A member whose name has just been read. */
 static bool
-read_member(struct json_reader *r, struct arena *arena, struct str name, struct key *k)
+read_member(struct json_reader *r, struct arena *arena, struct str name, unsigned *seen,
+    struct key *k)
 {
 	if (str_eq(name, STR("rights")))
-		return read_rights(r, arena, k);
+		return is_first(seen, BIT_RIGHTS) && read_rights(r, arena, k);
 	if (jsonr_next(r) != JSON_STRING)
 		return false;
 	struct str value = jsonr_string(r, arena);
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		if (str_eq(name, str_from(texts[i].name)))
-			return read_text(value, (char *)k + texts[i].offset, texts[i].bytes);
+			return is_first(seen, BIT_TEXTS + i) &&
+			    read_text(value, (char *)k + texts[i].offset, texts[i].bytes);
 	for (size_t i = 0; i < ARRAY_LEN(hashes); i++)
 		if (str_eq(name, str_from(hashes[i].name)))
-			return read_hash(value, (unsigned char *)k + hashes[i].offset);
-	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
-		uint64_t ns;
-		if (!str_eq(name, str_from(times[i].name)))
-			continue;
-		if (!str_to_u64(value, &ns))
-			return false;
-		memcpy((char *)k + times[i].offset, &ns, sizeof(ns));
-		return true;
-	}
+			return is_first(seen, BIT_HASHES + i) &&
+			    read_hash(value, (unsigned char *)k + hashes[i].offset);
+	for (size_t i = 0; i < ARRAY_LEN(times); i++)
+		if (str_eq(name, str_from(times[i].name)))
+			return is_first(seen, BIT_TIMES + i) &&
+			    read_time(value, k, times[i].offset);
 	return false; /* of a newer weir, perhaps: to leave it out could let somebody in */
+}
+
+/* It becomes part of a path. */
+static bool
+is_id(const char *id)
+{
+	for (const char *c = id; *c; c++)
+		if (!(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9'))
+			return false;
+	return id[0] != '\0';
 }
 
 static bool
@@ -166,7 +202,7 @@ is_whole(const struct key *k)
 	static const unsigned char zeros[KEY_HASH_BYTES];
 	bool tenant =
 	    strcmp(k->tenant, KEYS_ANY_TENANT) == 0 || tenant_name_valid(str_from(k->tenant));
-	return k->id[0] && tenant && k->rights && k->created_ns &&
+	return is_id(k->id) && tenant && k->rights && k->created_ns &&
 	    memcmp(k->hash, zeros, sizeof(zeros)) != 0;
 }
 
@@ -175,13 +211,22 @@ read_key(struct str line, struct arena *arena, struct key *k)
 {
 	struct json_reader r;
 	enum json_token t;
+	unsigned seen = 0;
 	jsonr_begin(&r, line);
 	if (jsonr_next(&r) != JSON_OBJECT)
 		return false;
 	while ((t = jsonr_next(&r)) == JSON_KEY)
-		if (!read_member(&r, arena, jsonr_string(&r, arena), k))
+		if (!read_member(&r, arena, jsonr_string(&r, arena), &seen, k))
 			return false;
 	return t == JSON_OBJECT_END && jsonr_next(&r) == JSON_END && is_whole(k);
+}
+
+/* A member with a number: "name":1. */
+static bool
+read_number(struct json_reader *r, const char *name, uint64_t *out)
+{
+	return jsonr_next(r) == JSON_KEY && str_eq(r->raw, str_from(name)) &&
+	    jsonr_next(r) == JSON_NUMBER && str_to_u64(r->raw, out);
 }
 
 static enum err_code
@@ -190,17 +235,16 @@ read_head(struct str line, uint64_t *count_out, struct err *err)
 	struct json_reader r;
 	uint64_t version = 0;
 	jsonr_begin(&r, line);
-	bool ok = jsonr_next(&r) == JSON_OBJECT && jsonr_next(&r) == JSON_KEY &&
-	    str_eq(r.raw, STR("weir_keys")) && jsonr_next(&r) == JSON_NUMBER &&
-	    str_to_u64(r.raw, &version);
+	bool ok = jsonr_next(&r) == JSON_OBJECT && read_number(&r, "weir_keys", &version);
 	if (ok && version > VERSION)
 		return err_set(err, ERR_CORRUPT,
 		    "the file of keys was written by a newer weir (version %llu, this one knows %d)",
 		    (unsigned long long)version, (int)VERSION);
-	ok = ok && version == VERSION && jsonr_next(&r) == JSON_KEY &&
-	    str_eq(r.raw, STR("count")) && jsonr_next(&r) == JSON_NUMBER &&
-	    str_to_u64(r.raw, count_out) && jsonr_next(&r) == JSON_OBJECT_END &&
-	    jsonr_next(&r) == JSON_END;
+	ok = ok && version == VERSION && read_number(&r, "count", count_out);
+	if (ok && jsonr_next(&r) == JSON_OBJECT_END)
+		ok = jsonr_next(&r) == JSON_END;
+	else
+		ok = false;
 	if (ok)
 		return ERR_OK;
 	return err_set(err, ERR_CORRUPT,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "keys/keys_priv.h"
+#include "keys/format.h"
 
 #include "base/map.h"
 #include "base/timefmt.h"
@@ -425,10 +425,12 @@ apply_create(struct key_set *set, const struct change *c, struct key *out, struc
 	if (set->count >= KEYS_MAX)
 		return err_set(err, ERR_TOO_LARGE, "there are %d keys, which is all that may be",
 		    (int)KEYS_MAX);
-	struct key *k = key_set_add(set);
+	char id[KEY_ID_BYTES];
 	do
-		make_id(k->id);
-	while (find_id(set, str_from(k->id)) != k);
+		make_id(id);
+	while (find_id(set, str_from(id)));
+	struct key *k = key_set_add(set);
+	memcpy(k->id, id, sizeof(id));
 	if (c->wish->name.len > 0)
 		memcpy(k->name, c->wish->name.ptr, c->wish->name.len);
 	memcpy(k->tenant, c->wish->tenant.ptr, c->wish->tenant.len);

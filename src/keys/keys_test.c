@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/auth.h"
-#include "keys/keys_priv.h"
+#include "keys/format.h"
 
 #include "base/buf.h"
 #include "base/timefmt.h"
@@ -229,9 +229,17 @@ TEST(keys, file_that_is_damaged_is_refused_with_its_line)
 	char *at = memmem(bad.ptr, bad.len, "\"name\"", 6);
 	assert_non_null(at);
 	memcpy(at, "\"nama\"", 6);
+	size_t before = (size_t)(at - bad.ptr);
 	write_keys_file(dir, buf_view(&bad));
 	assert_int_equal(keys_open(str_from(dir), &none, &err), ERR_CORRUPT);
 	assert_non_null(strstr(err.message, "line 2"));
+	/* A member twice: whose key is it? */
+	buf_reset(&bad);
+	buf_str(&bad, (struct str){good.ptr, before});
+	buf_str(&bad, STR("\"tenant\":\"*\","));
+	buf_str(&bad, str_skip(buf_view(&good), before));
+	write_keys_file(dir, buf_view(&bad));
+	assert_int_equal(keys_open(str_from(dir), &none, &err), ERR_CORRUPT);
 	buf_reset(&bad);
 	buf_str(&bad, buf_view(&good));
 	struct str rest = str_skip(buf_view(&good), str_find(buf_view(&good), '\n') + 1);

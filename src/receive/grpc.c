@@ -2,6 +2,7 @@
 #include "receive/receive_priv.h"
 
 #include "base/arena.h"
+#include "sys/clock.h"
 
 #include <stdlib.h>
 
@@ -53,16 +54,35 @@ done(void *ctx, enum err_code code, const struct otlp_counts *counts, const char
 	free(p);
 }
 
+static enum err_code
+check_key(const struct receive *r, const struct grpc_call *call, struct auth_grant *out,
+    struct err *err)
+{
+	const struct auth_fields fields = {
+	    .authorization = grpc_call_header(call, STR(AUTH_HEADER)),
+	    .api_key = grpc_call_header(call, STR(AUTH_HEADER_API_KEY)),
+	    .junjo_key = grpc_call_header(call, STR(AUTH_HEADER_JUNJO_KEY)),
+	    .tenant_1 = grpc_call_header(call, STR(TENANT_HEADER_1)),
+	    .tenant_2 = grpc_call_header(call, STR(TENANT_HEADER_2))};
+	return auth_check(r->opt.keys, &fields, KEY_INGEST, clock_unix_ns(), out, err);
+}
+
+enum err_code
+receive_grpc_admit(void *ctx, const struct grpc_call *call, struct err *err)
+{
+	struct auth_grant grant;
+	return check_key(ctx, call, &grant, err);
+}
+
 void
 receive_grpc(void *ctx, struct grpc_call *call)
 {
 	struct receive *r = ctx;
 	struct err err = {0};
-	struct str tenant;
+	struct auth_grant grant;
 	size_t path = grpc_call_path(call);
 	CHECK(path < ARRAY_LEN(path_signals));
-	enum err_code code = tenant_choose(grpc_call_header(call, STR(TENANT_HEADER_1)),
-	    grpc_call_header(call, STR(TENANT_HEADER_2)), &tenant, &err);
+	enum err_code code = check_key(r, call, &grant, &err);
 	if (code != ERR_OK) {
 		respond_error(r, call, code, err.message);
 		return;
@@ -71,7 +91,7 @@ receive_grpc(void *ctx, struct grpc_call *call)
 	struct pending *p = xcalloc(1, sizeof(*p));
 	*p = (struct pending){.receive = r, .call = call, .signal = path_signals[path]};
 	struct ingest_request req = {.signal = p->signal,
-	    .tenant = tenant,
+	    .tenant = str_from(grant.tenant),
 	    .body = *message,
 	    .received_ns = grpc_call_received_ns(call),
 	    .done = done,

@@ -2,6 +2,7 @@
 #include "receive/receive_priv.h"
 
 #include "base/arena.h"
+#include "sys/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,10 +136,32 @@ take_body(struct receive *r, struct http_request *req, enum inflate_coding codin
 	return code;
 }
 
+static enum err_code
+check_key(const struct receive *r, const struct http_request *req, struct auth_grant *out,
+    struct err *err)
+{
+	const struct auth_fields fields = {.authorization = http_request_header(req, AUTH_HEADER),
+	    .api_key = http_request_header(req, AUTH_HEADER_API_KEY),
+	    .junjo_key = http_request_header(req, AUTH_HEADER_JUNJO_KEY),
+	    .tenant_1 = http_request_header(req, TENANT_HEADER_1),
+	    .tenant_2 = http_request_header(req, TENANT_HEADER_2)};
+	return auth_check(r->opt.keys, &fields, KEY_INGEST, clock_unix_ns(), out, err);
+}
+
+enum err_code
+receive_http_admit(void *ctx, const struct http_request *req, struct err *err)
+{
+	struct auth_grant grant;
+	enum err_code code = check_key(ctx, req, &grant, err);
+	/* A malformed tenant is said in the order of the other mistakes. */
+	return code == ERR_INVALID ? ERR_OK : code;
+}
+
 /* Everything that can be wrong before ingest looks at it. */
 static enum err_code
 prepare(struct receive *r, struct http_request *req, enum body_type type,
-    struct ingest_request *out, struct http_header *header_out, struct err *err)
+    struct ingest_request *out, struct auth_grant *grant, struct http_header *header_out,
+    struct err *err)
 {
 	enum inflate_coding coding;
 	if (http_request_method(req) != HTTP_POST) {
@@ -154,8 +177,8 @@ prepare(struct receive *r, struct http_request *req, enum body_type type,
 		*header_out = (struct http_header){"Accept-Encoding", "gzip, zstd, deflate"};
 		return code;
 	}
-	code = tenant_choose(http_request_header(req, TENANT_HEADER_1),
-	    http_request_header(req, TENANT_HEADER_2), &out->tenant, err);
+	code = check_key(r, req, grant, err);
+	out->tenant = str_from(grant->tenant);
 	return code == ERR_OK ? take_body(r, req, coding, &out->body, err) : code;
 }
 
@@ -165,6 +188,7 @@ receive_http(void *ctx, struct http_request *req)
 	struct receive *r = ctx;
 	struct err err = {0};
 	struct http_header header = {0};
+	struct auth_grant grant;
 	struct ingest_request in = {.received_ns = http_request_received_ns(req), .done = done};
 	enum body_type type = body_type(req);
 	if (!find_route(http_request_path(req), &in.signal)) {
@@ -173,7 +197,7 @@ receive_http(void *ctx, struct http_request *req)
 		    no_header);
 		return;
 	}
-	enum err_code code = prepare(r, req, type, &in, &header, &err);
+	enum err_code code = prepare(r, req, type, &in, &grant, &header, &err);
 	if (code == ERR_OK) {
 		struct pending *p = xcalloc(1, sizeof(*p));
 		*p = (struct pending){

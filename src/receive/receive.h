@@ -3,8 +3,11 @@
  * receive/receive.h - OTLP over gRPC and over HTTP: from a request to ingest, and back from its
  * outcome to the answer the OTLP specification asks for.
  *
- * Plug receive_grpc_paths and receive_grpc() into struct grpc_server_options, receive_http() and
- * receive_http_error() into struct http_server_options, ctx being the struct receive.
+ * Plug receive_grpc_paths, receive_grpc_admit() and receive_grpc() into struct grpc_server_options, receive_http_admit(),
+ * receive_http() and receive_http_error() into struct http_server_options, ctx being the struct receive.
+ *
+ * Who may. Once there are keys, a request needs one with the right to ingest (keys/auth.h): asked before its body is
+ * received, and once more when it is there, for a large body takes long.
  *
  * Answers. Success: Export*ServiceResponse, with partial_success when items were refused. Errors:
  * google.rpc.Status; over HTTP as the request was, protobuf or JSON (JSON when it was neither).
@@ -29,6 +32,7 @@
 #include "grpc/grpc.h"
 #include "http/http.h"
 #include "ingest/ingest.h"
+#include "keys/auth.h"
 
 struct receive;
 
@@ -41,6 +45,7 @@ struct receive_sink {
 struct receive_options {
 	struct ingest *ingest; /* borrowed */
 	const struct receive_sink *sink; /* borrowed; NULL: ingest itself */
+	struct keys *keys; /* borrowed; NULL: none are needed */
 	const struct limits *limits; /* borrowed */
 	struct stats *stats; /* borrowed, NULL allowed */
 };
@@ -50,8 +55,10 @@ void receive_free(struct receive *r); /* NULL allowed */
 
 /* What grpc_call_path() indexes; ends with NULL. */
 extern const char *const receive_grpc_paths[];
+enum err_code receive_grpc_admit(void *ctx, const struct grpc_call *call, struct err *err);
 void receive_grpc(void *ctx, struct grpc_call *call);
 
+enum err_code receive_http_admit(void *ctx, const struct http_request *req, struct err *err);
 void receive_http(void *ctx, struct http_request *req);
 const char *receive_http_error(void *ctx, struct http_request *req, enum err_code code,
     struct str message, struct buf *out);

@@ -3,8 +3,8 @@
  * rest/dlq.c - dead letters for operators, below /api/v1/dlq.
  *
  * Run by the readers, like queries, for they work on files. Whose letters: those of the tenant that
- * the request names, or of all when it names none or says tenant=*. A file that cannot be read, and
- * one that an earlier weir has put aside, belong to no tenant and are shown among all only.
+ * the request or its key names, or of all when neither names one or, with a key for all, it says tenant=*. A file that cannot
+ * be read, and one that an earlier weir has put aside, belong to no tenant and are shown among all only.
  */
 #include "rest/rest_priv.h"
 
@@ -22,49 +22,16 @@
 
 enum { LIST_DEFAULT = 100, ALL_DEFAULT = 1000, PAGE = 100 };
 
-/* ---- who may, and on whose letters */
-
-/* The place where the right to do this is checked. There are no keys yet: who reaches the port may.
- * But a browser must not do it for a page of somebody else's. */
-static enum err_code
-check_right(const struct http_request *req, struct err *err)
-{
-	struct str origin = http_request_header(req, "origin");
-	struct str host = http_request_header(req, "host");
-	if (str_starts(origin, STR("http://")))
-		origin = str_skip(origin, 7);
-	else if (str_starts(origin, STR("https://")))
-		origin = str_skip(origin, 8);
-	if (origin.len == 0 || str_eq_nocase(origin, host))
-		return ERR_OK;
-	return err_set(err, ERR_FORBIDDEN,
-	    "a page of another site may not ask for this (the Origin is not this server)");
-}
-
-static struct str
-value_of(const struct op_value *values, size_t count, const char *name)
-{
-	for (size_t i = 0; i < count; i++)
-		if (str_eq(values[i].name, str_from(name)))
-			return values[i].value;
-	return STR_EMPTY;
-}
+/* ---- whose letters */
 
 /* Empty: all of them. */
 static enum err_code
 choose_tenant(const struct rest_context *ctx, const struct op_value *values, size_t count,
     struct str *out, struct err *err)
 {
-	struct str asked = value_of(values, count, "tenant");
-	bool named = http_request_header(ctx->request, TENANT_HEADER_1).len > 0 ||
-	    http_request_header(ctx->request, TENANT_HEADER_2).len > 0;
-	*out = named ? ctx->op.tenant : STR_EMPTY;
-	if (asked.len == 0)
-		return ERR_OK;
-	*out = str_eq(asked, STR("*")) ? STR_EMPTY : asked;
-	if (out->len > 0 && !tenant_name_valid(*out))
-		return err_set(err, ERR_INVALID, "parameter tenant: neither the name of one nor *");
-	return ERR_OK;
+	struct str asked = rest_value(values, count, "tenant");
+	*out = ctx->grant->named ? ctx->op.tenant : STR_EMPTY;
+	return asked.len == 0 ? ERR_OK : rest_asked_tenant(ctx, asked, out, err);
 }
 
 /* ---- parameters */
@@ -73,7 +40,7 @@ static enum err_code
 read_limit(const struct op_context *ctx, const struct op_value *values, size_t count, uint64_t dflt,
     uint64_t *out, struct err *err)
 {
-	struct str text = value_of(values, count, "limit");
+	struct str text = rest_value(values, count, "limit");
 	uint64_t max = ctx->limits->results_max;
 	*out = dflt < max ? dflt : max;
 	if (text.len > 0 && (!str_to_u64(text, out) || *out == 0 || *out > max))
@@ -86,7 +53,7 @@ read_limit(const struct op_context *ctx, const struct op_value *values, size_t c
 static unsigned
 read_state(const struct op_value *values, size_t count)
 {
-	struct str text = value_of(values, count, "state");
+	struct str text = rest_value(values, count, "state");
 	for (unsigned s = 0; s <= DLQ_UNREADABLE; s++)
 		if (str_eq_nocase(text, str_from(dlq_state_name((enum dlq_state)s))))
 			return 1u << s;
@@ -100,7 +67,7 @@ read_query(const struct rest_context *ctx, const struct op_value *values, size_t
     struct dlq_query *out, struct err *err)
 {
 	*out = (struct dlq_query){
-	    .states = read_state(values, count), .after = value_of(values, count, "cursor")};
+	    .states = read_state(values, count), .after = rest_value(values, count, "cursor")};
 	return choose_tenant(ctx, values, count, &out->tenant, err);
 }
 
@@ -114,41 +81,6 @@ list_page(const struct rest_context *ctx, const struct dlq_query *q, struct dlq_
 
 /* ---- writing */
 
-static void
-write_time(struct json_writer *w, const char *key, const char *nano_key, uint64_t unix_ns)
-{
-	char text[TIME_RFC3339_BYTES];
-	jsonw_key(w, key);
-	if (unix_ns == 0) {
-		jsonw_null(w);
-		return;
-	}
-	time_rfc3339(unix_ns, text);
-	jsonw_str(w, str_of(text, sizeof(text)));
-	jsonw_key(w, nano_key);
-	jsonw_u64_string(w, unix_ns);
-}
-
-static void
-write_text(struct json_writer *w, const char *key, const char *text)
-{
-	jsonw_key(w, key);
-	if (text[0])
-		jsonw_str(w, str_from(text));
-	else
-		jsonw_null(w);
-}
-
-static void
-write_number(struct json_writer *w, const char *key, uint64_t v, bool known)
-{
-	jsonw_key(w, key);
-	if (known)
-		jsonw_u64(w, v);
-	else
-		jsonw_null(w);
-}
-
 /* The members of a letter, inside its object. */
 static void
 write_letter(struct json_writer *w, const struct dlq_letter *l)
@@ -158,21 +90,22 @@ write_letter(struct json_writer *w, const struct dlq_letter *l)
 	if (l->identity.hi || l->identity.lo)
 		snprintf(identity, sizeof(identity), "%016llx%016llx",
 		    (unsigned long long)l->identity.hi, (unsigned long long)l->identity.lo);
-	write_text(w, "id", l->id);
-	write_text(w, "state", dlq_state_name(l->state));
-	write_text(w, "tenant", l->tenant);
-	write_text(w, "signal", l->signal);
-	write_number(w, "seq", l->seq, readable);
-	write_number(w, "item_first", l->item_first, readable);
-	write_number(w, "item_count", l->item_count, readable && l->item_count != DLQ_ALL_ITEMS);
-	write_text(w, "identity", identity);
-	write_number(w, "attempts", l->attempts, readable);
-	write_time(w, "created", "created_unix_nano", l->created_ns);
-	write_time(w, "last_attempt", "last_attempt_unix_nano", l->last_ns);
-	write_time(w, "next_attempt", "next_attempt_unix_nano",
+	rest_write_text(w, "id", l->id);
+	rest_write_text(w, "state", dlq_state_name(l->state));
+	rest_write_text(w, "tenant", l->tenant);
+	rest_write_text(w, "signal", l->signal);
+	rest_write_number(w, "seq", l->seq, readable);
+	rest_write_number(w, "item_first", l->item_first, readable);
+	rest_write_number(w, "item_count", l->item_count,
+	    readable && l->item_count != DLQ_ALL_ITEMS);
+	rest_write_text(w, "identity", identity);
+	rest_write_number(w, "attempts", l->attempts, readable);
+	rest_write_time(w, "created", "created_unix_nano", l->created_ns);
+	rest_write_time(w, "last_attempt", "last_attempt_unix_nano", l->last_ns);
+	rest_write_time(w, "next_attempt", "next_attempt_unix_nano",
 	    l->state == DLQ_WAITING ? l->next_ns : 0);
-	write_number(w, "bytes", l->bytes, readable);
-	write_text(w, "error", l->error);
+	rest_write_number(w, "bytes", l->bytes, readable);
+	rest_write_text(w, "error", l->error);
 }
 
 /* Of all tenants: who is shown one tenant's is not told of the others. */
@@ -184,15 +117,8 @@ write_counts(struct json_writer *w, struct dlq *d)
 	jsonw_key(w, "states");
 	jsonw_object(w);
 	for (int s = 0; s <= DLQ_UNREADABLE; s++)
-		write_number(w, dlq_state_name((enum dlq_state)s), counts[s], true);
+		rest_write_number(w, dlq_state_name((enum dlq_state)s), counts[s], true);
 	jsonw_object_end(w);
-}
-
-static void
-end_object(struct json_writer *w)
-{
-	jsonw_object_end(w);
-	buf_char(w->out, '\n');
 }
 
 /* ---- handlers; op_context is the beginning of a rest_context */
@@ -214,7 +140,7 @@ write_list(struct json_writer *w, const struct dlq_letter *letters, size_t n)
 		jsonw_object_end(w);
 	}
 	jsonw_array_end(w);
-	write_number(w, "count", n, true);
+	rest_write_number(w, "count", n, true);
 }
 
 static enum err_code
@@ -246,8 +172,8 @@ handle_list(const struct op_context *ctx, const struct op *op, const struct op_v
 	if (q.tenant.len == 0)
 		write_counts(&w, c->rest->opt.dlq);
 	if (more && n > 0)
-		write_text(&w, "next_cursor", letters[n - 1].id);
-	end_object(&w);
+		rest_write_text(&w, "next_cursor", letters[n - 1].id);
+	rest_write_end(&w);
 	return ERR_OK;
 }
 
@@ -256,7 +182,7 @@ static enum err_code
 find_one(const struct rest_context *c, const struct op_value *values, size_t count,
     struct dlq_letter *out, struct buf *payload, struct err *err)
 {
-	struct str id = value_of(values, count, "id"), tenant = STR_EMPTY;
+	struct str id = rest_value(values, count, "id"), tenant = STR_EMPTY;
 	char text[DLQ_ID_BYTES];
 	enum err_code code = choose_tenant(c, values, count, &tenant, err);
 	if (code != ERR_OK)
@@ -299,7 +225,7 @@ handle_show(const struct op_context *ctx, const struct op *op, const struct op_v
     size_t count, struct buf *json, struct err *err)
 {
 	const struct rest_context *c = context_of(ctx);
-	struct str request = value_of(values, count, "request");
+	struct str request = rest_value(values, count, "request");
 	bool wanted = !str_eq(request, STR("false")) && !str_eq(request, STR("0"));
 	struct dlq_letter letter = {0};
 	struct buf payload;
@@ -314,7 +240,7 @@ handle_show(const struct op_context *ctx, const struct op *op, const struct op_v
 		jsonw_object(&w);
 		write_letter(&w, &letter);
 		write_request(&w, c, &payload);
-		end_object(&w);
+		rest_write_end(&w);
 	}
 	buf_fini(&payload);
 	return code;
@@ -331,7 +257,7 @@ answer_one(struct dlq *d, const char *id, struct buf *json, struct err *err)
 	json_writer_init(&w, json);
 	jsonw_object(&w);
 	write_letter(&w, &letter);
-	end_object(&w);
+	rest_write_end(&w);
 	return ERR_OK;
 }
 
@@ -367,10 +293,10 @@ handle_drop(const struct op_context *ctx, const struct op *op, const struct op_v
 		return code;
 	json_writer_init(&w, json);
 	jsonw_object(&w);
-	write_text(&w, "id", letter.id);
+	rest_write_text(&w, "id", letter.id);
 	jsonw_key(&w, "dropped");
 	jsonw_bool(&w, true);
-	end_object(&w);
+	rest_write_end(&w);
 	return ERR_OK;
 }
 
@@ -452,11 +378,11 @@ handle_all(const struct op_context *ctx, const struct op_value *values, size_t c
 		return code;
 	json_writer_init(&w, json);
 	jsonw_object(&w);
-	write_number(&w, drops ? "dropped" : "retried", s.done, true);
-	write_number(&w, "skipped", s.skipped, true);
+	rest_write_number(&w, drops ? "dropped" : "retried", s.done, true);
+	rest_write_number(&w, "skipped", s.skipped, true);
 	if (s.more && s.last[0])
-		write_text(&w, "next_cursor", s.last);
-	end_object(&w);
+		rest_write_text(&w, "next_cursor", s.last);
+	rest_write_end(&w);
 	return ERR_OK;
 }
 
@@ -522,11 +448,7 @@ static const struct op_param all_params[] = {
     {.name = NULL},
 };
 
-static const struct {
-	enum http_method method;
-	const char *prefix, *suffix; /* what stands between them is the id; suffix NULL: no id */
-	struct op op;
-} routes[] = {
+static const struct rest_route routes[] = {
     {HTTP_POST, "/retry", NULL,
         {"retry", DLQ_PATH "/retry", "retry all dead letters of a state", NULL, all_params,
             handle_retry_all}},
@@ -544,88 +466,10 @@ static const struct {
     {HTTP_POST, "/", "/retry",
         {"retry", DLQ_PATH "/{id}/retry", "try one dead letter again now", NULL, one_params,
             handle_retry}},
+    {.op = {.name = NULL}},
 };
 
-static const char *
-method_name(enum http_method m)
-{
-	return m == HTTP_POST ? "POST" : m == HTTP_DELETE ? "DELETE" : "GET";
-}
-
-void
-rest_dlq_index(struct buf *out)
-{
-	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-		int left = (int)strlen(method_name(routes[i].method));
-		buf_printf(out, "%s %-*s %s\n", method_name(routes[i].method), 35 - left,
-		    routes[i].op.path, routes[i].op.help);
-	}
-}
-
-bool
-rest_dlq_is_path(struct str path)
-{
-	struct str rest = str_skip(path, sizeof(DLQ_PATH) - 1);
-	return str_starts(path, STR(DLQ_PATH)) && (rest.len == 0 || rest.ptr[0] == '/');
-}
-
-static bool
-route_matches(size_t i, struct str rest, struct str *id_out)
-{
-	struct str prefix = str_from(routes[i].prefix);
-	*id_out = STR_EMPTY;
-	if (!routes[i].suffix)
-		return str_eq(rest, prefix);
-	if (!str_starts(rest, prefix))
-		return false;
-	rest = str_skip(rest, prefix.len);
-	*id_out = (struct str){rest.ptr, str_find(rest, '/')};
-	return id_out->len > 0 && str_eq(str_skip(rest, id_out->len), str_from(routes[i].suffix));
-}
-
-static void
-refuse_path(struct rest *r, struct http_request *req, const struct buf *allowed)
-{
-	if (allowed->len == 0) {
-		rest_respond_error(r, req, ERR_NOT_FOUND,
-		    "no such path below " DLQ_PATH " (GET / lists them)");
-		return;
-	}
-	struct err err;
-	(void)err_set(&err, ERR_METHOD, "only %.*s is served here", STR_ARG(buf_view(allowed)));
-	rest_respond_method(r, req, allowed->ptr, err.message);
-}
-
-void
-rest_dlq(struct rest *r, struct http_request *req)
-{
-	struct str rest = str_skip(http_request_path(req), sizeof(DLQ_PATH) - 1);
-	enum http_method method = http_request_method(req);
-	struct buf allowed = {0};
-	struct err err;
-	if (method == HTTP_HEAD)
-		method = HTTP_GET;
-	if (!r->opt.dlq) {
-		rest_respond_error(r, req, ERR_NOT_FOUND, "this weir keeps no dead letters");
-		return;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-		struct op_value id = {.name = STR("id")};
-		if (!route_matches(i, rest, &id.value))
-			continue;
-		buf_printf(&allowed, "%s%s", allowed.len > 0 ? ", " : "",
-		    routes[i].method == HTTP_GET ? "GET, HEAD" : method_name(routes[i].method));
-		if (routes[i].method != method)
-			continue;
-		buf_fini(&allowed);
-		if (check_right(req, &err) != ERR_OK)
-			rest_respond_error(r, req, err.code, err.message);
-		else
-			rest_run(r, req, &routes[i].op, routes[i].suffix ? &id : NULL);
-		return;
-	}
-	if (allowed.len > 0)
-		buf_char(&allowed, '\0');
-	refuse_path(r, req, &allowed);
-	buf_fini(&allowed);
-}
+const struct rest_routes rest_dlq_routes = {.path = STR_INIT(DLQ_PATH),
+    .routes = routes,
+    .right = KEY_ADMIN,
+    .absent = "this weir keeps no dead letters"};

@@ -11,7 +11,7 @@
 /* Paths that are no operation. */
 static const struct {
 	struct str path;
-	void (*handle)(struct rest *r, struct http_request *req);
+	void (*handle)(struct rest *r, struct http_request *req, const struct auth_grant *grant);
 } routes[] = {
     {{"/", 1}, rest_index},
     {{"/healthz", 8}, rest_healthz},
@@ -98,17 +98,18 @@ not_found(struct rest *r, struct http_request *req)
 	rest_respond_error(r, req, ERR_NOT_FOUND, err.message);
 }
 
-void
-rest_handle(void *ctx, struct http_request *req)
+/* What the key lets in. */
+static void
+handle(struct rest *r, struct http_request *req, const struct auth_grant *grant)
 {
-	struct rest *r = ctx;
 	struct str path = http_request_path(req);
 	struct op_value path_value;
 	bool has_value;
 	const struct op *op = ops_find_path(path, &path_value, &has_value);
+	const struct rest_routes *all = rest_routes_find(path);
 	size_t i = 0;
-	if (rest_dlq_is_path(path)) {
-		rest_dlq(r, req);
+	if (all) {
+		rest_routes_run(r, req, all, grant);
 		return;
 	}
 	while (i < ARRAY_LEN(routes) && !str_eq(routes[i].path, path))
@@ -121,9 +122,22 @@ rest_handle(void *ctx, struct http_request *req)
 	if (method != HTTP_GET && method != HTTP_HEAD)
 		rest_respond_error(r, req, ERR_METHOD, "only GET and HEAD are served here");
 	else if (op)
-		rest_run(r, req, op, has_value ? &path_value : NULL);
+		rest_run(r, req, op, has_value ? &path_value : NULL, grant);
 	else
-		routes[i].handle(r, req);
+		routes[i].handle(r, req, grant);
+}
+
+void
+rest_handle(void *ctx, struct http_request *req)
+{
+	struct rest *r = ctx;
+	struct auth_grant grant;
+	struct err err;
+	unsigned right = rest_right_of(http_request_path(req));
+	if (rest_check_key(r, req, right, &grant, &err) == ERR_OK)
+		handle(r, req, &grant);
+	else
+		rest_respond_error(r, req, err.code, err.message);
 }
 
 enum err_code

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rest/rest.h - the REST face of weir: ops_table over HTTP, dead letters, and /, /healthz, /readyz,
+ * rest/rest.h - the REST face of weir: ops_table over HTTP, dead letters, keys, and /, /healthz, /readyz,
  * /metrics.
  * docs/api.md is the contract. No query logic here.
  *
- * Plug rest_handle() and rest_error_body() into struct http_server_options, ctx being the struct
+ * Who may (access.c). Once there are keys, questions need the right to read, dead letters and keys that to administer, and
+ * /metrics, which names tenants, a key for all tenants. /, /healthz and the status of /readyz are everybody's.
+ *
+ * Plug rest_admit(), rest_handle() and rest_error_body() into struct http_server_options, ctx being the struct
  * rest. An operation is put into a bounded queue and run by one of the reader threads, each with
  * an arena bounded by limits.result_bytes_max; more than limits.queries_max waiting or running
  * are answered 429. Its time (limits.query_timeout_ms) runs from its arrival. The other paths
@@ -32,6 +35,7 @@
 #include "http/http.h"
 
 struct dlq;
+struct keys;
 struct rest;
 struct store;
 
@@ -45,6 +49,7 @@ enum { REST_CHECKS_MAX = 16, REST_THREADS_DEFAULT = 4, REST_SMALL_BYTES = 64 * 1
 
 struct rest_options {
 	struct store *store; /* borrowed */
+	struct keys *keys; /* borrowed; NULL: none are needed, nor can any be made */
 	struct dlq *dlq; /* borrowed; NULL: there are no dead letters, which is answered 404 */
 	/* What is in a letter's payload, as JSON, appended. NULL, or an error: it is shown as base64. */
 	enum err_code (*dlq_to_json)(struct str payload, struct buf *json, struct err *err);
@@ -68,7 +73,11 @@ MUST_CHECK enum err_code rest_start(const struct rest_options *opt, struct rest 
 void rest_stop(struct rest *r);
 void rest_free(struct rest *r); /* NULL allowed; stops it when that is not done */
 
+enum err_code rest_admit(void *ctx, const struct http_request *req, struct err *err);
 void rest_handle(void *ctx, struct http_request *req);
+/* What DELETE, GET or POST of a path below /api/v1/keys does for whoever may do everything, without a server. */
+MUST_CHECK enum err_code rest_keys_offline(struct keys *keys, const char *method, struct str path,
+    uint64_t now_unix_ns, struct buf *json_out, struct err *err);
 const char *rest_error_body(void *ctx, struct http_request *req, enum err_code code,
     struct str message, struct buf *out);
 

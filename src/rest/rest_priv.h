@@ -7,9 +7,12 @@
 
 #include "rest/rest.h"
 
+#include "keys/auth.h"
+
 #include "ops/ops.h"
 #include "sys/queue.h"
 #include "sys/thread.h"
+#include "wire/json_write.h"
 
 #include <stdatomic.h>
 
@@ -39,22 +42,60 @@ struct rest_context {
 	struct op_context op; /* first */
 	struct rest *rest;
 	struct http_request *request;
+	const struct auth_grant *grant;
 };
 
 /* run.c: put the operation into the queue; it will be answered. */
 void rest_run(struct rest *r, struct http_request *req, const struct op *op,
-    const struct op_value *path_value);
+    const struct op_value *path_value, const struct auth_grant *grant);
 void rest_reader_main(void *ctx);
 
-/* dlq.c: all paths below /api/v1/dlq */
-bool rest_dlq_is_path(struct str path);
-void rest_dlq(struct rest *r, struct http_request *req);
-void rest_dlq_index(struct buf *out); /* its lines of / */
+/* routes.c */
+struct rest_route {
+	enum http_method method;
+	const char *prefix, *suffix; /* what stands between them is the id; suffix NULL: no id */
+	struct op op;
+};
+
+struct rest_routes {
+	struct str path; /* "/api/v1/dlq": all below it is theirs */
+	const struct rest_route *routes; /* ends with an op without a name */
+	unsigned right; /* enum key_right */
+	const char *absent; /* what is said when there are none in this server */
+};
+
+extern const struct rest_routes rest_dlq_routes; /* dlq.c */
+extern const struct rest_routes rest_keys_routes; /* keys.c */
+
+/* The route of a method's name and a path, and the id in it; NULL: there is none. */
+const struct rest_route *rest_routes_match(const struct rest_routes *all, const char *method,
+    struct str path, struct str *id_out);
+const struct rest_routes *rest_routes_find(struct str path); /* NULL: none of these */
+void rest_routes_run(struct rest *r, struct http_request *req, const struct rest_routes *all,
+    const struct auth_grant *grant);
+void rest_routes_index(const struct rest *r, struct buf *out); /* their lines of / */
+/* A parameter's value, or empty. */
+struct str rest_value(const struct op_value *values, size_t count, const char *name);
+/* What the parameter `tenant` asks for, if the key is for it; empty: all of them. */
+MUST_CHECK enum err_code rest_asked_tenant(const struct rest_context *ctx, struct str asked,
+    struct str *out, struct err *err);
+
+/* write.c: members of an object. A time of 0 and an empty text are null. */
+void rest_write_time(struct json_writer *w, const char *key, const char *nano_key,
+    uint64_t unix_ns);
+void rest_write_text(struct json_writer *w, const char *key, const char *text);
+void rest_write_number(struct json_writer *w, const char *key, uint64_t v, bool known);
+void rest_write_end(struct json_writer *w); /* of the answer, with a line end */
+
+/* access.c: who may. 0: everybody. */
+unsigned rest_right_of(struct str path);
+MUST_CHECK enum err_code rest_check_key(const struct rest *r, const struct http_request *req,
+    unsigned right, struct auth_grant *out, struct err *err);
 
 /* system.c: answered at once */
-void rest_index(struct rest *r, struct http_request *req);
-void rest_healthz(struct rest *r, struct http_request *req);
-void rest_readyz(struct rest *r, struct http_request *req);
-void rest_metrics(struct rest *r, struct http_request *req);
+void rest_index(struct rest *r, struct http_request *req, const struct auth_grant *grant);
+void rest_healthz(struct rest *r, struct http_request *req, const struct auth_grant *grant);
+void rest_readyz(struct rest *r, struct http_request *req, const struct auth_grant *grant);
+void rest_metrics(struct rest *r, struct http_request *req, const struct auth_grant *grant);
 
 #endif

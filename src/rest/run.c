@@ -5,7 +5,6 @@
 #include "base/timefmt.h"
 #include "ops/ops.h"
 #include "sys/clock.h"
-#include "tenant/tenant.h"
 
 #include <stdlib.h>
 
@@ -17,12 +16,13 @@ struct job {
 	const struct op *op;
 	struct op_value path_value; /* points into the request */
 	bool has_path_value;
+	struct auth_grant grant;
 	uint64_t deadline_mono_ns;
 };
 
 void
 rest_run(struct rest *r, struct http_request *req, const struct op *op,
-    const struct op_value *path_value)
+    const struct op_value *path_value, const struct auth_grant *grant)
 {
 	uint64_t max = r->opt.limits->queries_max;
 	if (atomic_fetch_add(&r->query_count, 1) >= max) {
@@ -33,6 +33,7 @@ rest_run(struct rest *r, struct http_request *req, const struct op *op,
 	struct job *job = xcalloc(1, sizeof(*job));
 	job->request = req;
 	job->op = op;
+	job->grant = *grant;
 	job->has_path_value = path_value != NULL;
 	if (path_value)
 		job->path_value = *path_value;
@@ -117,9 +118,11 @@ run_op(struct rest *r, const struct job *job, struct arena *arena, struct buf *j
 	size_t count = 0;
 	struct rest_context ctx = {.rest = r,
 	    .request = job->request,
+	    .grant = &job->grant,
 	    .op = {.store = r->opt.store,
 	        .limits = r->opt.limits,
 	        .stats = r->opt.stats,
+	        .tenant = str_from(job->grant.tenant),
 	        .now_unix_ns = clock_unix_ns(),
 	        .deadline_mono_ns = job->deadline_mono_ns,
 	        .arena = arena}};
@@ -132,10 +135,7 @@ run_op(struct rest *r, const struct job *job, struct arena *arena, struct buf *j
 		return err_set(err, ERR_DEADLINE,
 		    "the query waited longer than %llu ms for its turn",
 		    (unsigned long long)r->opt.limits->query_timeout_ms);
-	enum err_code code = tenant_choose(http_request_header(job->request, TENANT_HEADER_1),
-	    http_request_header(job->request, TENANT_HEADER_2), &ctx.op.tenant, err);
-	if (code == ERR_OK)
-		code = gather_values(job, arena, &values, &count, err);
+	enum err_code code = gather_values(job, arena, &values, &count, err);
 	return code == ERR_OK ? ops_run(job->op, &ctx.op, values, count, json, err) : code;
 }
 

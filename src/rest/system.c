@@ -28,16 +28,16 @@ check_params(struct rest *r, struct http_request *req, struct str allowed, struc
 }
 
 void
-rest_index(struct rest *r, struct http_request *req)
+rest_index(struct rest *r, struct http_request *req, const struct auth_grant *grant)
 {
+	(void)grant;
 	struct buf body = {0};
 	if (!check_params(r, req, STR_EMPTY, NULL))
 		return;
 	buf_printf(&body, "weir %s, an OpenTelemetry backend\n\n", WEIR_VERSION);
 	for (const struct op *op = ops_table; op->name; op++)
 		buf_printf(&body, "GET %-32s %s\n", op->path, op->help);
-	if (r->opt.dlq)
-		rest_dlq_index(&body);
+	rest_routes_index(r, &body);
 	buf_printf(&body, "GET %-32s %s\n", "/healthz", "does the process run?");
 	buf_printf(&body, "GET %-32s %s\n", "/readyz",
 	    "does it take data and answer? (?format=text)");
@@ -47,8 +47,9 @@ rest_index(struct rest *r, struct http_request *req)
 }
 
 void
-rest_healthz(struct rest *r, struct http_request *req)
+rest_healthz(struct rest *r, struct http_request *req, const struct auth_grant *grant)
 {
+	(void)grant;
 	struct buf body = {0};
 	if (!check_params(r, req, STR_EMPTY, NULL))
 		return;
@@ -91,7 +92,7 @@ write_checks_json(const struct rest_check *checks, size_t count, bool ready, str
 }
 
 void
-rest_readyz(struct rest *r, struct http_request *req)
+rest_readyz(struct rest *r, struct http_request *req, const struct auth_grant *grant)
 {
 	struct rest_check checks[REST_CHECKS_MAX] = {0};
 	struct buf body = {0};
@@ -109,6 +110,9 @@ rest_readyz(struct rest *r, struct http_request *req)
 	CHECK(count <= REST_CHECKS_MAX);
 	for (size_t i = 0; i < count; i++)
 		ready = ready && checks[i].ok;
+	/* The details tell how much there is of all tenants. Whoever balances load needs the status only. */
+	if (!grant->any_tenant)
+		count = 0;
 	if (text)
 		write_checks_text(checks, count, ready, &body);
 	else
@@ -148,8 +152,9 @@ print_process(const struct rest *r, struct buf *out)
 }
 
 void
-rest_metrics(struct rest *r, struct http_request *req)
+rest_metrics(struct rest *r, struct http_request *req, const struct auth_grant *grant)
 {
+	(void)grant;
 	struct buf body = {0};
 	if (!check_params(r, req, STR_EMPTY, NULL))
 		return;

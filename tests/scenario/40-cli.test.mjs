@@ -157,7 +157,7 @@ describe('weir serve', () => {
 	it('/readyz names its checks, /metrics is Prometheus text', async () => {
 		const ready = (await weir.get('/readyz')).body;
 		assert.equal(ready.ready, true);
-		assert.deepEqual(ready.checks.map((c) => c.name).sort(), ['disk', 'dlq', 'loader', 'store', 'wal']);
+		assert.deepEqual(ready.checks.map((c) => c.name).sort(), ['disk', 'dlq', 'keys', 'loader', 'store', 'wal']);
 		assert.equal((await weir.get('/healthz')).text.trim(), 'ok');
 		const { text, headers } = await weir.get('/metrics');
 		assert.match(headers.get('content-type'), /^text\/plain/);

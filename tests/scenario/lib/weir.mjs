@@ -32,14 +32,14 @@ export const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
 export class Weir {
 	// Options: dataDir (kept if given, else made and removed), args (more flags), ready (false: do
 	// not wait for /readyz).
-	static async start({ dataDir, args = [], env = {} } = {}) {
+	static async start({ dataDir, args = [], env = {}, http = '127.0.0.1:0' } = {}) {
 		const w = new Weir();
 		w.ownDir = dataDir === undefined;
 		w.dataDir = dataDir ?? newDataDir();
 		w.log = '';
 		w.child = spawn(
 			weirBin,
-			['serve', '--data-dir', w.dataDir, '--grpc', '127.0.0.1:0', '--http', '127.0.0.1:0',
+			['serve', '--data-dir', w.dataDir, '--grpc', '127.0.0.1:0', '--http', http,
 				'--api', '127.0.0.1:0', ...args],
 			{ stdio: ['ignore', 'inherit', 'pipe'], env: { ...process.env, ...env } },
 		);

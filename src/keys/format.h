@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * keys/keys_priv.h - the file of keys, for the two files here.
+ * keys/format.h - the file of keys as text. Pure functions; any thread.
  */
-#ifndef KEYS_KEYS_PRIV_H
-#define KEYS_KEYS_PRIV_H
+#ifndef KEYS_FORMAT_H
+#define KEYS_FORMAT_H
 
 #include "keys/keys.h"
 
