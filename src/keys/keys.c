@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "keys/keys.h"
+
 #include "keys/format.h"
 
 #include "base/map.h"
