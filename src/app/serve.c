@@ -22,6 +22,7 @@
 #include "sys/file.h"
 #include "sys/log.h"
 #include "sys/process.h"
+#include "sys/service.h"
 #include "sys/signal.h"
 #include "sys/tcp.h"
 #include "sys/thread.h"
@@ -77,6 +78,33 @@ check_address(const struct serve *s, const char *flag, struct str address, struc
 	return check_keys(s, flag, err);
 }
 
+/* Sockets that were handed over stand for the addresses of the same names. */
+static enum err_code
+take_sockets(struct serve *s, struct err *err)
+{
+	struct service_socket sockets[SERVICE_SOCKETS_MAX];
+	unsigned count = service_sockets(sockets);
+	struct {
+		const char *name;
+		struct str *address;
+	} places[] = {
+	    {"grpc", &s->config.grpc}, {"http", &s->config.http}, {"api", &s->config.api}};
+	for (unsigned i = 0; i < count; i++) {
+		char address[24];
+		size_t k = 0;
+		while (k < ARRAY_LEN(places) && strcmp(places[k].name, sockets[i].name) != 0)
+			k++;
+		if (k == ARRAY_LEN(places))
+			return err_set(err, ERR_INVALID,
+			    "a socket named \"%s\" was handed over: the names are grpc, http and api "
+			    "(FileDescriptorName=)",
+			    sockets[i].name);
+		snprintf(address, sizeof(address), "fd:%d", sockets[i].fd);
+		*places[k].address = arena_str(&s->arena, str_from(address));
+	}
+	return ERR_OK;
+}
+
 static enum err_code
 check_config(struct serve *s, struct err *err)
 {
@@ -91,6 +119,8 @@ check_config(struct serve *s, struct err *err)
 		return err_set(err, ERR_INVALID, "--log-format: \"%.*s\" is not text or json",
 		    STR_ARG(c->log_format));
 	log_setup(level, format);
+	if (take_sockets(s, err) != ERR_OK)
+		return err->code;
 	if (check_address(s, "grpc", c->grpc, err) != ERR_OK ||
 	    check_address(s, "http", c->http, err) != ERR_OK)
 		return err->code;
@@ -331,6 +361,11 @@ static void
 log_listener(const char *what, struct str address, uint16_t port)
 {
 	size_t host = address.len;
+	if (str_starts(address, STR("fd:"))) {
+		log_info("serve", "listening for %s on a socket that was handed over, port %u",
+		    what, port);
+		return;
+	}
 	while (host > 0 && address.ptr[host - 1] != ':')
 		host--;
 	log_info("serve", "listening for %s on %.*s%u", what, (int)host, address.ptr, port);
@@ -363,6 +398,39 @@ take_down(struct serve *s)
 	file_close(&s->lock);
 }
 
+/* Signs of life while the threads that everything goes through give theirs. Returns the signal that ends it. */
+static int
+watch_until_signal(struct serve *s)
+{
+	uint64_t wanted_ns = service_watchdog_ns();
+	const char *hung = NULL;
+	int number = 0;
+	if (wanted_ns == 0)
+		return signal_wait_stop(UINT64_MAX);
+	while (number == 0) {
+		uint64_t now_ns = clock_mono_ns();
+		const char *hangs = ingest_hangs(s->ingest, now_ns, wanted_ns / 2);
+		if (!hangs)
+			(void)service_notify("WATCHDOG=1");
+		else if (!hung)
+			log_error("serve", "the %s does not move: no sign of life is given", hangs);
+		hung = hangs;
+		number = signal_wait_stop(now_ns + wanted_ns / 4);
+	}
+	return number;
+}
+
+static void
+say_ready(const struct serve *s)
+{
+	char state[200];
+	log_info("serve", "weir %s is ready; its data is in %.*s", WEIR_VERSION,
+	    STR_ARG(s->config.data_dir));
+	snprintf(state, sizeof(state), "READY=1\nSTATUS=OTLP/gRPC %u, OTLP/HTTP %u, API %u",
+	    grpc_server_port(s->grpc), http_server_port(s->http), http_server_port(s->api));
+	(void)service_notify(state);
+}
+
 static int
 serve_until_signal(struct serve *s)
 {
@@ -372,9 +440,9 @@ serve_until_signal(struct serve *s)
 		log_listener("OTLP/gRPC", s->config.grpc, grpc_server_port(s->grpc));
 		log_listener("OTLP/HTTP", s->config.http, http_server_port(s->http));
 		log_listener("the API", s->config.api, http_server_port(s->api));
-		log_info("serve", "weir %s is ready; its data is in %.*s", WEIR_VERSION,
-		    STR_ARG(s->config.data_dir));
-		int number = signal_wait_stop(UINT64_MAX);
+		say_ready(s);
+		int number = watch_until_signal(s);
+		(void)service_notify("STOPPING=1");
 		log_info("serve", "SIG%s: finishing what is in progress", signal_text(number));
 		signal_stop_now();
 	} else {

@@ -233,6 +233,7 @@ ingest_commit_main(void *ctx)
 	for (;;) {
 		/* In this order: after it was closed, an empty queue stays empty. */
 		bool closed = atomic_load(&in->queue_closed);
+		atomic_store(&in->commit_seen_ns, clock_mono_ns());
 		size_t n = queue_pop_many(in->queue, popped, POP_MAX, next_tick);
 		if (n == 0 && closed)
 			break;

@@ -129,6 +129,8 @@ ingest_init(struct ingest *in, const struct ingest_options *opt)
 static void
 note_start(struct ingest *in, uint64_t position)
 {
+	atomic_store(&in->commit_seen_ns, clock_mono_ns());
+	atomic_store(&in->load_seen_ns, clock_mono_ns());
 	in->start_bytes = wal_reader_bytes(in->reader);
 	in->start_bytes_end = wal_durable_bytes(in->wal);
 	in->start_seq_end = in->durable_seq = wal_durable_seq(in->wal);
@@ -146,6 +148,14 @@ note_start(struct ingest *in, uint64_t position)
 		dlq_on_change(in->dlq, ingest_retry_bell, in);
 		store_on_poison(in->store, ingest_on_poison, in);
 	}
+}
+
+const char *
+ingest_hangs(const struct ingest *in, uint64_t now_mono_ns, uint64_t for_ns)
+{
+	if (now_mono_ns > atomic_load(&in->commit_seen_ns) + for_ns)
+		return "commit thread";
+	return now_mono_ns > atomic_load(&in->load_seen_ns) + for_ns ? "loader" : NULL;
 }
 
 enum err_code

@@ -259,6 +259,7 @@ gather(struct loader *l)
 	while (rows < in->load_rows_max && bytes < GATHER_BYTES_MAX) {
 		struct wal_record rec;
 		uint64_t durable = wal_durable_seq(in->wal);
+		atomic_store(&in->load_seen_ns, clock_mono_ns());
 		enum err_code code = wal_reader_next(in->reader, &l->payloads, &rec, &err);
 		if (code == ERR_OK) {
 			add_item(l, &rec, &rows);
@@ -424,6 +425,7 @@ load_items(struct loader *l)
 	l->take = l->count;
 	while (l->done < l->count) {
 		struct err err = {0};
+		atomic_store(&l->in->load_seen_ns, clock_mono_ns());
 		if (out_of_time(l->in))
 			return false;
 		if (skip_what_is_there(l))

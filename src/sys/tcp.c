@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -80,11 +81,56 @@ parse(struct str address, struct endpoint *out, struct err *err)
 	return code ? code : parse_host(address, str_of(address.ptr, colon - 1), out, err);
 }
 
+/* "fd:3": a listening socket that is open already. */
+static bool
+is_fd(struct str address, int *fd_out)
+{
+	uint64_t n;
+	if (!str_starts(address, STR("fd:")) || !str_to_u64(str_skip(address, 3), &n) ||
+	    n > INT_MAX)
+		return false;
+	*fd_out = (int)n;
+	return true;
+}
+
+static enum err_code
+adopt(struct str address, int fd, struct err *err)
+{
+	int listening = 0;
+	socklen_t len = sizeof(listening);
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) != 0 || !listening)
+		return err_set(err, ERR_INVALID, "%.*s is no socket that listens",
+		    STR_ARG(address));
+	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0 ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+		return err_set_errno(err, ERR_UNAVAILABLE, errno, "cannot listen on %.*s",
+		    STR_ARG(address));
+	return ERR_OK;
+}
+
+static bool
+fd_is_loopback(int fd)
+{
+	struct sockaddr_storage any = {0};
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+	socklen_t len = sizeof(any);
+	if (getsockname(fd, (struct sockaddr *)&any, &len) != 0)
+		return false;
+	memcpy(&v4, &any, sizeof(v4));
+	memcpy(&v6, &any, sizeof(v6));
+	if (any.ss_family == AF_INET)
+		return ntohl(v4.sin_addr.s_addr) >> 24 == 127;
+	return any.ss_family == AF_UNIX ||
+	    (any.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr));
+}
+
 enum err_code
 tcp_address_check(struct str address, struct err *err)
 {
 	struct endpoint e;
-	return parse(address, &e, err);
+	int fd;
+	return is_fd(address, &fd) ? ERR_OK : parse(address, &e, err);
 }
 
 static bool
@@ -99,6 +145,9 @@ tcp_is_loopback(struct str address)
 	static const unsigned char mapped[13] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127};
 	struct endpoint e;
 	unsigned char v4[4], v6[16];
+	int fd;
+	if (is_fd(address, &fd))
+		return fd_is_loopback(fd);
 	if (parse(address, &e, NULL) != ERR_OK)
 		return false;
 	if (is_localhost(&e))
@@ -153,7 +202,13 @@ tcp_listen(struct str address, int *fd_out, struct err *err)
 {
 	struct endpoint e;
 	struct addrinfo *list = NULL;
+	int fd;
 	*fd_out = -1;
+	if (is_fd(address, &fd)) {
+		enum err_code code = adopt(address, fd, err);
+		*fd_out = code == ERR_OK ? fd : -1;
+		return code;
+	}
 	enum err_code code = parse(address, &e, err);
 	if (code)
 		return code;

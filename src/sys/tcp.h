@@ -5,6 +5,7 @@
  * An address is text: "127.0.0.1:4317", "[::1]:4317", "localhost:4317", "host.example:4317", or
  * ":4317" (also "*:4317"), which is every interface, IPv6 and IPv4 where the system has both.
  * To connect to, ":4317" is this machine. The port is decimal, 0 to 65535; to listen on port 0 means any free one (tcp_port() tells).
+ * "fd:3" is a socket that listens already, handed over by whoever started the process: it is the listener's from then on.
  * "localhost" is the loopback address itself, whatever the system's files say about that name.
  *
  * (The file is not called socket.h because it would then hide the system header of that name.)
