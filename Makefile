@@ -3,7 +3,7 @@
 # The front door. `make help` lists what it can do; each target sets up what it needs.
 
 .POSIX:
-.PHONY: help run build unit test asan tsan fuzz fault bench lint format cover check install clean distclean
+.PHONY: help run build unit test asan tsan fuzz fault bench lint format cover check install deb clean distclean
 
 PREFIX ?= /usr/local
 
@@ -53,6 +53,9 @@ check: lint test asan ## all that a change must pass
 
 install: build ## install below PREFIX (/usr/local), staged below DESTDIR
 	@DESTDIR='$(DESTDIR)' cmake --install build/release --prefix '$(PREFIX)'
+
+deb: ## build/weir_VERSION_ARCH.deb, a Debian package
+	@exec tools/deb.sh
 
 clean: ## delete what was built, keep what was fetched
 	@tools/clean.sh

@@ -50,7 +50,7 @@ check_tidy() {
 
 check_scripts() {
 	bad=0
-	for script in tools/*.sh .ci/run; do
+	for script in tools/*.sh packaging/debian/p* .ci/run; do
 		head -n 3 "$script" | grep -q SPDX-License-Identifier || {
 			echo "$script:1: there is no SPDX-License-Identifier in the first lines"
 			bad=1

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# usage: tools/setup.sh LEVEL...       LEVEL: build, test, lint, fuzz, cover
+# usage: tools/setup.sh LEVEL...       LEVEL: build, test, lint, fuzz, cover, deb
 #
 # Makes this machine able to do what the levels name: Debian packages, DuckDB, the Node packages of
 # the tests. Says nothing and needs no network when all is there. Everything but the Debian packages
@@ -164,8 +164,8 @@ setup_node_packages() {
 }
 for level; do
 	case $level in
-	build | test | lint | fuzz | cover) ;;
-	*) die "there is no level '$level'; the levels are build, test, lint, fuzz and cover." ;;
+	build | test | lint | fuzz | cover | deb) ;;
+	*) die "there is no level '$level'; the levels are build, test, lint, fuzz, cover and deb." ;;
 	esac
 done
 mkdir -p "$deps"

@@ -308,7 +308,7 @@ wait_for_lock(const struct keys *k, struct file *lock, struct err *err)
 		clock_sleep_ns(LOCK_LOOK_MS * NS_PER_MS);
 		code = ERR_OK;
 	}
-	return code;
+	return code == ERR_OK ? file_give_to_owner(k->dir, path, err) : code;
 }
 
 /* What change() does to a set; *out: the key that it is about. */
@@ -330,6 +330,8 @@ write_set(struct keys *k, struct key_set *set, struct err *err)
 	struct str part = buf_view(&text);
 	enum err_code code = file_write_whole(str_from(k->dir), STR(KEYS_FILE), &part, 1, err);
 	buf_fini(&text);
+	if (code == ERR_OK)
+		code = file_give_to_owner(k->dir, k->path, err);
 	if (code == ERR_OK)
 		code = file_stamp(k->path, &stamp, err);
 	if (code != ERR_OK)
