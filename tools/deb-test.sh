@@ -38,6 +38,7 @@ is() { [ "$1" = "$2" ] || {
 }; }
 serve() {
 	as_weir weir serve --config /etc/weir/weir.conf 2>/tmp/weir.log &
+	server=$!
 	for _ in $(seq 300); do
 		! grep -q 'is ready' /tmp/weir.log || return 0
 		sleep 0.1
@@ -46,14 +47,14 @@ serve() {
 	return 1
 }
 stop() {
-	pkill -TERM -x weir
-	wait
+	kill -TERM "$server"
+	wait "$server"
 	grep -q 'stopped$' /tmp/weir.log
 }
 spans() { as_weir weir services -o json | tr ',' '\n' | sed -n 's/.*"span_count":\([0-9]*\).*/\1/p' | paste -sd+ | bc; }
 install_deb() { apt-get install -y --allow-downgrades "$PWD/$1"; }
 
-apt-get install -y -qq bc procps systemd >/dev/null 2>&1
+apt-get install -y -qq bc systemd >/dev/null 2>&1
 first=$(tools/deb.sh) || exit 1
 cp "$first" build/first.deb
 second=$(WEIR_DEB_VERSION=99.0 tools/deb.sh) || exit 1
@@ -92,6 +93,7 @@ check 'it stops again' stop
 # The first connection starts it.
 activate() {
 	as_weir systemd-socket-activate -l 127.0.0.1:17700 --fdname=api weir serve --data-dir /var/lib/weir 2>/tmp/weir.log &
+	server=$!
 	for _ in $(seq 100); do
 		! WEIR_URL=127.0.0.1:17700 weir services || return 0
 		sleep 0.1
@@ -100,8 +102,7 @@ activate() {
 	return 1
 }
 check 'sockets may be handed over' activate
-pkill -TERM -x weir
-sleep 2
+check 'it stops there too' stop
 
 check 'it is removed' apt-get remove -y weir
 check 'the program has gone' [ ! -e /usr/bin/weir ]
