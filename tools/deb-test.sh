@@ -37,7 +37,7 @@ is() { [ "$1" = "$2" ] || {
 	return 1
 }; }
 serve() {
-	as_weir weir serve --config /etc/weir/weir.conf 2>/tmp/weir.log &
+	setpriv --reuid weir --regid weir --clear-groups weir serve --config /etc/weir/weir.conf 2>/tmp/weir.log &
 	server=$!
 	for _ in $(seq 300); do
 		! grep -q 'is ready' /tmp/weir.log || return 0
@@ -92,7 +92,7 @@ check 'it stops again' stop
 
 # The first connection starts it.
 activate() {
-	as_weir systemd-socket-activate -l 127.0.0.1:17700 --fdname=api weir serve --data-dir /var/lib/weir 2>/tmp/weir.log &
+	setpriv --reuid weir --regid weir --clear-groups systemd-socket-activate -l 127.0.0.1:17700 --fdname=api weir serve --data-dir /var/lib/weir 2>/tmp/weir.log &
 	server=$!
 	for _ in $(seq 100); do
 		! WEIR_URL=127.0.0.1:17700 weir services || return 0
