@@ -38,6 +38,8 @@ static const struct option options[] = {
     TEXT("config", file, "", "FILE", "read options from FILE (key = value)"),
     TEXT("log-level", log_level, "info", "LEVEL", "debug, info, warn, error or off"),
     TEXT("log-format", log_format, "text", "FORMAT", "text or json"),
+    TEXT("tenant-limits", tenant_limits, "", "LIST",
+        "other rates for some tenants: acme:bytes=10m,items=5000; zeta:items=0"),
     BOOL("insecure", insecure, "allow listening on other than loopback addresses without keys"),
     COUNT("loops", loops, 0, 0, 64, "gRPC and HTTP threads each; 0: by the number of processors"),
     COUNT("readers", readers, 4, 1, 64, "queries that run at once"),

@@ -14,6 +14,7 @@
 #include "dlq/dlq.h"
 #include "duck/duck.h"
 #include "ingest/ingest.h"
+#include "ingest/quota.h"
 #include "ingest/record_json.h"
 #include "keys/auth.h"
 #include "receive/receive.h"
@@ -78,6 +79,15 @@ check_address(const struct serve *s, const char *flag, struct str address, struc
 	return check_keys(s, flag, err);
 }
 
+static enum err_code
+check_tenant_limits(const struct serve *s, struct err *err)
+{
+	struct quota *q = quota_new(&s->config.limits);
+	enum err_code code = quota_override(q, s->config.tenant_limits, err);
+	quota_free(q);
+	return code == ERR_OK ? code : err_wrap(err, "--tenant-limits");
+}
+
 /* Sockets that were handed over stand for the addresses of the same names. */
 static enum err_code
 take_sockets(struct serve *s, struct err *err)
@@ -119,6 +129,8 @@ check_config(struct serve *s, struct err *err)
 		return err_set(err, ERR_INVALID, "--log-format: \"%.*s\" is not text or json",
 		    STR_ARG(c->log_format));
 	log_setup(level, format);
+	if (check_tenant_limits(s, err) != ERR_OK)
+		return err->code;
 	if (take_sockets(s, err) != ERR_OK)
 		return err->code;
 	if (check_address(s, "grpc", c->grpc, err) != ERR_OK ||
@@ -216,7 +228,8 @@ start_ingest(struct serve *s, struct err *err)
 	                        .limits = &s->config.limits,
 	                        .stats = &s->stats,
 	                        .data_dir = s->config.data_dir,
-	                        .load_delay_ms = s->config.load_delay_ms},
+	                        .load_delay_ms = s->config.load_delay_ms,
+	                        .tenant_limits = s->config.tenant_limits},
 	    &s->ingest, err);
 }
 

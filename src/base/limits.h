@@ -49,6 +49,12 @@
 	X("min-body-rate", body_rate_min, 1024, 1, 1073741824, "bytes a second of a slow body")    \
 	X("max-lag-bytes", lag_bytes_max, 2 * LIMIT_GIB, 1024, 1024 * LIMIT_GIB,                   \
 	    "log not yet loaded; beyond it clients are told to retry")                             \
+	X("tenant-bytes-per-s", tenant_bytes_rate, 0, 0, 1024 * LIMIT_GIB,                         \
+	    "inflated bytes that one tenant may send a second; 0: any number")                     \
+	X("tenant-items-per-s", tenant_items_rate, 0, 0, 1000000000,                               \
+	    "spans, log records and points that one tenant may send a second; 0: any number")      \
+	X("tenant-lag-percent", tenant_lag_percent, 80, 1, 100,                                    \
+	    "of --max-lag-bytes that one tenant may take")                                         \
 	X("min-free-bytes", free_bytes_min, 512 * LIMIT_MIB, 0, 1024 * LIMIT_GIB,                  \
 	    "free disk space; below it clients are told to retry")                                 \
 	X("segment-bytes", segment_bytes_max, 64 * LIMIT_MIB, 64 * LIMIT_KIB, LIMIT_GIB,           \

@@ -183,7 +183,9 @@ accept_header(struct grpc_call *call)
 	const struct grpc_server_options *opt = &call->server->opt;
 	if (!call->refusal && opt->admit)
 		call->refusal = opt->admit(opt->ctx, call, &call->refusal_text);
-	if (call->refusal)
+	if (call->refusal == ERR_BUSY)
+		grpc_answer_busy(call, call->refusal_text.message);
+	else if (call->refusal)
 		grpc_answer_error(call, call->refusal, call->refusal_text.message);
 	return !call->refusal;
 }

@@ -140,6 +140,15 @@ commit_group(struct ingest *in, enum err_code *code_out, struct err *err)
 	return durable;
 }
 
+/* Whose bytes wait to be loaded. The tenant stands in the head. */
+static void
+count_lag(struct ingest *in, const struct pending *p)
+{
+	struct record rec;
+	if (record_read(str_of(p->head, p->head_len), &rec, NULL) == ERR_OK)
+		quota_logged(in->quota, rec.tenant, p->head_len + p->req.body.len);
+}
+
 /* Put p into the group, unless there is nothing of it to keep. */
 static void
 append_pending(struct ingest *in, struct pending *p, struct err *err)
@@ -156,10 +165,21 @@ append_pending(struct ingest *in, struct pending *p, struct err *err)
 	}
 	p->code = wal_append(in->wal, WAL_REQUEST, str_of(p->head, p->head_len),
 	    buf_view(&p->req.body), &p->seq, err);
-	if (p->code == ERR_OK)
+	if (p->code == ERR_OK) {
 		stats_add(in->stats, STATS_WAL_RECORDS, 1);
-	else if (p->code != ERR_TOO_LARGE)
+		count_lag(in, p);
+	} else if (p->code != ERR_TOO_LARGE)
 		p->code = ERR_UNAVAILABLE;
+}
+
+/* It was put into the log, and the log could not be written. */
+static void
+lost(struct ingest *in, struct pending *p, enum err_code code, const char *message)
+{
+	struct record rec;
+	if (record_read(str_of(p->head, p->head_len), &rec, NULL) == ERR_OK)
+		quota_loaded(in->quota, rec.tenant, p->head_len + p->req.body.len);
+	answer(in, p, code, message);
 }
 
 static void
@@ -178,7 +198,7 @@ answer_group(struct ingest *in, struct pending **items, size_t n, uint64_t durab
 		else if (p->seq <= durable)
 			answer(in, p, ERR_OK, "");
 		else
-			answer(in, p, code, err->message);
+			lost(in, p, code, err->message);
 	}
 }
 

@@ -170,4 +170,5 @@ ingest_metrics(struct ingest *in, struct buf *out)
 	if (in->dlq)
 		print_letters(in->dlq, out);
 	ingest_duplicates_print(in->duplicates, out);
+	quota_print(in->quota, out);
 }

@@ -123,6 +123,7 @@ ingest_init(struct ingest *in, const struct ingest_options *opt)
 	cond_init(&in->progress);
 	cond_init(&in->retry_news);
 	in->duplicates = ingest_duplicates_new();
+	in->quota = quota_new(opt->limits);
 }
 
 /* Where things stand before the threads run. */
@@ -166,6 +167,10 @@ ingest_start(const struct ingest_options *opt, struct ingest **out, struct err *
 		return err_set(err, ERR_INVALID, "the path of the data folder is too long");
 	struct ingest *in = xcalloc(1, sizeof(*in));
 	ingest_init(in, opt);
+	if (quota_override(in->quota, opt->tenant_limits, err) != ERR_OK) {
+		ingest_free(in);
+		return err->code;
+	}
 	snprintf(in->data_dir, sizeof(in->data_dir), "%.*s", STR_ARG(opt->data_dir));
 	uint64_t position = store_position(in->store);
 	enum err_code code = wal_reader_open(in->wal, position, &in->reader, err);
@@ -203,6 +208,17 @@ ingest_check_open(struct ingest *in, struct err *err)
 	return ERR_OK;
 }
 
+enum err_code
+ingest_admits(struct ingest *in, struct str tenant, struct err *err)
+{
+	uint64_t retry_ms;
+	if (!tenant_name_valid(tenant))
+		return err_set(err, ERR_INVALID,
+		    "the tenant must be 1 to %d characters of A-Z a-z 0-9 . _ -",
+		    LIMIT_TENANT_BYTES);
+	return quota_look(in->quota, tenant, clock_mono_ns(), &retry_ms, err);
+}
+
 /* Validate and turn into what is logged. */
 static enum err_code
 prepare(struct ingest *in, const struct ingest_request *req, struct pending *p,
@@ -214,10 +230,6 @@ prepare(struct ingest *in, const struct ingest_request *req, struct pending *p,
 	    .received_ns = req->received_ns,
 	    .part_count = RECORD_ALL,
 	    .limits = *in->limits};
-	if (!tenant_name_valid(req->tenant))
-		return err_set(err, ERR_INVALID,
-		    "the tenant must be 1 to %d characters of A-Z a-z 0-9 . _ -",
-		    LIMIT_TENANT_BYTES);
 	if (body.len > in->limits->body_bytes_max)
 		return err_set(err, ERR_TOO_LARGE,
 		    "the body has %zu bytes, at most %llu are allowed", body.len,
@@ -278,10 +290,14 @@ ingest_submit(struct ingest *in, struct ingest_request *req, struct err *err)
 	CHECK(req->done != NULL);
 	struct buf converted = {0};
 	enum err_code code = ingest_check_open(in, err);
+	if (code == ERR_OK)
+		code = ingest_admits(in, req->tenant, err);
 	if (code != ERR_OK)
 		return code;
 	struct pending *p = xcalloc(1, sizeof(*p));
 	code = prepare(in, req, p, &converted, err);
+	/* A bad one costs no less to look at. */
+	quota_pay(in->quota, req->tenant, req->body.len, p->counts.accepted, clock_mono_ns());
 	if (code == ERR_OK)
 		code = hand_over(in, req, p, &converted, err);
 	if (code != ERR_OK) {
@@ -325,6 +341,7 @@ ingest_free(struct ingest *in)
 	wal_reader_close(in->reader);
 	queue_free(in->queue);
 	ingest_duplicates_free(in->duplicates);
+	quota_free(in->quota);
 	cond_fini(&in->retry_news);
 	cond_fini(&in->progress);
 	mutex_fini(&in->lock);

@@ -54,6 +54,7 @@ struct ingest_options {
 	 * comes alone is loaded at once. 0: default 5. */
 	uint64_t load_delay_ms;
 	uint64_t load_retry_ms; /* first pause after a failure, doubled up to 50 times; 0: 100 */
+	struct str tenant_limits; /* quota_override() */
 };
 
 struct ingest_request {
@@ -72,6 +73,8 @@ MUST_CHECK enum err_code ingest_start(const struct ingest_options *opt, struct i
     struct err *err);
 MUST_CHECK enum err_code ingest_submit(struct ingest *in, struct ingest_request *req,
     struct err *err);
+/* Whether the tenant may send more now: asked before a request costs anything. ERR_BUSY, ERR_INVALID. */
+MUST_CHECK enum err_code ingest_admits(struct ingest *in, struct str tenant, struct err *err);
 /* Refuse new requests, answer all waiting ones, load what is durable (until the deadline), stop
  * the threads. Does not close the log, the letters or the store. Call it once, before ingest_free();
  * between the two the store is to be closed when it may still find rows that it cannot keep

@@ -11,6 +11,7 @@
 #define INGEST_INGEST_PRIV_H
 
 #include "ingest/ingest.h"
+#include "ingest/quota.h"
 #include "ingest/record.h"
 
 #include "sys/file.h"
@@ -90,6 +91,7 @@ struct ingest {
 
 	struct wal_reader *reader; /* the loader's */
 	struct duplicates *duplicates; /* the loader's to add to */
+	struct quota *quota;
 	struct thread commit_thread;
 	struct thread load_thread;
 	struct thread retry_thread;

@@ -181,11 +181,38 @@ TEST(ingest, json_and_protobuf_become_the_same)
 	ingest_test_fini(&t);
 }
 
+/* Its share of the lag is its own: the others go on, and it does when it is loaded. */
+TEST(ingest, lag_of_one_tenant_is_not_that_of_another)
+{
+	struct err err;
+	ingest_test_init(&t, test_tmp_dir());
+	t.limits.lag_bytes_max = 20000;
+	t.limits.tenant_lag_percent = 50;
+	ingest_test_fail_next(&t, UINT64_MAX, ERR_UNAVAILABLE, false);
+	ingest_test_up(&t);
+	uint64_t k = 0;
+	while (ingest_test_submit(&t, k + 1, k + 1, "op", &err) == ERR_OK) {
+		k++;
+		assert_true(ingest_test_wait(&t.answers[ERR_OK], k));
+		assert_true(k < 1000);
+	}
+	assert_non_null(strstr(err.message, "--tenant-lag-percent"));
+	assert_int_equal(ingest_admits(t.in, STR("another"), &err), ERR_OK);
+	assert_true(ingest_test_check(&t, "loader")->text[0]);
+	ingest_test_fail_next(&t, 0, ERR_OK, false);
+	assert_true(ingest_test_wait_loaded(&t, k));
+	while (ingest_test_submit(&t, k + 1, k + 1, "op", &err) != ERR_OK)
+		clock_sleep_ns(1000000);
+	ingest_test_down(&t, 10000);
+	ingest_test_fini(&t);
+}
+
 TEST(ingest, too_much_lag_is_busy_until_it_is_loaded)
 {
 	struct err err;
 	ingest_test_init(&t, test_tmp_dir());
 	t.limits.lag_bytes_max = 2000;
+	t.limits.tenant_lag_percent = 100;
 	ingest_test_fail_next(&t, UINT64_MAX, ERR_UNAVAILABLE, false);
 	ingest_test_up(&t);
 	uint64_t k = 0;

@@ -186,12 +186,24 @@ note_no_lag(struct loader *l)
 	note_caught_up(in);
 }
 
+static void
+give_back_lag(struct loader *l, size_t n)
+{
+	for (size_t i = l->done; i < l->done + n; i++) {
+		struct record rec;
+		if (l->items[i].seq > l->in->start_seq_end && l->items[i].readable &&
+		    record_read(l->items[i].payload, &rec, NULL) == ERR_OK)
+			quota_loaded(l->in->quota, rec.tenant, l->items[i].payload.len);
+	}
+}
+
 /* n more requests are visible. */
 static void
 advance(struct loader *l, size_t n)
 {
 	struct ingest *in = l->in;
 	CHECK(n > 0 && n <= l->count - l->done);
+	give_back_lag(l, n);
 	l->done += n;
 	const struct item *last = &l->items[l->done - 1];
 	atomic_store(&in->loaded_bytes, last->end_bytes);

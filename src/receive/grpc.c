@@ -71,7 +71,8 @@ enum err_code
 receive_grpc_admit(void *ctx, const struct grpc_call *call, struct err *err)
 {
 	struct auth_grant grant;
-	return check_key(ctx, call, &grant, err);
+	enum err_code code = check_key(ctx, call, &grant, err);
+	return code == ERR_OK ? receive_admits(ctx, str_from(grant.tenant), err) : code;
 }
 
 void

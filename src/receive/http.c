@@ -153,6 +153,8 @@ receive_http_admit(void *ctx, const struct http_request *req, struct err *err)
 {
 	struct auth_grant grant;
 	enum err_code code = check_key(ctx, req, &grant, err);
+	if (code == ERR_OK)
+		code = receive_admits(ctx, str_from(grant.tenant), err);
 	/* A malformed tenant is said in the order of the other mistakes. */
 	return code == ERR_INVALID ? ERR_OK : code;
 }

@@ -5,7 +5,8 @@
 
 #include <stdlib.h>
 
-static const struct receive_sink ingest_sink = {ingest_submit, ingest_retry_after_ms};
+static const struct receive_sink ingest_sink = {
+    ingest_submit, ingest_admits, ingest_retry_after_ms};
 
 struct receive *
 receive_new(const struct receive_options *opt)
@@ -56,6 +57,12 @@ enum err_code
 receive_submit(struct receive *r, struct ingest_request *req, struct err *err)
 {
 	return r->opt.sink->submit(r->opt.ingest, req, err);
+}
+
+enum err_code
+receive_admits(const struct receive *r, struct str tenant, struct err *err)
+{
+	return r->opt.sink->admits(r->opt.ingest, tenant, err);
 }
 
 uint64_t

@@ -36,9 +36,10 @@
 
 struct receive;
 
-/* Where requests go: ingest_submit() and ingest_retry_after_ms(), or what a test puts there. */
+/* Where requests go: ingest_submit(), ingest_admits() and ingest_retry_after_ms(), or what a test puts there. */
 struct receive_sink {
 	enum err_code (*submit)(struct ingest *in, struct ingest_request *req, struct err *err);
+	enum err_code (*admits)(struct ingest *in, struct str tenant, struct err *err);
 	uint64_t (*retry_after_ms)(const struct ingest *in, enum err_code code);
 };
 

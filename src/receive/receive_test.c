@@ -79,7 +79,14 @@ retry_after_ms(const struct ingest *in, enum err_code code)
 	return code == ERR_BUSY ? 2500 : 7000;
 }
 
-static const struct receive_sink sink = {submit, retry_after_ms};
+static enum err_code
+admits(struct ingest *in, struct str tenant, struct err *err)
+{
+	(void)in;
+	return str_eq(tenant, STR("greedy")) ? err_set(err, ERR_BUSY, "it has had enough") : ERR_OK;
+}
+
+static const struct receive_sink sink = {submit, admits, retry_after_ms};
 
 static struct fixture *
 start(void (*adjust)(struct limits *))
