@@ -694,6 +694,23 @@ check_services(struct reader *me, uint64_t before)
 	arena_fini(&arena);
 }
 
+/* A page: which rows they are is found first, and they are fetched from the seals they are in. */
+static void
+check_page(struct reader *me, uint64_t before)
+{
+	struct store_query q = store_conformance_question(STORE_SPANS, "acme");
+	struct arena arena = {0};
+	struct store_result r;
+	struct err err;
+	uint64_t there = before * STRESS_ROWS;
+	q.row_max = 7;
+	if (store_query(me->s, &q, &arena, &r, &err) != ERR_OK)
+		snprintf(me->message, sizeof(me->message), "a page: %s", err.message);
+	else if (r.rows.row_count < (there < q.row_max ? there : q.row_max))
+		snprintf(me->message, sizeof(me->message), "a page has %zu rows", r.rows.row_count);
+	arena_fini(&arena);
+}
+
 static void
 reader_main(void *ctx)
 {
@@ -710,8 +727,64 @@ reader_main(void *ctx)
 			check_answer(me, &r, before, atomic_load(me->appended));
 		arena_fini(&arena);
 		check_services(me, before);
+		for (int i = 0; i < 5 && !me->message[0]; i++)
+			check_page(me, before);
 		me->reads++;
 	}
+}
+
+static void
+pages_main(void *ctx)
+{
+	struct reader *me = ctx;
+	while (!atomic_load(me->stop) && !me->message[0]) {
+		check_page(me, atomic_load(me->appended));
+		me->reads++;
+	}
+}
+
+/* A statement beside a commit may answer with rows of a seal that it did not ask for. */
+TEST(duck_query, pages_are_whole_while_small_seals_come)
+{
+	struct store *s = open_small(4, UINT64_C(1) << 20);
+	_Atomic uint64_t appended = 0;
+	_Atomic bool stop = false;
+	struct reader readers[STRESS_READERS];
+	struct batch b;
+	struct err err;
+	batch_init(&b, 0);
+	for (int i = 0; i < STRESS_READERS; i++) {
+		readers[i] = (struct reader){.s = s, .appended = &appended, .stop = &stop};
+		assert_int_equal(thread_start(&readers[i].thread, "reader", pages_main, &readers[i],
+		                     &err),
+		    ERR_OK);
+	}
+	for (uint64_t seq = 1; seq <= STRESS_BATCHES / 8; seq++) {
+		batch_reset(&b);
+		b.last_seq = seq;
+		for (uint32_t i = 0; i < STRESS_ROWS; i++) {
+			struct table *t = &b.tables[TABLE_SPANS];
+			size_t row = table_add_row(t);
+			table_set_str(t, row, SPAN_TENANT, STR("acme"));
+			table_set_u64(t, row, SPAN_SEQ, seq);
+			table_set_u32(t, row, SPAN_ORD, i);
+			table_set_u64(t, row, SPAN_SPAN_ID, seq << 8 | i);
+			table_set_u64(t, row, SPAN_START_NS, NOW + seq * STRESS_ROWS + i);
+		}
+		store_conformance_put(s, &b);
+		atomic_store(&appended, seq);
+		if (seq % 10 == 0)
+			wait_sealed(s);
+	}
+	atomic_store(&stop, true);
+	for (int i = 0; i < STRESS_READERS; i++) {
+		thread_join(&readers[i].thread);
+		if (readers[i].message[0])
+			fail_msg("%s", readers[i].message);
+		assert_true(readers[i].reads > 0);
+	}
+	store_close(s);
+	batch_fini(&b);
 }
 
 TEST(duck_query, readers_see_every_row_once_while_seals_move_them)
