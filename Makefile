@@ -34,7 +34,7 @@ tsan: ## every test under the thread sanitizer
 fuzz: ## run each fuzzer for FUZZ_SECONDS (60); F=name runs one
 	@exec tools/fuzz.sh $(F)
 
-fault: ## every file operation fails, kill -9 at each of them, damaged files, a full disk: half an hour
+fault: ## every file operation fails, kill -9 at each of them, damaged files, a full disk: an hour
 	@exec tools/fault.sh
 
 bench: build ## measure speed, size and latency

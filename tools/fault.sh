@@ -5,7 +5,7 @@
 #
 # The fault suite of tests/fault on the release build: every file operation that a small scenario reaches
 # fails, or is where weir is killed; damaged files; a full disk; kill -9 in a loop. After each the data is
-# compared with a ledger of what was acknowledged. Without --short it takes about half an hour.
+# compared with a ledger of what was acknowledged. Without --short it takes about an hour.
 set -eu
 cd "$(dirname "$0")/.."
 
