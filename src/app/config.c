@@ -37,7 +37,7 @@ static const struct option options[] = {
     TEXT("api", api, "127.0.0.1:7700", "ADDR:PORT", "REST API, /healthz, /readyz, /metrics"),
     TEXT("config", file, "", "FILE", "read options from FILE (key = value)"),
     TEXT("log-level", log_level, "info", "LEVEL", "debug, info, warn, error or off"),
-    TEXT("log-format", log_format, "text", "FORMAT", "text or json"),
+    TEXT("log-format", log_format, "text", "FORMAT", "text, json or logfmt"),
     TEXT("tenant-limits", tenant_limits, "", "LIST",
         "other rates for some tenants: acme:bytes=10m,items=5000; zeta:items=0"),
     BOOL("insecure", insecure, "allow listening on other than loopback addresses without keys"),
@@ -293,6 +293,27 @@ config_parse(int argc, char **argv, const char *(*environ_get)(const char *name)
 	if (code != ERR_OK || out->file.len == 0)
 		return code;
 	return parse_file(out, arena, seen, err);
+}
+
+static bool
+same_value(const struct option *o, const struct config *a, const struct config *b)
+{
+	const char *x = (const char *)a + o->offset, *y = (const char *)b + o->offset;
+	if (o->type != OPTION_TEXT)
+		return memcmp(x, y, sizeof(uint64_t)) == 0;
+	struct str s, t;
+	memcpy(&s, x, sizeof(s));
+	memcpy(&t, y, sizeof(t));
+	return str_eq(s, t);
+}
+
+void
+config_changes(const struct config *before, const struct config *now,
+    void (*changed)(void *ctx, const char *name), void *ctx)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (!same_value(&options[i], before, now))
+			changed(ctx, options[i].name);
 }
 
 void

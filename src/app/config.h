@@ -47,6 +47,9 @@ struct config {
 MUST_CHECK enum err_code config_parse(int argc, char **argv,
     const char *(*environ_get)(const char *name), struct arena *arena, struct config *out,
     struct err *err);
+/* The names of the options that are not the same in both, "log-level", in the order of the help. */
+void config_changes(const struct config *before, const struct config *now,
+    void (*changed)(void *ctx, const char *name), void *ctx);
 /* What `weir serve --help` prints: every option with its default. */
 void config_print_help(struct buf *out);
 

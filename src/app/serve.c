@@ -25,6 +25,7 @@
 #include "sys/process.h"
 #include "sys/service.h"
 #include "sys/signal.h"
+#include "sys/term.h"
 #include "sys/tcp.h"
 #include "sys/thread.h"
 
@@ -35,7 +36,9 @@ enum { EXIT_YES = 0, EXIT_ERROR = 1, EXIT_WRONG_USAGE = 2, LOOPS_MAX_DEFAULT = 4
 
 struct serve {
 	struct arena arena;
-	struct config config;
+	struct config config, as_given;
+	int argc; /* behind "serve" */
+	char **argv;
 	struct stats stats;
 	struct budget inflight; /* of bodies, all receivers together */
 	struct file lock;
@@ -116,9 +119,8 @@ take_sockets(struct serve *s, struct err *err)
 }
 
 static enum err_code
-check_config(struct serve *s, struct err *err)
+set_up_log(const struct config *c, struct err *err)
 {
-	const struct config *c = &s->config;
 	enum log_level level = LOG_INFO;
 	enum log_format format = LOG_TEXT;
 	if (!log_level_parse(c->log_level, &level))
@@ -126,9 +128,18 @@ check_config(struct serve *s, struct err *err)
 		    "--log-level: \"%.*s\" is not debug, info, warn, error or off",
 		    STR_ARG(c->log_level));
 	if (!log_format_parse(c->log_format, &format))
-		return err_set(err, ERR_INVALID, "--log-format: \"%.*s\" is not text or json",
-		    STR_ARG(c->log_format));
+		return err_set(err, ERR_INVALID,
+		    "--log-format: \"%.*s\" is not text, json or logfmt", STR_ARG(c->log_format));
 	log_setup(level, format);
+	return ERR_OK;
+}
+
+static enum err_code
+check_config(struct serve *s, struct err *err)
+{
+	const struct config *c = &s->config;
+	if (set_up_log(c, err) != ERR_OK)
+		return err->code;
 	if (check_tenant_limits(s, err) != ERR_OK)
 		return err->code;
 	if (take_sockets(s, err) != ERR_OK)
@@ -411,26 +422,73 @@ take_down(struct serve *s)
 	file_close(&s->lock);
 }
 
+static const char *
+get_environ(const char *name)
+{
+	return getenv(name);
+}
+
+static void
+note_change(void *ctx, const char *name)
+{
+	(void)ctx;
+	if (strcmp(name, "log-level") != 0 && strcmp(name, "log-format") != 0)
+		log_warn("serve", "%s is another now: that counts after a restart", name);
+}
+
+/* What can change while weir runs: how it logs. Keys are looked at all the time. */
+static void
+reload(struct serve *s)
+{
+	struct arena arena = {0};
+	struct config c;
+	struct err err = {0};
+	(void)service_notify("RELOADING=1");
+	enum err_code code = config_parse(s->argc, s->argv, get_environ, &arena, &c, &err);
+	if (code == ERR_OK)
+		code = set_up_log(&c, &err);
+	if (code == ERR_OK) {
+		log_info("serve", "SIGHUP: the options were read again");
+		/* Sockets that were handed over stand in the place of addresses. */
+		config_changes(&s->as_given, &c, note_change, NULL);
+	} else {
+		log_error("serve", "SIGHUP: nothing is changed: %s", err.message);
+	}
+	arena_fini(&arena);
+	(void)service_notify("READY=1");
+}
+
+/* A terminal that is closed sends it to what runs there; to a service it says to read its options again. */
+static bool
+is_reload(int number)
+{
+	return number == SIGNAL_HANG_UP && !term_is_tty(TERM_STDERR);
+}
+
 /* Signs of life while the threads that everything goes through give theirs. Returns the signal that ends it. */
 static int
 watch_until_signal(struct serve *s)
 {
 	uint64_t wanted_ns = service_watchdog_ns();
 	const char *hung = NULL;
-	int number = 0;
-	if (wanted_ns == 0)
-		return signal_wait_stop(UINT64_MAX);
-	while (number == 0) {
-		uint64_t now_ns = clock_mono_ns();
-		const char *hangs = ingest_hangs(s->ingest, now_ns, wanted_ns / 2);
-		if (!hangs)
-			(void)service_notify("WATCHDOG=1");
-		else if (!hung)
-			log_error("serve", "the %s does not move: no sign of life is given", hangs);
-		hung = hangs;
-		number = signal_wait_stop(now_ns + wanted_ns / 4);
+	for (;;) {
+		uint64_t now_ns = clock_mono_ns(), until_ns = UINT64_MAX;
+		if (wanted_ns > 0) {
+			const char *hangs = ingest_hangs(s->ingest, now_ns, wanted_ns / 2);
+			if (!hangs)
+				(void)service_notify("WATCHDOG=1");
+			else if (!hung)
+				log_error("serve", "the %s does not move: no sign of life is given",
+				    hangs);
+			hung = hangs;
+			until_ns = now_ns + wanted_ns / 4;
+		}
+		int number = signal_wait_stop(until_ns);
+		if (is_reload(number))
+			reload(s);
+		else if (number != 0)
+			return number;
 	}
-	return number;
 }
 
 static void
@@ -473,7 +531,7 @@ print_help(void)
 {
 	struct buf out = {0};
 	buf_str(&out,
-	    STR("usage: weir serve [options]\n\nRuns the server until SIGINT, SIGTERM or SIGHUP.\n\n"));
+	    STR("usage: weir serve [options]\n\nRuns the server until SIGINT or SIGTERM. SIGHUP, unless its standard error is a\nterminal: read how to log again.\n\n"));
 	config_print_help(&out);
 	buf_str(&out,
 	    STR("\nEach option is also a variable (--data-dir is WEIR_DATA_DIR) and a line of the\n"
@@ -481,12 +539,6 @@ print_help(void)
 	        "Numbers may end in k, m or g.\n"));
 	fwrite(out.ptr, 1, out.len, stdout);
 	buf_fini(&out);
-}
-
-static const char *
-get_environ(const char *name)
-{
-	return getenv(name);
 }
 
 int
@@ -497,6 +549,9 @@ app_serve(int argc, char **argv)
 	int exit_code = EXIT_WRONG_USAGE;
 	enum err_code code =
 	    config_parse(argc - 1, argv + 1, get_environ, &s->arena, &s->config, &err);
+	s->argc = argc - 1;
+	s->argv = argv + 1;
+	s->as_given = s->config;
 	if (code == ERR_OK && s->config.help) {
 		print_help();
 		exit_code = EXIT_YES;

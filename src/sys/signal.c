@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+_Static_assert(SIGNAL_HANG_UP == SIGHUP, "the header has its number");
+
 static void
 stop_set(sigset_t *set)
 {

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { SIGNAL_HANG_UP = 1 }; /* SIGHUP, which is 1 wherever there is POSIX */
+
 /* Block SIGINT, SIGTERM and SIGHUP in this thread and those it will start; ignore SIGPIPE. */
 void signal_block_stop(void);
 /* Wait for one of them: its number, or 0 when the deadline (clock_mono_ns; UINT64_MAX: none)

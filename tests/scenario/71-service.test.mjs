@@ -4,9 +4,11 @@
 // socket, which Node has none of: src/sys/service_test.c, and the Debian package's own test.)
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import net from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { newDataDir, patience, removeDataDir, run, sleep, weirBin } from './lib/weir.mjs';
+import { Weir, newDataDir, patience, removeDataDir, run, sleep, weirBin } from './lib/weir.mjs';
 
 function listen() {
 	return new Promise((done) => {
@@ -59,4 +61,28 @@ test('a socket with another name, and what is no socket, are refused with words'
 	// For another process: not ours.
 	const other = await run(['serve', '--data-dir', dataDir, '--grpc', 'nonsense'], { env: { LISTEN_PID: '1', LISTEN_FDS: '1' } });
 	assert.match(other.stderr, /--grpc/);
+});
+
+test('SIGHUP reads again how to log, and says what counts after a restart', async () => {
+	const dataDir = newDataDir();
+	const file = join(dataDir, 'weir.conf');
+	writeFileSync(file, 'readers = 4\n');
+	const other = await Weir.start({ dataDir, args: ['--config', file] });
+	const until = async (pattern) => {
+		const deadline = Date.now() + patience;
+		while (!pattern.test(other.log)) {
+			assert.ok(Date.now() < deadline, `${pattern}: ${other.log}`);
+			await sleep(10);
+		}
+	};
+	writeFileSync(file, 'log-format = logfmt\nlog-level = debug\nreaders = 8\n');
+	other.child.kill('SIGHUP');
+	await until(/^time=\S+Z level=info component=serve msg="SIGHUP: the options were read again"$/m);
+	await until(/level=warn component=serve msg="readers is another now: that counts after a restart"/);
+	writeFileSync(file, 'log-level = loud\n');
+	other.child.kill('SIGHUP');
+	await until(/level=error component=serve msg="SIGHUP: nothing is changed: --log-level: \\u0022loud\\u0022 is not debug/);
+	assert.equal((await other.get('/healthz')).status, 200);
+	await other.stop();
+	removeDataDir(dataDir);
 });
