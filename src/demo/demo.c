@@ -11,7 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { EXIT_BAD = 1, EXIT_USAGE = 2, CALL_TIMEOUT_MS = 10000, METRICS_EVERY_MS = 5000 };
+enum {
+	EXIT_BAD = 1,
+	EXIT_USAGE = 2,
+	CALL_TIMEOUT_MS = 10000,
+	METRICS_EVERY_MS = 5000,
+	HEADER_BYTES = 300
+};
 
 struct demo {
 	struct str grpc;
@@ -27,6 +33,8 @@ struct demo {
 	struct grpc_client *client;
 	struct err reply; /* of the call under way */
 	uint64_t sent_stories, sent_spans, sent_logs;
+	char token[HEADER_BYTES], tenant[HEADER_BYTES];
+	const char *headers[3]; /* of these; ends with NULL */
 };
 
 static const char usage[] =
@@ -41,7 +49,9 @@ static const char usage[] =
     "  --history SPAN     first play this much of the past, 0 for none [10m]\n"
     "  --seed N           the same seed plays the same shop [random]\n"
     "  --quiet            print nothing but errors\n"
-    "  --help             print this and exit\n";
+    "  --help             print this and exit\n"
+    "\n"
+    "$WEIR_TOKEN is the key for it, where one is needed, and $WEIR_TENANT the tenant.\n";
 
 static void
 on_reply(void *ctx, const struct grpc_reply *reply)
@@ -60,8 +70,8 @@ send_body(struct demo *d, const char *service, struct err *err)
 	char path[96];
 	CHECK(!d->body.failed);
 	snprintf(path, sizeof(path), "/opentelemetry.proto.collector.%s/Export", service);
-	enum err_code code =
-	    grpc_client_call(d->client, path, buf_view(&d->body), false, NULL, on_reply, d, err);
+	enum err_code code = grpc_client_call(d->client, path, buf_view(&d->body), false,
+	    d->headers, on_reply, d, err);
 	if (code == ERR_OK)
 		code = grpc_client_run(d->client, 0, clock_mono_ns() + CALL_TIMEOUT_MS * NS_PER_MS,
 		    err);
@@ -252,6 +262,22 @@ play(struct demo *d)
 	return code == ERR_OK ? 0 : EXIT_BAD;
 }
 
+/* "name: value" of a variable that is set. False: it is too long. */
+static bool
+add_header(struct demo *d, char header[HEADER_BYTES], const char *name, const char *variable)
+{
+	const char *value = getenv(variable);
+	size_t n = 0;
+	if (!value || !*value)
+		return true;
+	while (d->headers[n])
+		n++;
+	CHECK(n + 1 < ARRAY_LEN(d->headers));
+	d->headers[n] = header;
+	int len = snprintf(header, HEADER_BYTES, "%s: %s", name, value);
+	return len > 0 && len < HEADER_BYTES;
+}
+
 int
 demo_run(int argc, char **argv)
 {
@@ -262,6 +288,12 @@ demo_run(int argc, char **argv)
 	    .history_ns = 600 * NS_PER_S,
 	    .seed = rand_u64()};
 	int code = parse_args(d, argc, argv);
+	if (code < 0 &&
+	    (!add_header(d, d->token, "x-api-key", "WEIR_TOKEN") ||
+	        !add_header(d, d->tenant, "x-scope-orgid", "WEIR_TENANT"))) {
+		fputs("weir demo: $WEIR_TOKEN or $WEIR_TENANT is too long\n", stderr);
+		code = EXIT_USAGE;
+	}
 	if (code < 0) {
 		signal_block_stop();
 		shop_init(&d->shop, d->seed, rand_u64(), clock_unix_ns() - d->history_ns);

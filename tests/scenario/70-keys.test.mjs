@@ -243,6 +243,16 @@ test('the command line uses $WEIR_TOKEN, and says what is wrong', async () => {
 	assert.match((await run(['keys', 'list', '--data-dir', '/etc/passwd'])).stderr, /is a file, not a folder/);
 });
 
+test('the demo plays with a key, as the tenant of it', async () => {
+	const args = ['demo', '--grpc', weir.grpc, '--history', '30s', '--duration', '1s', '--quiet'];
+	const none = await run(args);
+	assert.equal(none.code, 1);
+	assert.match(none.stderr, /a key is needed/);
+	assert.equal((await run(args, { env: { WEIR_TOKEN: keys.other } })).code, 0);
+	await weir.until('/api/v1/services', (b) => b.services.some((s) => s.name === 'checkout'), { headers: bearer(keys.other) });
+	assert.ok(!(await weir.get('/api/v1/services', { headers: bearer(keys.read) })).text.includes('checkout'));
+});
+
 test('a weir that others can reach wants keys', async () => {
 	const empty = newDataDir();
 	const refused = await run(['serve', '--data-dir', empty, '--grpc', '127.0.0.1:0', '--http', '0.0.0.0:0', '--api', '127.0.0.1:0']);
