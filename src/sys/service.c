@@ -70,8 +70,7 @@ name_of(unsigned n, char out[SERVICE_NAME_BYTES])
 	struct str name = {names.ptr, str_find(names, ':')};
 	if (name.len == 0 || name.len >= SERVICE_NAME_BYTES)
 		name = STR("unknown");
-	memcpy(out, name.ptr, name.len);
-	out[name.len] = '\0';
+	snprintf(out, SERVICE_NAME_BYTES, "%.*s", STR_ARG(name));
 }
 
 unsigned
