@@ -107,6 +107,11 @@ check 'it stops there too' stop
 check 'it is removed' apt-get remove -y weir
 check 'the program has gone' [ ! -e /usr/bin/weir ]
 check 'the data stays' [ -e /var/lib/weir/weir.duckdb ]
+check 'it is installed again' install_deb build/first.deb
+check 'and enabled' [ -e /etc/systemd/system/multi-user.target.wants/weir.service ]
+check 'with its data' serve
+check 'all of it' is "$(spans)" "$before"
+check 'and stops' stop
 check 'it is purged' apt-get purge -y weir
 check 'the data has gone' [ ! -e /var/lib/weir ]
 check 'the configuration too' [ ! -e /etc/weir ]

@@ -8,6 +8,7 @@
 #include "rest/rest.h"
 #include "sys/clock.h"
 #include "sys/file.h"
+#include "sys/process.h"
 
 static const struct cli_command commands[] = {
     {"serve", "run the server", app_serve},
@@ -25,7 +26,8 @@ run_on_folder(struct str data_dir, const char *method, struct str path, struct b
 	/* Not for a question about a name that was mistyped. */
 	if (!file_exists(data_dir.ptr) && !str_eq(str_from(method), STR("POST")))
 		return err_set(err, ERR_NOT_FOUND, "there is no data folder %s", data_dir.ptr);
-	if (file_mkdir(data_dir.ptr, NULL, err) != ERR_OK)
+	if (process_become_owner(data_dir.ptr, err) != ERR_OK ||
+	    file_mkdir(data_dir.ptr, NULL, err) != ERR_OK)
 		return err->code;
 	enum err_code code = keys_open(data_dir, &keys, err);
 	if (code == ERR_OK)

@@ -516,6 +516,8 @@ serve_until_signal(struct serve *s)
 		(void)service_notify("STOPPING=1");
 		log_info("serve", "SIG%s: finishing what is in progress", signal_text(number));
 		signal_stop_now();
+		if (!term_is_tty(TERM_STDERR))
+			signal_ignore_hang_up();
 	} else {
 		log_error("serve", "cannot start: %s", err.message);
 		exit_code = EXIT_ERROR;

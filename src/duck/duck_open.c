@@ -110,6 +110,7 @@ status(struct store *s, struct store_status *out)
 	memcpy(out->text, d->text, sizeof(out->text));
 	mutex_unlock(&d->text_lock);
 	out->ok = !atomic_load(&d->broken) && !out->text[0];
+	out->keeps_waiting = atomic_load(&d->broken) || !duck_keep_wait_ready(d, 0);
 }
 
 /* All that memory has of the file, so that it can be read anew. */

@@ -628,6 +628,7 @@ ask_in_view(struct duck_question *ask, duckdb_connection con, bool *reusable, st
 	*reusable = code == ERR_BUSY;
 	if (code == ERR_OK) {
 		code = answer(ask, err);
+		ask->view.left = code != ERR_OK;
 		*reusable = duck_view_end(ask->d, &ask->view);
 	}
 	return code;

@@ -151,7 +151,10 @@ duck_view_end(struct duck *d, struct duck_view *v)
 	v->live = NULL;
 	v->hot = NULL;
 	/* A transaction that only reads ends with ROLLBACK as well as with COMMIT. */
-	return !v->transaction || duck_exec(d, v->con, "ROLLBACK", &ignored) == ERR_OK;
+	/* Without one it is the next statement that ends what was left: a statement holds its view. */
+	if (v->transaction)
+		return duck_exec(d, v->con, "ROLLBACK", &ignored) == ERR_OK;
+	return !v->left || duck_exec(d, v->con, "SELECT 1", &ignored) == ERR_OK;
 }
 
 const struct hot_view_part *

@@ -50,6 +50,7 @@ void duck_views_fini(struct duck_views *all); /* the database is closed */
 struct duck_view {
 	duckdb_connection con; /* borrowed */
 	bool transaction; /* it is in one */
+	bool left; /* the owner's to set: a statement may not have come to its end */
 	uint64_t gen;
 	const struct hot_view *hot;
 	uint64_t handle; /* for weir_hot() */
@@ -59,7 +60,8 @@ struct duck_view {
 /* Without a transaction: what is read is thrown away if a commit has begun since the gate was looked at. */
 MUST_CHECK enum err_code duck_view_begin(struct duck *d, duckdb_connection con, bool transaction,
     struct duck_view *out, struct err *err);
-/* Ends the transaction, if there is one; false: the connection is not to be used again. */
+/* Ends the transaction, if there is one, and a statement that was left before its end; false: the connection is not to
+ * be used again. */
 bool duck_view_end(struct duck *d, struct duck_view *v);
 /* The part of a table's day (or HOT_MIXED); NULL: it has no rows. */
 const struct hot_view_part *duck_view_part(const struct duck_view *v, enum table_id id,

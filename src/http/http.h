@@ -106,6 +106,7 @@ MUST_CHECK enum err_code http_request_charge(struct http_request *r, uint64_t by
     struct err *err);
 uint64_t http_request_received_ns(const struct http_request *r);
 bool http_request_chunked(const struct http_request *r);
+bool http_request_has_body(const struct http_request *r); /* by its header; an empty one is none */
 
 struct http_header {
 	const char *name;

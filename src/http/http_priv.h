@@ -80,7 +80,7 @@ struct http_request {
 		struct str name, value;
 	} *headers;
 	size_t header_count;
-	bool chunked;
+	bool chunked, has_length;
 	struct buf body;
 	_Atomic uint64_t charged_bytes; /* of the server's budget */
 	uint64_t received_ns;

@@ -197,6 +197,7 @@ check_framing(struct http_request *r, const char *version, struct err *err)
 		    "the body has %llu bytes, at most %llu are allowed", (unsigned long long)n,
 		    (unsigned long long)max);
 	r->chunked = codings == 1;
+	r->has_length = n > 0;
 	if (n > 0)
 		(void)buf_reserve(&r->body, n < BODY_FIRST_BYTES_MAX ? n : BODY_FIRST_BYTES_MAX);
 	return ERR_OK;
@@ -277,6 +278,12 @@ uint64_t
 http_request_received_ns(const struct http_request *r)
 {
 	return r->received_ns;
+}
+
+bool
+http_request_has_body(const struct http_request *r)
+{
+	return r->chunked || r->has_length;
 }
 
 bool

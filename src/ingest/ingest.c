@@ -154,9 +154,13 @@ note_start(struct ingest *in, uint64_t position)
 const char *
 ingest_hangs(const struct ingest *in, uint64_t now_mono_ns, uint64_t for_ns)
 {
+	struct store_status store = {0};
 	if (now_mono_ns > atomic_load(&in->commit_seen_ns) + for_ns)
 		return "commit thread";
-	return now_mono_ns > atomic_load(&in->load_seen_ns) + for_ns ? "loader" : NULL;
+	if (now_mono_ns <= atomic_load(&in->load_seen_ns) + for_ns)
+		return NULL;
+	store_status(in->store, &store);
+	return store.keeps_waiting ? NULL : "loader";
 }
 
 enum err_code
@@ -296,10 +300,12 @@ ingest_submit(struct ingest *in, struct ingest_request *req, struct err *err)
 		return code;
 	struct pending *p = xcalloc(1, sizeof(*p));
 	code = prepare(in, req, p, &converted, err);
-	/* A bad one costs no less to look at. */
-	quota_pay(in->quota, req->tenant, req->body.len, p->counts.accepted, clock_mono_ns());
+	uint64_t bytes = req->body.len, items = p->counts.accepted;
 	if (code == ERR_OK)
 		code = hand_over(in, req, p, &converted, err);
+	/* A bad one costs no less to look at. One that comes again pays then. */
+	if (!err_retryable(code))
+		quota_pay(in->quota, req->tenant, bytes, items, clock_mono_ns());
 	if (code != ERR_OK) {
 		buf_fini(&converted);
 		free(p);

@@ -95,7 +95,7 @@ enum { INGEST_CHECKS = 5 };
 void ingest_checks(struct ingest *in, struct ingest_check out[INGEST_CHECKS]);
 
 /* Which thread has not come round for so long ("loader"): each does at least every few seconds, whatever fails, unless
- * it hangs. NULL: none. Any thread. */
+ * it hangs or the store has said that it keeps the loader waiting. NULL: none. Any thread. */
 const char *ingest_hangs(const struct ingest *in, uint64_t now_mono_ns, uint64_t for_ns);
 
 /* What is not in struct stats, for /metrics: of the store, of the dead letters, duplicates by

@@ -87,7 +87,8 @@ place_of(struct quota *q, struct str tenant)
 	if (at)
 		return str_eq(str_from(q->places[*at].name), tenant) ? &q->places[*at]
 		                                                     : &q->places[0];
-	if (q->count > QUOTA_TENANTS_MAX || !map_put(&q->by_name, key, q->count))
+	if (q->count > QUOTA_TENANTS_MAX || str_eq(tenant, STR("other")) ||
+	    !map_put(&q->by_name, key, q->count))
 		return &q->places[0];
 	return add_place(q, tenant);
 }
@@ -104,7 +105,8 @@ fill(struct place *p, uint64_t now_ns)
 		if (p->left[k] > most)
 			p->left[k] = most;
 	}
-	p->filled_ns = now_ns;
+	if (now_ns > p->filled_ns)
+		p->filled_ns = now_ns;
 }
 
 /* Which kind is used up, and how long until it is not; KIND_COUNT: none. */
@@ -230,7 +232,7 @@ quota_override(struct quota *q, struct str text, struct err *err)
 		struct str name = next_part(&rest, ':');
 		bool good = tenant_name_valid(name) && rest.len > 0;
 		struct place *p = good ? place_of(q, name) : NULL;
-		good = good && p != &q->places[0];
+		good = good && (p != &q->places[0] || str_eq(name, STR("other")));
 		while (good && rest.len > 0)
 			good = set_rate(p, next_part(&rest, ','));
 		if (!good)

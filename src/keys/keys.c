@@ -175,11 +175,11 @@ read_file(const struct keys *k, struct key_set *out, struct file_stamp *stamp, s
 	struct buf text;
 	*out = (struct key_set){0};
 	*stamp = (struct file_stamp){0};
-	if (!file_exists(k->path))
-		return ERR_OK;
 	buf_init(&text, KEYS_FILE_BYTES_MAX);
 	/* First: what is written meanwhile has another one, and is read next time. */
 	enum err_code code = file_stamp(k->path, stamp, err);
+	if (code == ERR_NOT_FOUND)
+		return ERR_OK;
 	if (code == ERR_OK)
 		code = file_read_all(k->path, KEYS_FILE_BYTES_MAX, &text, err);
 	if (code == ERR_OK)
@@ -193,10 +193,11 @@ has_changed(struct keys *k)
 {
 	struct file_stamp now = {0};
 	struct err ignored;
-	if (file_exists(k->path) && file_stamp(k->path, &now, &ignored) != ERR_OK)
+	enum err_code code = file_stamp(k->path, &now, &ignored);
+	if (code != ERR_OK && code != ERR_NOT_FOUND)
 		return true; /* reading it says why */
 	mutex_lock(&k->lock);
-	bool changed = memcmp(&now, &k->stamp, sizeof(now)) != 0;
+	bool changed = memcmp(&now, &k->stamp, sizeof(now)) != 0 || k->trouble[0] != '\0';
 	mutex_unlock(&k->lock);
 	return changed;
 }
@@ -210,6 +211,8 @@ read_again(struct keys *k)
 	struct file_stamp stamp;
 	struct err err = {0};
 	bool news = false;
+	mutex_lock(&k
+	        ->edit); /* a change of ours must not be overtaken by what was read before it */
 	enum err_code code = read_file(k, &set, &stamp, &err);
 	mutex_lock(&k->lock);
 	if (code == ERR_OK && set.count == 0 && k->set.count > 0)
@@ -223,6 +226,7 @@ read_again(struct keys *k)
 	}
 	size_t count = k->set.count;
 	mutex_unlock(&k->lock);
+	mutex_unlock(&k->edit);
 	key_set_fini(&set);
 	if (code == ERR_OK)
 		log_info("keys", "read again: %zu keys", count);
@@ -308,7 +312,7 @@ wait_for_lock(const struct keys *k, struct file *lock, struct err *err)
 		clock_sleep_ns(LOCK_LOOK_MS * NS_PER_MS);
 		code = ERR_OK;
 	}
-	return code == ERR_OK ? file_give_to_owner(k->dir, path, err) : code;
+	return code;
 }
 
 /* What change() does to a set; *out: the key that it is about. */
@@ -330,8 +334,6 @@ write_set(struct keys *k, struct key_set *set, struct err *err)
 	struct str part = buf_view(&text);
 	enum err_code code = file_write_whole(str_from(k->dir), STR(KEYS_FILE), &part, 1, err);
 	buf_fini(&text);
-	if (code == ERR_OK)
-		code = file_give_to_owner(k->dir, k->path, err);
 	if (code == ERR_OK)
 		code = file_stamp(k->path, &stamp, err);
 	if (code != ERR_OK)
@@ -429,6 +431,13 @@ apply_create(struct key_set *set, const struct change *c, struct key *out, struc
 	if (set->count >= KEYS_MAX)
 		return err_set(err, ERR_TOO_LARGE, "there are %d keys, which is all that may be",
 		    (int)KEYS_MAX);
+	size_t of_tenant = 0;
+	for (size_t i = 0; i < set->count; i++)
+		of_tenant += str_eq(str_from(set->items[i].tenant), c->wish->tenant);
+	if (of_tenant >= KEYS_TENANT_MAX)
+		return err_set(err, ERR_TOO_LARGE,
+		    "the tenant has %d keys, revoked ones too, which is all that one may have",
+		    (int)KEYS_TENANT_MAX);
 	char id[KEY_ID_BYTES];
 	do
 		make_id(id);

@@ -33,6 +33,8 @@ enum {
 	KEY_TOKEN_BYTES = 49,
 	KEY_HASH_BYTES = 32,
 	KEYS_MAX = 10000, /* in a file, revoked ones too */
+	KEYS_TENANT_MAX =
+	    1000, /* of one tenant, so that its administrator does not use up those of all */
 	KEYS_WATCH_MS = 250,
 	KEYS_TROUBLE_BYTES = 160,
 };

@@ -54,9 +54,11 @@ enum err_code
 rest_admit(void *ctx, const struct http_request *req, struct err *err)
 {
 	struct auth_grant grant;
-	enum http_method method = http_request_method(req);
+	struct str path = http_request_path(req);
 	/* What has no body to be spared is answered by rest_handle(), which keeps the connection. */
-	if (method == HTTP_GET || method == HTTP_HEAD)
+	if (!http_request_has_body(req))
 		return ERR_OK;
-	return rest_check_key(ctx, req, rest_right_of(http_request_path(req)), &grant, err);
+	if (is_open(path))
+		return err_set(err, ERR_INVALID, "nothing is sent to this path");
+	return rest_check_key(ctx, req, rest_right_of(path), &grant, err);
 }

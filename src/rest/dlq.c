@@ -189,10 +189,14 @@ find_one(const struct rest_context *c, const struct op_value *values, size_t cou
 		return code;
 	/* One that is too long for an id is none. */
 	snprintf(text, sizeof(text), "%.*s", STR_ARG(id));
-	code = id.len < sizeof(text) ? dlq_show(c->rest->opt.dlq, text, out, payload, err)
-	                             : ERR_NOT_FOUND;
-	if (code == ERR_OK && tenant.len > 0 && !str_eq(str_from(out->tenant), tenant))
+	code = id.len < sizeof(text) ? ERR_OK : ERR_NOT_FOUND;
+	/* Of another's letter nothing is said, nor of one that cannot be read: whose is it? */
+	if (code == ERR_OK && tenant.len > 0 &&
+	    (dlq_show(c->rest->opt.dlq, text, out, NULL, err) != ERR_OK ||
+	        !str_eq(str_from(out->tenant), tenant)))
 		code = ERR_NOT_FOUND;
+	if (code == ERR_OK)
+		code = dlq_show(c->rest->opt.dlq, text, out, payload, err);
 	if (code == ERR_NOT_FOUND)
 		return err_set(err, code, "there is no dead letter %.40s", text);
 	return code;

@@ -97,6 +97,8 @@ struct store_result {
 struct store_status {
 	bool ok;
 	char text[160]; /* why not, for /readyz; or what is under way */
+	bool
+	    keeps_waiting; /* appends may wait for minutes: it is reading its file, or opening it again */
 	uint64_t row_count; /* spans + logs + points, approximately */
 	uint64_t disk_bytes;
 	uint64_t hot_rows[SIGNAL_TABLES]; /* visible, and not in the files yet */

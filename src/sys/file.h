@@ -74,8 +74,6 @@ MUST_CHECK enum err_code file_sync_dir(const char *path, struct err *err);
  * leave out the entries. */
 MUST_CHECK enum err_code file_sync_entries(const struct file *dir, struct err *err);
 bool file_exists(const char *path);
-/* Written by root, it belongs to whom the folder belongs to, or they could not read it. By others: nothing. */
-MUST_CHECK enum err_code file_give_to_owner(const char *dir, const char *path, struct err *err);
 /* Which file stands under this name: another one, or one that was written to, has another stamp. */
 struct file_stamp {
 	uint64_t inode, size, changed_ns;

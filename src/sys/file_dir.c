@@ -86,19 +86,6 @@ file_sync_dir(const char *path, struct err *err)
 }
 
 enum err_code
-file_give_to_owner(const char *dir, const char *path, struct err *err)
-{
-	struct stat st;
-	if (geteuid() != 0)
-		return ERR_OK;
-	if (stat(dir, &st) != 0)
-		return file_fail(err, errno, "look at", dir);
-	if (lchown(path, st.st_uid, st.st_gid) != 0)
-		return file_fail(err, errno, "give to the folder's owner", path);
-	return ERR_OK;
-}
-
-enum err_code
 file_stamp(const char *path, struct file_stamp *out, struct err *err)
 {
 	struct stat st;

@@ -6,10 +6,13 @@
 #include "sys/clock.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Fields of /proc/self/stat, numbered from 1 as in proc(5); 2 is the name in parentheses. */
@@ -47,15 +50,11 @@ read_stat(uint64_t fields[STAT_END])
 static uint64_t
 start_time(uint64_t ticks)
 {
-	char text[64];
-	struct str s = {text, read_small("/proc/uptime", text, sizeof(text))};
-	double uptime_s = 0;
+	struct timespec boot;
 	long per_second = sysconf(_SC_CLK_TCK);
-	if (ticks == 0 || per_second <= 0)
+	if (ticks == 0 || per_second <= 0 || clock_gettime(CLOCK_BOOTTIME, &boot) != 0)
 		return 0;
-	s.len = str_find(s, ' ');
-	if (!str_to_f64(s, &uptime_s))
-		return 0;
+	double uptime_s = (double)boot.tv_sec + (double)boot.tv_nsec / 1e9;
 	double age_s = uptime_s - (double)ticks / (double)per_second;
 	return clock_unix_ns() - (uint64_t)(age_s > 0 ? age_s * 1e9 : 0);
 }
@@ -102,4 +101,15 @@ void
 process_trim_memory(void)
 {
 	(void)malloc_trim(0); /* whether there was any */
+}
+
+enum err_code
+process_become_owner(const char *dir, struct err *err)
+{
+	struct stat st;
+	if (geteuid() != 0 || stat(dir, &st) != 0 || st.st_uid == 0)
+		return ERR_OK;
+	if (setgroups(0, NULL) == 0 && setgid(st.st_gid) == 0 && setuid(st.st_uid) == 0)
+		return ERR_OK;
+	return err_set_errno(err, ERR_IO, errno, "cannot become the owner of %s", dir);
 }

@@ -62,6 +62,13 @@ signal_stop_now(void)
 	CHECK(pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0);
 }
 
+void
+signal_ignore_hang_up(void)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	CHECK(sigaction(SIGHUP, &ignore, NULL) == 0);
+}
+
 const char *
 signal_text(int number)
 {

@@ -18,6 +18,8 @@ void signal_block_stop(void);
 int signal_wait_stop(uint64_t deadline_mono_ns);
 /* From now on the next one ends the process at once, whatever it is doing. */
 void signal_stop_now(void);
+/* SIGHUP does nothing any more: to a service that is ending it says nothing. After signal_stop_now(). */
+void signal_ignore_hang_up(void);
 const char *signal_text(int number);
 
 #endif

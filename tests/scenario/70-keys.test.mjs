@@ -161,18 +161,23 @@ test('OTLP/gRPC against every key', async () => {
 });
 
 test('a body that nobody wants is not received', async () => {
-	// 401 while most of the body has not been sent.
-	const answer = await new Promise((done, failed) => {
-		const req = http.request(`http://${weir.http}/v1/traces`, { method: 'POST',
+	// 401 while most of the body has not been sent; 400 where nothing is to be sent at all.
+	for (const [method, url, wanted] of [['POST', `http://${weir.http}/v1/traces`, 401], ['GET', `http://${weir.api}/api/v1/traces`, 401],
+		['POST', `http://${weir.api}/api/v1/keys?right=read`, 401], ['POST', `http://${weir.api}/healthz`, 400]])
+		assert.equal(await announced(method, url), wanted, `${method} ${url}`);
+});
+
+function announced(method, url) {
+	return new Promise((done, failed) => {
+		const req = http.request(url, { method,
 			headers: { 'content-type': 'application/json', 'content-length': 8 << 20, expect: '100-continue' } },
-		(res) => { done({ status: res.statusCode }); req.destroy(); });
+		(res) => { done(res.statusCode); req.destroy(); });
 		req.on('continue', () => failed(new Error('it was asked to go on')));
 		req.on('error', failed);
 		req.setTimeout(patience);
 		req.flushHeaders();
 	});
-	assert.equal(answer.status, 401);
-});
+}
 
 test('a tenant sees its own and nothing else', async () => {
 	const own = await weir.get('/api/v1/traces', { headers: bearer(keys.read) });
