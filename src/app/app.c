@@ -36,8 +36,20 @@ run_on_folder(struct str data_dir, const char *method, struct str path, struct b
 	return code;
 }
 
+static int
+answer_from_folder(struct str data_dir, const char *method, struct str path, struct buf *body_out)
+{
+	struct err err = {0};
+	enum err_code code = run_on_folder(data_dir, method, path, body_out, &err);
+	if (code == ERR_OK)
+		return 200;
+	buf_reset(body_out);
+	(void)rest_error_body(NULL, NULL, code, str_from(err.message), body_out);
+	return err_http_status(code);
+}
+
 int
 app_main(int argc, char **argv)
 {
-	return cli_run(argc, argv, commands, run_on_folder, WEIR_VERSION);
+	return cli_run(argc, argv, commands, answer_from_folder, WEIR_VERSION);
 }

@@ -5,7 +5,6 @@
 #include "http/client.h"
 #include "sys/clock.h"
 #include "sys/term.h"
-#include "wire/json_write.h"
 
 #include <stdlib.h>
 
@@ -30,39 +29,18 @@ struct world {
 	cli_offline_fn offline;
 };
 
-/* A refusal looks as a server's does. */
-static enum err_code
-run_offline(cli_offline_fn offline, const struct cli_server *server, const char *method,
-    struct str path, int *status_out, struct buf *body_out, struct err *err)
-{
-	enum err_code code = offline
-	    ? offline(server->data_dir, method, path, body_out, err)
-	    : err_set(err, ERR_UNIMPLEMENTED, "this needs a server: leave out --data-dir");
-	*status_out = code == ERR_OK ? 200 : err_http_status(code);
-	if (code == ERR_OK)
-		return ERR_OK;
-	struct json_writer w;
-	buf_reset(body_out);
-	json_writer_init(&w, body_out);
-	jsonw_object(&w);
-	jsonw_key(&w, "error");
-	jsonw_object(&w);
-	jsonw_key(&w, "code");
-	jsonw_str(&w, str_from(err_name(code)));
-	jsonw_key(&w, "message");
-	jsonw_str(&w, str_from(err->message));
-	jsonw_object_end(&w);
-	jsonw_object_end(&w);
-	return ERR_OK;
-}
-
 static enum err_code
 send_over_http(void *ctx, const struct cli_server *server, const char *method, struct str path,
     int *status_out, struct buf *body_out, struct err *err)
 {
 	const struct world *world = ctx;
-	if (server->data_dir.len > 0)
-		return run_offline(world->offline, server, method, path, status_out, body_out, err);
+	if (server->data_dir.len > 0) {
+		if (!world->offline)
+			return err_set(err, ERR_UNIMPLEMENTED,
+			    "this needs a server: leave out --data-dir");
+		*status_out = world->offline(server->data_dir, method, path, body_out);
+		return ERR_OK;
+	}
 	uint64_t timeout_ms = server->timeout_ns / NS_PER_MS;
 	struct http_client_options opt = {.base_url = server->url,
 	    .connect_timeout_ms =
@@ -136,6 +114,28 @@ const struct cli_group cli_groups[] = {
     {"keys", cli_keys_help, cli_keys},
     {NULL, NULL, NULL},
 };
+
+int
+cli_no_verb(const struct cli_io *io, const char *group, const char *const *verbs, const char *word)
+{
+	struct err e = {0};
+	struct buf all = {0};
+	for (size_t i = 0; verbs[i]; i++)
+		buf_printf(&all, "%s%s", i == 0 ? "" : verbs[i + 1] ? ", " : " or ", verbs[i]);
+	const char *near = word ? cli_nearest(str_from(word), verbs) : NULL;
+	if (near)
+		err_set(&e, ERR_INVALID, "%s has no \"%.40s\"; did you mean %s?", group, word,
+		    near);
+	else if (word)
+		err_set(&e, ERR_INVALID, "%s has no \"%.40s\": %.*s", group, word,
+		    STR_ARG(buf_view(&all)));
+	else
+		err_set(&e, ERR_INVALID, "%s what: %.*s", group, STR_ARG(buf_view(&all)));
+	buf_fini(&all);
+	int exit_code = cli_fail(io, CLI_USAGE, &e);
+	fprintf(io->err, "try: weir %s --help\n", group);
+	return exit_code;
+}
 
 static const struct cli_group *
 find_group(struct str name)

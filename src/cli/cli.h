@@ -37,9 +37,9 @@ struct cli_command {
 	int (*run)(int argc, char **argv);
 };
 
-/* What a server would answer to this request, from a data folder: commands with --data-dir. */
-typedef enum err_code (*cli_offline_fn)(struct str data_dir, const char *method, struct str path,
-    struct buf *body_out, struct err *err);
+/* What a server would answer to this request, from a data folder: commands with --data-dir. Returns the HTTP status. */
+typedef int (*cli_offline_fn)(struct str data_dir, const char *method, struct str path,
+    struct buf *body_out);
 
 /* Run the command line and return the exit code of the program. `extra` ends with a NULL name (NULL:
  * none). `offline` may be NULL. `version` is what `weir --version` prints behind "weir ". */

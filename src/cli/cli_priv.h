@@ -157,6 +157,10 @@ struct cli_group {
 	int (*run)(const struct cli_io *io, int argc, char **argv);
 };
 extern const struct cli_group cli_groups[]; /* ends with a NULL name */
+/* The word behind the group's name (NULL: there is none) is none of its verbs, of which there are two at least: says so,
+ * and returns the exit code. */
+int cli_no_verb(const struct cli_io *io, const char *group, const char *const *verbs,
+    const char *word);
 
 int cli_dlq(const struct cli_io *io, int argc, char **argv);
 bool cli_dlq_deletes(const struct op *op);

@@ -417,19 +417,9 @@ static int
 usage_error(const struct cli_io *io, const char *word)
 {
 	const char *names[ARRAY_LEN(verbs) + 1] = {NULL};
-	struct err e = {0};
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
 		names[i] = verbs[i].name;
-	const char *near = word ? cli_nearest(str_from(word), names) : NULL;
-	if (near)
-		err_set(&e, ERR_INVALID, "dlq has no \"%.40s\"; did you mean %s?", word, near);
-	else if (word)
-		err_set(&e, ERR_INVALID, "dlq has no \"%.40s\": list, show, retry or drop", word);
-	else
-		err_set(&e, ERR_INVALID, "dlq what: list, show, retry or drop");
-	int exit_code = cli_fail(io, CLI_USAGE, &e);
-	fprintf(io->err, "try: weir dlq --help\n");
-	return exit_code;
+	return cli_no_verb(io, "dlq", names, word);
 }
 
 int

@@ -314,21 +314,10 @@ run_verb(const struct cli_io *io, const struct verb *verb, int argc, char **argv
 static int
 usage_error(const struct cli_io *io, const char *word)
 {
-	struct err e = {0};
 	const char *names[ARRAY_LEN(verbs) + 1] = {NULL};
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
 		names[i] = verbs[i].name;
-	const char *near = word ? cli_nearest(str_from(word), names) : NULL;
-	if (near)
-		err_set(&e, ERR_INVALID, "keys has no \"%.40s\"; did you mean %s?", word, near);
-	else if (word)
-		err_set(&e, ERR_INVALID, "keys has no \"%.40s\": list, create, rotate or revoke",
-		    word);
-	else
-		err_set(&e, ERR_INVALID, "keys what: list, create, rotate or revoke");
-	int exit_code = cli_fail(io, CLI_USAGE, &e);
-	fprintf(io->err, "try: weir keys --help\n");
-	return exit_code;
+	return cli_no_verb(io, "keys", names, word);
 }
 
 int
