@@ -40,6 +40,11 @@ static const struct option options[] = {
     TEXT("log-format", log_format, "text", "FORMAT", "text, json or logfmt"),
     TEXT("tenant-limits", tenant_limits, "", "LIST",
         "other rates for some tenants: acme:bytes=10m,items=5000; zeta:items=0"),
+    TEXT("retain", retain, "", "LIST",
+        "what is kept how long, and how much of it: traces=30d,logs=12h,metrics-bytes=20g; "
+        "nothing said: all of it, for ever"),
+    TEXT("tenant-retain", tenant_retain, "", "LIST",
+        "otherwise for some tenants: acme:traces=7d,logs-bytes=2g; zeta:traces=0"),
     BOOL("insecure", insecure, "allow listening on other than loopback addresses without keys"),
     COUNT("loops", loops, 0, 0, 64, "gRPC and HTTP threads each; 0: by the number of processors"),
     COUNT("readers", readers, 4, 1, 64, "queries that run at once"),

@@ -28,6 +28,7 @@
 #include "sys/term.h"
 #include "sys/tcp.h"
 #include "sys/thread.h"
+#include "tenant/tenant.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@ struct serve {
 	struct config config, as_given;
 	int argc; /* behind "serve" */
 	char **argv;
+	struct retain retain;
 	struct stats stats;
 	struct budget inflight; /* of bodies, all receivers together */
 	struct file lock;
@@ -89,6 +91,22 @@ check_tenant_limits(const struct serve *s, struct err *err)
 	enum err_code code = quota_override(q, s->config.tenant_limits, err);
 	quota_free(q);
 	return code == ERR_OK ? code : err_wrap(err, "--tenant-limits");
+}
+
+static enum err_code
+check_retain(struct serve *s, struct err *err)
+{
+	const struct config *c = &s->config;
+	struct retain *r = &s->retain;
+	enum err_code code = retain_parse(c->retain, STR_EMPTY, &s->arena, r, err);
+	if (code != ERR_OK)
+		return err_wrap(err, "--retain");
+	code = retain_parse(c->retain, c->tenant_retain, &s->arena, r, err);
+	for (size_t i = 0; i < r->tenant_count && code == ERR_OK; i++)
+		if (!tenant_name_valid(r->tenants[i].tenant))
+			code = err_set(err, ERR_INVALID, "\"%.*s\" is no name of a tenant",
+			    STR_ARG(r->tenants[i].tenant));
+	return code == ERR_OK ? code : err_wrap(err, "--tenant-retain");
 }
 
 /* Sockets that were handed over stand for the addresses of the same names. */
@@ -142,7 +160,7 @@ check_config(struct serve *s, struct err *err)
 		return err->code;
 	if (check_tenant_limits(s, err) != ERR_OK)
 		return err->code;
-	if (take_sockets(s, err) != ERR_OK)
+	if (check_retain(s, err) != ERR_OK || take_sockets(s, err) != ERR_OK)
 		return err->code;
 	if (check_address(s, "grpc", c->grpc, err) != ERR_OK ||
 	    check_address(s, "http", c->http, err) != ERR_OK)
@@ -188,6 +206,7 @@ open_store(struct serve *s, struct err *err)
 	                     .identity_bytes_max = c->identity_bytes,
 	                     .request_age_ns = c->retry_hours * 3600 * NS_PER_S,
 	                     .request_count_max = c->retry_requests,
+	                     .retain = &s->retain,
 	                     .threads = (unsigned)c->duck_threads,
 	                     .readers_max = (unsigned)c->readers},
 	    &s->store, err);

@@ -26,7 +26,7 @@ void
 stats_print_family(struct buf *out, const char *family, enum stats_kind kind, const char *help)
 {
 	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", family, help, family,
-	    kind == STATS_GAUGE ? "gauge" : "counter");
+	    kind == STATS_GAUGE || kind == STATS_SECONDS_GAUGE ? "gauge" : "counter");
 }
 
 void
@@ -34,7 +34,7 @@ stats_print_sample(struct buf *out, const char *family, enum stats_kind kind, co
     int64_t value)
 {
 	buf_printf(out, labels[0] ? "%s{%s} " : "%s%s ", family, labels);
-	if (kind == STATS_SECONDS)
+	if (kind == STATS_SECONDS || kind == STATS_SECONDS_GAUGE)
 		buf_printf(out, "%.9f", (double)value / 1e9);
 	else
 		buf_i64(out, value);

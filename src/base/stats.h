@@ -14,8 +14,8 @@
 
 #include <stdatomic.h>
 
-/* STATS_SECONDS: a counter of nanoseconds that is printed in seconds. */
-enum stats_kind { STATS_COUNTER, STATS_GAUGE, STATS_SECONDS };
+/* STATS_SECONDS: a counter of nanoseconds that is printed in seconds; STATS_SECONDS_GAUGE: a gauge of them. */
+enum stats_kind { STATS_COUNTER, STATS_GAUGE, STATS_SECONDS, STATS_SECONDS_GAUGE };
 
 /* X(name, kind, metric family, labels, help): rows of one family stand together. */
 #define STATS_TABLE(X)                                                                             \

@@ -30,6 +30,7 @@
 #ifndef DUCK_DUCK_H
 #define DUCK_DUCK_H
 
+#include "store/retain.h"
 #include "store/store.h"
 
 #define DUCK_FILE "weir.duckdb"
@@ -71,6 +72,9 @@ struct duck_options {
 	uint64_t request_count_max; /* and how many: a million */
 	uint64_t retry_ms; /* first pause after a seal that failed, doubled up to 30 s: 250 */
 	uint64_t idle_ms; /* after so long of nothing the floor is written down: 10 seconds */
+	const struct retain
+	    *retain; /* copied, its rules borrowed; NULL: everything is kept for ever */
+	uint64_t retain_look_ms; /* how often is looked for what is to be removed: a minute */
 	uint32_t days_back; /* 400 */
 	uint32_t days_ahead; /* 1 */
 	uint64_t (*now_unix_ns)(void); /* clock_unix_ns */

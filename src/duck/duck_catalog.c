@@ -39,7 +39,8 @@ struct duck_table *
 duck_catalog_find(const struct duck_catalog *c, enum table_id id, int64_t day)
 {
 	for (size_t i = 0; i < c->count; i++)
-		if (c->tables[i]->id == id && c->tables[i]->day == day)
+		if (c->tables[i]->id == id && c->tables[i]->day == day &&
+		    c->tables[i]->until == UINT64_MAX)
 			return c->tables[i];
 	return NULL;
 }
@@ -51,6 +52,7 @@ duck_catalog_add_table(struct duck_catalog *c, enum table_id id, int64_t day, ui
 	t->id = id;
 	t->day = day;
 	t->since = since;
+	t->until = UINT64_MAX;
 	t->loose = day == DUCK_DAY_OTHER;
 	mutex_lock(&c->lock);
 	if (c->count == c->cap) {
@@ -94,6 +96,7 @@ duck_catalog_add_seal(struct duck_catalog *c, struct duck_table *t,
 		t->seals = xrealloc(t->seals, t->seal_cap * sizeof(*t->seals));
 	}
 	t->seals[t->seal_count] = *info;
+	t->seals[t->seal_count].until = UINT64_MAX;
 	t->seals[t->seal_count++].traces = traces;
 	mutex_unlock(&c->lock);
 }
@@ -107,23 +110,95 @@ duck_catalog_count_loose(struct duck_catalog *c, struct duck_table *t, int64_t r
 }
 
 void
+duck_catalog_drop_table(struct duck_catalog *c, struct duck_table *t, uint64_t gen)
+{
+	mutex_lock(&c->lock);
+	t->until = gen;
+	mutex_unlock(&c->lock);
+}
+
+void
+duck_catalog_drop_seal(struct duck_catalog *c, struct duck_table *t, size_t place, uint64_t gen)
+{
+	mutex_lock(&c->lock);
+	CHECK(place < t->seal_count && t->seals[place].until == UINT64_MAX);
+	t->seals[place].until = gen;
+	mutex_unlock(&c->lock);
+}
+
+void
+duck_catalog_shrink_seal(struct duck_catalog *c, struct duck_table *t, size_t place, uint64_t rows)
+{
+	mutex_lock(&c->lock);
+	CHECK(place < t->seal_count && t->seals[place].rows > rows);
+	t->seals[place].rows -= rows;
+	mutex_unlock(&c->lock);
+}
+
+static void
+forget_filter(struct duck_catalog *c, struct duck_seal_info *s)
+{
+	c->filter_bytes -= s->traces.len;
+	free((void *)(uintptr_t)s->traces.ptr);
+	s->traces = STR_EMPTY;
+}
+
+void
 duck_catalog_forget(struct duck_catalog *c, uint64_t gen)
 {
 	mutex_lock(&c->lock);
 	for (size_t i = 0; i < c->count; i++) {
 		struct duck_table *t = c->tables[i];
+		CHECK(t->seals || t->seal_count == 0);
 		struct duck_seal_info *last = t->seal_count ? &t->seals[t->seal_count - 1] : NULL;
 		if (last && last->gen == gen) {
-			c->filter_bytes -= last->traces.len;
-			free((void *)(uintptr_t)last->traces.ptr);
+			forget_filter(c, last);
 			t->seal_count--;
 		}
+		for (size_t k = 0; k < t->seal_count; k++)
+			if (t->seals[k].until == gen)
+				t->seals[k].until = UINT64_MAX;
+		if (t->until == gen)
+			t->until = UINT64_MAX;
 		if (t->since < gen)
 			continue;
 		table_free(t);
 		c->tables[i--] = c->tables[--c->count];
 	}
 	mutex_unlock(&c->lock);
+}
+
+/* The loader may be looking at a table outside of the lock: what is small stays until the end. */
+void
+duck_catalog_tidy(struct duck_catalog *c, uint64_t oldest_gen)
+{
+	mutex_lock(&c->lock);
+	for (size_t i = 0; i < c->count; i++) {
+		struct duck_table *t = c->tables[i];
+		size_t kept = 0;
+		CHECK(t->seals || t->seal_count == 0);
+		for (size_t k = 0; k < t->seal_count; k++) {
+			uint64_t until =
+			    t->until < t->seals[k].until ? t->until : t->seals[k].until;
+			if (until <= oldest_gen)
+				forget_filter(c, &t->seals[k]);
+			else
+				t->seals[kept++] = t->seals[k];
+		}
+		t->seal_count = kept;
+	}
+	mutex_unlock(&c->lock);
+}
+
+uint64_t
+duck_catalog_rows(const struct duck_table *t)
+{
+	uint64_t rows = t->loose_rows;
+	CHECK(t->seals || t->seal_count == 0);
+	for (size_t k = 0; k < t->seal_count; k++)
+		if (t->seals[k].until == UINT64_MAX)
+			rows += t->seals[k].rows;
+	return rows;
 }
 
 bool
@@ -139,7 +214,8 @@ duck_catalog_seals_of_trace(struct duck_catalog *c, const struct duck_table *t, 
 		gens = xcalloc(t->seal_count, sizeof(*gens));
 	for (size_t i = 0; i < t->seal_count && known; i++) {
 		const struct duck_seal_info *s = &t->seals[i];
-		if (s->gen <= gen && (!s->traces.ptr || bloom_maybe(s->traces, hash)))
+		if (s->gen <= gen && gen < s->until &&
+		    (!s->traces.ptr || bloom_maybe(s->traces, hash)))
 			gens[count++] = s->gen;
 	}
 	mutex_unlock(&c->lock);

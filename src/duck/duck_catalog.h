@@ -3,12 +3,13 @@
  * duck/duck_catalog.h - what memory knows of the tables in the file: which there are, which columns
  * their attributes have, what each seal brought.
  *
- * The sealer's thread (and, before it runs, the open) changes it, after a transaction has been
- * committed; readers look at it under the lock. All of it only grows while the store is open, and every
- * entry says since which generation it is there: a reader whose snapshot of the file is of
- * generation g uses what has since <= g, and so sees tables, columns and seals as they were then.
+ * The sealer's thread (and, before it runs, the open) changes it, about the time that a transaction is
+ * committed; readers look at it under the lock. Every entry says since which generation it is there, and until which:
+ * a reader whose snapshot of the file is of generation g uses what has since <= g < until, and so sees tables,
+ * columns and seals as they were then. What has gone is forgotten when no reader is so old any more.
  *
- * In the file (all written by the sealer, in the transaction of a seal, INSERT only):
+ * In the file (all written by the sealer, in the transaction of a seal, or deleted in one when its rows are no longer
+ * kept, duck_retain.c):
  *
  *     seals(gen, base, day, rows, time_min, time_max, floor, traces, attrs)
  *         one row per seal. base '' : it brought no rows of a signal. day -1: the catch-all. floor: the
@@ -39,15 +40,23 @@ struct duck;
 
 struct duck_seal_info {
 	uint64_t gen;
+	uint64_t until; /* its rows were deleted by this generation; UINT64_MAX: they are there */
 	uint64_t rows;
 	uint64_t time_min, time_max;
 	struct str traces; /* owned; NULL ptr: not in memory, the seal may hold any trace */
+};
+
+/* For duck_retain.c, the sealer's. */
+struct duck_table_size {
+	uint64_t bytes, rows; /* what it takes in the file, measured when it had so many rows */
+	uint64_t looked; /* nothing of it is too old as long as rules and table look like this */
 };
 
 struct duck_table {
 	enum table_id id;
 	int64_t day; /* or DUCK_DAY_OTHER */
 	uint64_t since;
+	uint64_t until; /* it was dropped by this generation; UINT64_MAX: it is there */
 	struct shred_plan plan;
 	uint64_t column_since[SHRED_COLUMNS];
 	/* Keys of shared columns have no generation: a row of before has none of their values there. */
@@ -57,6 +66,7 @@ struct duck_table {
 	bool loose;
 	uint64_t loose_rows; /* how many, about */
 	uint64_t counted_rows; /* loose_rows when its days were last counted; the sealer's */
+	struct duck_table_size size; /* the sealer's: duck_retain.c */
 };
 
 struct duck_catalog {
@@ -73,7 +83,7 @@ void duck_catalog_fini(struct duck_catalog *c);
 /* Read all of it from the file. */
 MUST_CHECK enum err_code duck_catalog_load(struct duck *d, duckdb_connection con, struct err *err);
 
-/* NULL: there is no such table. The sealer may call it without the lock. */
+/* NULL: there is no such table now. The sealer may call it without the lock. */
 struct duck_table *duck_catalog_find(const struct duck_catalog *c, enum table_id id, int64_t day);
 
 /* ---- the sealer, after a commit; each takes the lock */
@@ -89,8 +99,19 @@ void duck_catalog_add_seal(struct duck_catalog *c, struct duck_table *t,
 
 /* So many rows more, or fewer, without a seal. */
 void duck_catalog_count_loose(struct duck_catalog *c, struct duck_table *t, int64_t rows);
-/* The seal of this generation has not come about: forget what was added for it. */
+/* The transaction of this generation removes a table, or one of its seals (its place in the list), or rows of it:
+ * before it is committed. */
+void duck_catalog_drop_table(struct duck_catalog *c, struct duck_table *t, uint64_t gen);
+void duck_catalog_drop_seal(struct duck_catalog *c, struct duck_table *t, size_t place,
+    uint64_t gen);
+void duck_catalog_shrink_seal(struct duck_catalog *c, struct duck_table *t, size_t place,
+    uint64_t rows);
+/* The seal of this generation has not come about: forget what was added for it, what it removed is there. */
 void duck_catalog_forget(struct duck_catalog *c, uint64_t gen);
+/* Nobody looks at the file as it was before this generation: give the memory of what has gone free. */
+void duck_catalog_tidy(struct duck_catalog *c, uint64_t oldest_gen);
+/* Rows there are now: of seals, and loose ones. Under the lock, or the sealer. */
+uint64_t duck_catalog_rows(const struct duck_table *t);
 
 /* ---- readers */
 

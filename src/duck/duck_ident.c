@@ -249,7 +249,7 @@ ask_tables(struct marking *m, struct err *err)
 		mutex_lock(&c->lock);
 		if (i < c->count)
 			t = c->tables[i];
-		bool wanted = t && t->id == TABLE_SPANS && t->since <= m->gen;
+		bool wanted = t && t->id == TABLE_SPANS && t->since <= m->gen && m->gen < t->until;
 		mutex_unlock(&c->lock);
 		if (!t)
 			break;

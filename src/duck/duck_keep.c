@@ -5,9 +5,11 @@
  *
  *     open the database again, when it has failed
  *     seal a whole row group of some part
- *     make room: the hot tail is at seven eighths of its limit, or keeps too much of the log alive
+ *     make room: the hot tail is at seven eighths of its limit, or keeps too much of the log alive; or rows that are kept no
+ *         longer have not left it yet
  *     move a row group from a catch-all to its day
  *     delete identities of requests that are not recognised any more
+ *     delete rows that are kept no longer
  *     write down how far the log is no longer needed, when that has moved without a seal
  *     checkpoint
  *
@@ -33,6 +35,7 @@
 
 enum {
 	LOOK_MS = 250,
+	FIRST_LOOK_MS = 3000, /* for what is kept no longer */
 	RETRY_MS_MAX = 30000,
 	CHECKPOINT_TRIES = 3,
 	CHECKPOINT_PAUSE_MS = 10,
@@ -42,6 +45,7 @@ enum {
 	/* A part with at least this fraction of a row group goes to its day's table all the same. */
 	WORTH_A_TABLE = 8,
 	FORGET_PART = 8,
+	MIXED_LOOKS = 60,
 	FLOOR_BYTES = 64 << 20, /* of the log, that a floor alone is written for */
 };
 
@@ -99,10 +103,10 @@ static void
 measure(struct duck *d)
 {
 	uint64_t bytes;
+	char path[FILE_PATH_BYTES];
 	struct err ignored;
-	if (duck_number(d, d->keeper.con,
-	        "SELECT sum(block_size * total_blocks)::UBIGINT FROM pragma_database_size()",
-	        &bytes, &ignored) == ERR_OK)
+	if (file_join(str_from(d->dir), STR(DUCK_FILE), path, &ignored) == ERR_OK &&
+	    file_disk_bytes(path, &bytes, &ignored) == ERR_OK)
 		atomic_store(&d->disk_bytes, bytes);
 }
 
@@ -140,11 +144,32 @@ checkpoint_once(struct duck *d, struct err *err)
 	return code;
 }
 
+/* What was removed from the file is overwritten after a checkpoint. DuckDB lets that wait for transactions that
+ * still see it, as far as is known; but this way it need not be known. */
+static bool
+is_looked_at(struct duck *d)
+{
+	struct duck_keeper *k = &d->keeper;
+	if (k->removed_gen == 0)
+		return false;
+	uint64_t oldest = duck_views_oldest(&d->views);
+	if (oldest < k->removed_gen)
+		return true;
+	/* The loader's transactions are within this lock: those of before are over. */
+	mutex_lock(&d->writer.lock);
+	mutex_unlock(&d->writer.lock);
+	duck_catalog_tidy(&d->catalog, k->removed_gen);
+	k->removed_gen = 0;
+	return false;
+}
+
 static void
 checkpoint(struct duck *d)
 {
 	struct duck_keeper *k = &d->keeper;
 	struct err err;
+	if (is_looked_at(d))
+		return;
 	uint64_t start_ns = clock_mono_ns();
 	enum err_code code = checkpoint_once(d, &err);
 	uint64_t end_ns = clock_mono_ns();
@@ -160,6 +185,9 @@ checkpoint(struct duck *d)
 	log_debug("duck", "checkpoint took %" PRIu64 " ms", (end_ns - start_ns) / NS_PER_MS);
 	hot_tidy(d->hot, end_ns);
 	process_trim_memory(); /* a row group's worth has become free */
+	if (k->trim)
+		duck_trim(d);
+	k->trim = false;
 	measure(d);
 }
 
@@ -232,6 +260,33 @@ make_room(const struct duck *d, const struct hot_info *info)
 	if (!oldest || info->applied_log_bytes - oldest->first_log_bytes < d->opt.log_bytes_max)
 		return bytes > d->opt.hot_bytes_max / 8 * 7 ? dictionaries : none;
 	return is_signal(oldest) ? part_of(d, oldest) : dictionaries;
+}
+
+/* Rows that are kept no longer but have not left memory yet, with little traffic for weeks: they have to be in the file
+ * to be removed there. Late rows are of any day, and are few: from time to time all of them go. */
+static struct job
+too_old(struct duck *d, const struct hot_info *info)
+{
+	struct duck_retainer *r = &d->keeper.retainer;
+	struct job none = {0};
+	uint64_t now_ns = clock_mono_ns(), unix_ns = d->opt.now_unix_ns();
+	if (now_ns < r->next_ns)
+		return none;
+	for (size_t i = 0; i < info->part_count; i++) {
+		const struct hot_part_info *p = &info->parts[i];
+		uint64_t cutoff =
+		    is_signal(p) ? retain_cutoff_max(&d->retain, p->table, unix_ns) : 0;
+		if (cutoff == 0)
+			continue;
+		if (p->day != HOT_MIXED && (uint64_t)p->day < cutoff / NS_PER_DAY)
+			return part_of(d, p);
+		if (p->day == HOT_MIXED && now_ns >= r->mixed_next_ns[p->table]) {
+			r->mixed_next_ns[p->table] =
+			    now_ns + MIXED_LOOKS * d->opt.retain_look_ms * NS_PER_MS;
+			return part_of(d, p);
+		}
+	}
+	return none;
 }
 
 /* Requests that brought no rows: the floor moves without a seal. */
@@ -372,6 +427,8 @@ seal_something(struct duck *d)
 	if (!job.wanted)
 		job = make_room(d, &info);
 	if (!job.wanted)
+		job = too_old(d, &info);
+	if (!job.wanted)
 		job = floor_alone(d, &info);
 	uint64_t floor = d->keeper.floor;
 	if (job.wanted)
@@ -413,6 +470,20 @@ forget_something(struct duck *d)
 	all_well(d);
 	k->requests_from = oldest;
 	return true;
+}
+
+static bool
+retain_something(struct duck *d)
+{
+	bool done = false;
+	struct err err;
+	if (clock_mono_ns() < d->keeper.retry_ns)
+		return false;
+	if (duck_retain(d, &done, &err) != ERR_OK)
+		pause_after_failure(d, &err);
+	else if (done)
+		all_well(d);
+	return done;
 }
 
 /* ---- the thread */
@@ -481,13 +552,18 @@ keeper_main(void *ctx)
 {
 	struct duck *d = ctx;
 	struct duck_keeper *k = &d->keeper;
+	uint64_t look_ms = d->opt.retain_look_ms;
 	become_ready(d);
+	/* By then what the log has is here again, as a rule. */
+	k->retainer.next_ns =
+	    clock_mono_ns() + (look_ms < FIRST_LOOK_MS ? look_ms : FIRST_LOOK_MS) * NS_PER_MS;
 	while (!must_stop(k)) {
 		bool more = false;
 		if (atomic_load(&d->broken))
 			reopen(d);
 		else
-			more = seal_something(d) || stage_something(d) || forget_something(d);
+			more = seal_something(d) || stage_something(d) || forget_something(d) ||
+			    retain_something(d);
 		if (k->dirty && !atomic_load(&d->broken) &&
 		    clock_mono_ns() >= k->checkpoint_retry_ns)
 			checkpoint(d);

@@ -38,6 +38,15 @@ void duck_pool_fini(struct duck_pool *p);
 /* Close all connections, if none is in use. While the store is broken none is taken. */
 bool duck_pool_empty(struct duck_pool *p);
 
+/* What is kept how long: duck_retain.c. */
+struct duck_retainer {
+	uint64_t next_ns; /* clock_mono_ns: when it looks again */
+	uint64_t mixed_next_ns[SIGNAL_TABLES]; /* and when late rows leave memory for it */
+	bool trim; /* much may be free in the file, when the last piece has gone */
+	bool
+	    leftovers; /* rows of seals that are no longer there may be in seal_services and seal_traces */
+};
+
 /* The sealer's thread. */
 struct duck_keeper {
 	struct thread thread;
@@ -59,6 +68,9 @@ struct duck_keeper {
 	uint64_t reopen_from; /* the generation before it failed; 0: it has not */
 	bool dirty; /* committed since the last checkpoint */
 	uint64_t requests_from; /* older ones were deleted, up to this seq */
+	uint64_t removed_gen; /* removed rows since the last checkpoint; 0: nothing was */
+	struct duck_retainer retainer;
+	bool trim; /* after the next checkpoint */
 	uint64_t checkpoint_retry_ns;
 	store_poison_fn poison;
 	void *poison_ctx;
@@ -78,6 +90,13 @@ MUST_CHECK enum err_code duck_write_seal(struct duck *d, duckdb_connection con, 
 MUST_CHECK enum err_code duck_write_register(struct duck *d, duckdb_connection con,
     struct err *err);
 
+/* duck_trim.c, after a checkpoint: give the disk back what blocks take that nothing is in. What it fails for is
+ * only logged. */
+void duck_trim(struct duck *d);
+
+/* duck_retain.c: one bounded piece of what is to be removed, if there is any. */
+MUST_CHECK enum err_code duck_retain(struct duck *d, bool *done_out, struct err *err);
+
 /* duck_keep.c */
 MUST_CHECK enum err_code duck_keep_start(struct duck *d, struct err *err);
 void duck_keep_stop(struct duck *d);
@@ -91,7 +110,12 @@ MUST_CHECK enum err_code duck_reopen(struct duck *d, struct err *err);
 /* duck_repair.c. Cut a damaged DuckDB log at `byte`, keeping a copy; then opening can be tried again. */
 MUST_CHECK enum err_code duck_repair_log(struct duck *d, uint64_t byte, struct err *err);
 /* Before the file is opened: put a head right that a crash has left half written, keeping a copy. */
-enum { DUCK_HEAD_BYTES = 4096 };
+enum {
+	DUCK_HEAD_BYTES = 4096,
+	DUCK_HEADS = 2, /* behind a block of the same size that names the format */
+	DUCK_BLOCK_BYTES = 256 << 10, /* DuckDB's default, and weir makes no others */
+	DUCK_BLOCKS_AT = (1 + DUCK_HEADS) * DUCK_HEAD_BYTES,
+};
 struct duck_torn_head {
 	bool mended;
 	bool equal; /* the two are the same: one was mended, and no checkpoint has come since */
@@ -109,8 +133,9 @@ void duck_unmark_closed(struct duck *d);
 bool duck_died_in_checkpoint(struct duck *d);
 /* The block at this byte of the file, which is closed. ERR_CORRUPT: it was whole, or is none. */
 MUST_CHECK enum err_code duck_repair_block(struct duck *d, uint64_t at, struct err *err);
-/* All blocks of metadata, when the file is open. It is opened beside DuckDB and stays so (d->beside), for to
- * close it would end DuckDB's lock. */
+/* d->beside: the file, open beside DuckDB; it stays so, for to close it would end DuckDB's lock. */
+MUST_CHECK enum err_code duck_open_beside(struct duck *d, struct err *err);
+/* All blocks of metadata, when the file is open. */
 MUST_CHECK enum err_code duck_repair_metadata(struct duck *d, duckdb_connection con,
     struct err *err);
 /* DuckDB's log does not go with what was mended: put it back. ERR_CORRUPT, which says so. */

@@ -106,6 +106,13 @@ status(struct store *s, struct store_status *out)
 	    .reopened = atomic_load(&d->reopened),
 	};
 	memcpy(out->hot_rows, info.rows, sizeof(out->hot_rows));
+	for (int id = 0; id < SIGNAL_TABLES; id++) {
+		out->removed_days[id] = atomic_load(&d->removed.days[id]);
+		out->removed_rows[id] = atomic_load(&d->removed.rows[id]);
+		out->signal_bytes[id] = atomic_load(&d->removed.bytes[id]);
+	}
+	out->retain_ns = atomic_load(&d->removed.ns);
+	out->retain_longest_day_ns = atomic_load(&d->removed.longest_day_ns);
 	mutex_lock(&d->text_lock);
 	memcpy(out->text, d->text, sizeof(out->text));
 	mutex_unlock(&d->text_lock);
@@ -216,6 +223,7 @@ fill_defaults(struct duck_options *o)
 	DEFAULT(request_count_max, 1000000);
 	DEFAULT(retry_ms, 250);
 	DEFAULT(idle_ms, 10000);
+	DEFAULT(retain_look_ms, 60000);
 	DEFAULT(days_back, 400);
 	DEFAULT(days_ahead, 1);
 #undef DEFAULT
@@ -433,11 +441,8 @@ static uint64_t
 rows_in_file(const struct duck_catalog *c)
 {
 	uint64_t rows = 0;
-	for (size_t i = 0; i < c->count; i++) {
-		rows += c->tables[i]->loose_rows;
-		for (size_t k = 0; k < c->tables[i]->seal_count; k++)
-			rows += c->tables[i]->seals[k].rows;
-	}
+	for (size_t i = 0; i < c->count; i++)
+		rows += duck_catalog_rows(c->tables[i]);
 	return rows;
 }
 
@@ -490,6 +495,10 @@ init(struct duck *d, const struct duck_options *opt)
 {
 	d->store.ops = &ops;
 	d->opt = *opt;
+	if (opt->retain)
+		d->retain = *opt->retain;
+	d->opt.retain = NULL;
+	d->keeper.retainer.leftovers = true;
 	fill_defaults(&d->opt);
 	mutex_init(&d->text_lock);
 	mutex_init(&d->writer.lock);

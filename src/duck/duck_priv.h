@@ -14,6 +14,7 @@
  *     duck_keep.c    the sealer's thread: when to seal, checkpoints
  *     duck_seal.c    one seal          duck_sort.c   its order       duck_write.c  its rows
  *     duck_stage.c   from the catch-all to the days
+ *     duck_retain.c  what is kept no longer                  duck_trim.c    giving its disk back
  *     duck_shred.c   attributes as columns, and back         duck_catalog.c what is in the file
  *
  *     duck_query.c   questions         duck_where.c  their conditions
@@ -109,10 +110,17 @@ struct duck_writer {
 	size_t sweep_at; /* when hot_spans has so many it forgets those that are in the file */
 };
 
+/* For status(). */
+struct duck_removed {
+	_Atomic uint64_t days[SIGNAL_TABLES], rows[SIGNAL_TABLES], bytes[SIGNAL_TABLES];
+	_Atomic uint64_t ns, longest_day_ns;
+};
+
 struct duck {
 	struct store store;
 	struct duck_options opt; /* defaults filled in; data_dir is not kept */
 	char *dir;
+	struct retain retain;
 	duckdb_database db;
 	struct file beside; /* the same file, see duck_repair_metadata(); closed as a rule */
 	struct hot *hot;
@@ -129,6 +137,8 @@ struct duck {
 	struct duck_writing *writing; /* the statement that weir_seal() serves: duck_write.c */
 	_Atomic uint64_t position;
 	_Atomic uint64_t generation; /* of the last committed seal */
+	_Atomic uint64_t removed_gen; /* of the last one that removed rows */
+	struct duck_removed removed;
 	_Atomic uint64_t row_count;
 	_Atomic uint64_t disk_bytes;
 	_Atomic uint64_t seals, seal_rows, seal_ns, seal_failures;

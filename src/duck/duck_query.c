@@ -651,7 +651,9 @@ begin_answer(struct duck_question *ask)
 static void
 settle_memo(struct duck_question *ask, bool is_true)
 {
-	if (ask->memo && is_true)
+	/* Rows of a seal it counts may have been removed since. */
+	bool current = ask->view.gen >= atomic_load(&ask->d->removed_gen);
+	if (ask->memo && is_true && current)
 		duck_memo_give(&ask->d->services_memo, ask->memo, clock_mono_ns());
 	else
 		duck_memo_free(ask->memo);

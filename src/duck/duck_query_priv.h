@@ -102,14 +102,6 @@ struct duck_attr_probe {
 void duck_attr_probe_init(struct duck_attr_probe *p, const struct store_attr *a);
 unsigned duck_attr_probe(const struct duck_attr_probe *p, struct str filter); /* FORM_ bits */
 
-/* ---- duck_read.c */
-
-/* Give each chunk of the answer to `take`. */
-MUST_CHECK enum err_code duck_read_chunks(struct duck *d, duckdb_connection con, struct duck_sql *q,
-    uint64_t deadline_mono_ns,
-    enum err_code (*take)(void *ctx, duckdb_data_chunk chunk, struct err *err), void *ctx,
-    struct err *err);
-
 /* ---- duck_where.c */
 
 /* " AND .." for every condition of q that applies to the table, time bounds included, but not

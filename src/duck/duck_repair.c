@@ -38,9 +38,9 @@ enum {
 	COPIES_MAX = 1000,
 	COPY_BYTES_MAX = 1 << 30,
 	HEAD_BYTES = DUCK_HEAD_BYTES,
-	HEADS = 2,
-	BLOCK_BYTES = 256 << 10, /* DuckDB's default, and weir makes no others */
-	BLOCKS_AT = (1 + HEADS) * HEAD_BYTES,
+	HEADS = DUCK_HEADS,
+	BLOCK_BYTES = DUCK_BLOCK_BYTES,
+	BLOCKS_AT = DUCK_BLOCKS_AT,
 };
 
 static bool
@@ -305,9 +305,18 @@ duck_repair_block(struct duck *d, uint64_t at, struct err *err)
 }
 
 enum err_code
-duck_repair_metadata(struct duck *d, duckdb_connection con, struct err *err)
+duck_open_beside(struct duck *d, struct err *err)
 {
 	char path[FILE_PATH_BYTES];
+	if (d->beside.path)
+		return ERR_OK;
+	enum err_code code = file_join(str_from(d->dir), STR(DUCK_FILE), path, err);
+	return code == ERR_OK ? file_open(path, FILE_WRITE, &d->beside, err) : code;
+}
+
+enum err_code
+duck_repair_metadata(struct duck *d, duckdb_connection con, struct err *err)
+{
 	struct duck_sql sql;
 	struct buf words = {0};
 	bool mended;
@@ -316,9 +325,7 @@ duck_repair_metadata(struct duck *d, duckdb_connection con, struct err *err)
 	enum err_code code = duck_read_words(d, con, &sql, UINT64_MAX, &words, err);
 	duck_sql_fini(&sql);
 	if (code == ERR_OK)
-		code = file_join(str_from(d->dir), STR(DUCK_FILE), path, err);
-	if (code == ERR_OK)
-		code = file_open(path, FILE_WRITE, &d->beside, err);
+		code = duck_open_beside(d, err);
 	for (size_t i = 0; i < words.len / sizeof(uint64_t) && code == ERR_OK; i++) {
 		uint64_t id;
 		memcpy(&id, words.ptr + i * sizeof(id), sizeof(id));

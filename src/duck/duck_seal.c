@@ -36,6 +36,8 @@ struct sealing {
 	/* Rows that come from the catch-all: they leave it in the same transaction. */
 	const struct table *moved;
 	duck_delete_fn delete_moved;
+	duck_change_fn change; /* NULL: none */
+	void *change_ctx;
 };
 
 uint64_t
@@ -405,6 +407,8 @@ in_transaction(struct sealing *s, struct err *err)
 		code = write_positions(s, err);
 	if (code == ERR_OK && s->moved)
 		code = s->delete_moved(s->d, s->id, (uint64_t)s->day, s->moved, err);
+	if (code == ERR_OK && s->change)
+		code = s->change(s->d, s->take.generation, s->change_ctx, err);
 	if (code == ERR_OK)
 		code = write_seal(s, err);
 	return code;
@@ -528,6 +532,18 @@ duck_seal(struct duck *d, enum table_id table, int64_t day, uint64_t rows, enum 
 	struct sealing s = {.d = d, .id = table, .day = DUCK_DAY_OTHER};
 	hot_seal_begin(d->hot, table, day, rows, &s.take);
 	return seal(&s, into, err);
+}
+
+enum err_code
+duck_seal_change(struct duck *d, duck_change_fn change, void *ctx, struct err *err)
+{
+	struct sealing s = {.d = d,
+	    .id = TABLE_STORED_COUNT,
+	    .day = DUCK_DAY_OTHER,
+	    .change = change,
+	    .change_ctx = ctx};
+	hot_seal_begin(d->hot, TABLE_STORED_COUNT, 0, 0, &s.take);
+	return seal(&s, SEAL_INTO_OTHER, err);
 }
 
 enum err_code

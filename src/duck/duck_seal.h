@@ -78,6 +78,11 @@ typedef enum err_code (*duck_delete_fn)(struct duck *d, enum table_id id, uint64
 MUST_CHECK enum err_code duck_seal_moved(struct duck *d, enum table_id table, int64_t day,
     const struct table *rows, duck_delete_fn delete_moved, struct err *err);
 
+/* No rows: what `change` does to the file is done in the transaction, with a generation of its own. */
+typedef enum err_code (*duck_change_fn)(struct duck *d, uint64_t gen, void *ctx, struct err *err);
+MUST_CHECK enum err_code duck_seal_change(struct duck *d, duck_change_fn change, void *ctx,
+    struct err *err);
+
 /* Delete the identities of requests of smaller seqs. */
 MUST_CHECK enum err_code duck_forget_requests(struct duck *d, uint64_t below_seq, struct err *err);
 

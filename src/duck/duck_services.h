@@ -13,8 +13,9 @@
  * collision by chance, one in 10^5 windows of ten million traces. Whoever makes them collide on purpose
  * counts his own traces wrong, nobody else's.
  *
- * Both tables are written in the transaction of a seal into a day's table, with its generation, and
- * never changed. When such a table is dropped the rows of its seals go with it.
+ * Both tables are written in the transaction of a seal into a day's table, with its generation. When rows of a seal
+ * are removed because they are not kept any longer (duck_retain.c), so is what they added; when the whole seal or
+ * its table goes, soon after.
  */
 #ifndef DUCK_DUCK_SERVICES_H
 #define DUCK_DUCK_SERVICES_H
@@ -108,6 +109,8 @@ struct duck_services_memo *duck_memo_take(struct duck_memo_slot *slot, struct st
     const uint64_t *gens, size_t gen_count);
 void duck_memo_give(struct duck_memo_slot *slot, struct duck_services_memo *memo, uint64_t now_ns);
 void duck_memo_free(struct duck_services_memo *memo); /* NULL allowed */
+/* Free it, unless somebody has taken it. */
+void duck_memo_drop(struct duck_memo_slot *slot);
 /* Free what has not been used for long. */
 void duck_memo_tidy(struct duck_memo_slot *slot, uint64_t now_ns);
 

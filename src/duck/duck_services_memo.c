@@ -147,6 +147,12 @@ duck_memo_give(struct duck_memo_slot *slot, struct duck_services_memo *memo, uin
 }
 
 void
+duck_memo_drop(struct duck_memo_slot *slot)
+{
+	duck_memo_free(swap(slot, NULL));
+}
+
+void
 duck_memo_tidy(struct duck_memo_slot *slot, uint64_t now_ns)
 {
 	struct duck_services_memo *idle = NULL;

@@ -76,6 +76,11 @@ MUST_CHECK enum err_code duck_read_few(struct duck *d, duckdb_connection con, st
 /* Append the values of each row of q, whose columns must be integers of 8 bytes, as they are in memory. */
 MUST_CHECK enum err_code duck_read_words(struct duck *d, duckdb_connection con, struct duck_sql *q,
     uint64_t deadline_mono_ns, struct buf *out, struct err *err);
+/* Give each chunk of the answer to `take`. */
+MUST_CHECK enum err_code duck_read_chunks(struct duck *d, duckdb_connection con, struct duck_sql *q,
+    uint64_t deadline_mono_ns,
+    enum err_code (*take)(void *ctx, duckdb_data_chunk chunk, struct err *err), void *ctx,
+    struct err *err);
 /* The column list of a table, comma separated. */
 void duck_read_columns(struct duck_sql *q, const struct table_def *def);
 

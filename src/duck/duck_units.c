@@ -59,7 +59,8 @@ add_seals(struct duck_question *ask, struct duck_units *u, const struct duck_tab
 	uint64_t trace = filtered ? duck_trace_hash(q->trace_hi, q->trace_lo) : 0;
 	for (size_t i = 0; i < t->seal_count; i++) {
 		const struct duck_seal_info *s = &t->seals[i];
-		if (s->gen > ask->view.gen || !meets(b, s->time_min, s->time_max))
+		if (s->gen > ask->view.gen || s->until <= ask->view.gen ||
+		    !meets(b, s->time_min, s->time_max))
 			continue;
 		if (filtered && s->traces.ptr && !bloom_maybe(s->traces, trace))
 			continue;
@@ -142,7 +143,8 @@ duck_units_find(struct duck_question *ask, enum table_id id, uint64_t from_ns, u
 	mutex_lock(&c->lock);
 	out->sources = xcalloc(c->count + 1, sizeof(*out->sources));
 	for (size_t i = 0; i < c->count; i++)
-		if (c->tables[i]->id == id && c->tables[i]->since <= ask->view.gen)
+		if (c->tables[i]->id == id && c->tables[i]->since <= ask->view.gen &&
+		    ask->view.gen < c->tables[i]->until)
 			add_table(ask, out, c->tables[i], &b);
 	mutex_unlock(&c->lock);
 	for (size_t i = 0; i < ask->view.hot->part_count; i++)

@@ -20,6 +20,7 @@ struct duck_live_view {
 	struct duck_views *all;
 	struct hot_view *hot;
 	uint64_t handle;
+	uint64_t gen;
 	unsigned refs; /* its owner's and one for each statement that is bound to it */
 };
 
@@ -42,11 +43,12 @@ duck_views_fini(struct duck_views *all)
 }
 
 static struct duck_live_view *
-add_view(struct duck_views *all, struct hot_view *hot)
+add_view(struct duck_views *all, struct hot_view *hot, uint64_t gen)
 {
 	struct duck_live_view *v = xcalloc(1, sizeof(*v));
 	v->all = all;
 	v->hot = hot;
+	v->gen = gen;
 	v->handle = rand_u64() >> 1; /* a BIGINT */
 	v->refs = 1;
 	mutex_lock(&all->lock);
@@ -101,6 +103,17 @@ end_view(struct duck_live_view *v)
 	unref_view(v);
 }
 
+uint64_t
+duck_views_oldest(struct duck_views *all)
+{
+	uint64_t oldest = UINT64_MAX;
+	mutex_lock(&all->lock);
+	for (size_t i = 0; i < all->count; i++)
+		oldest = all->live[i]->gen < oldest ? all->live[i]->gen : oldest;
+	mutex_unlock(&all->lock);
+	return oldest;
+}
+
 /* ---- a moment */
 
 static enum err_code
@@ -137,7 +150,7 @@ duck_view_begin(struct duck *d, duckdb_connection con, bool transaction, struct 
 	}
 	if (code != ERR_OK)
 		return code;
-	out->live = add_view(&d->views, hot);
+	out->live = add_view(&d->views, hot, out->gen);
 	out->hot = hot;
 	out->handle = out->live->handle;
 	return ERR_OK;

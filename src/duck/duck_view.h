@@ -70,6 +70,9 @@ const struct hot_view_part *duck_view_part(const struct duck_view *v, enum table
 /* Whether a part of spans or logs has a row of the trace. */
 bool duck_view_has_trace(const struct hot_view_part *part, uint64_t trace_hi, uint64_t trace_lo);
 
+/* The oldest generation that a view is of; UINT64_MAX: there is none. */
+uint64_t duck_views_oldest(struct duck_views *all);
+
 /* Append a call of weir_hot() for a part: what q's bounds in time and its trace leave of it; NULL: all. */
 void duck_view_put(struct duck_sql *sql, const struct duck_view *v, uint32_t part,
     const struct store_query *q);

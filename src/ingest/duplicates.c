@@ -96,17 +96,32 @@ ingest_duplicates_print(struct duplicates *d, struct buf *out)
 
 /* ---- /metrics */
 
+/* A family with a value for each signal. */
 static void
-print_hot_rows(const struct store_status *s, struct buf *out)
+print_signals(struct buf *out, const char *family, enum stats_kind kind, const char *help,
+    const uint64_t values[SIGNAL_TABLES])
 {
 	static const char *const labels[SIGNAL_TABLES] = {[TABLE_SPANS] = "signal=\"traces\"",
 	    [TABLE_LOGS] = "signal=\"logs\"",
 	    [TABLE_POINTS] = "signal=\"metrics\""};
-	stats_print_family(out, "weir_hot_rows", STATS_GAUGE,
-	    "Rows that are visible and not in the store's files yet.");
+	stats_print_family(out, family, kind, help);
 	for (int i = 0; i < SIGNAL_TABLES; i++)
-		stats_print_sample(out, "weir_hot_rows", STATS_GAUGE, labels[i],
-		    (int64_t)s->hot_rows[i]);
+		stats_print_sample(out, family, kind, labels[i], (int64_t)values[i]);
+}
+
+static void
+print_by_signal(const struct store_status *s, struct buf *out)
+{
+	print_signals(out, "weir_hot_rows", STATS_GAUGE,
+	    "Rows that are visible and not in the store's files yet.", s->hot_rows);
+	print_signals(out, "weir_removed_rows_total", STATS_COUNTER,
+	    "Rows removed because they are kept no longer (--retain).", s->removed_rows);
+	print_signals(out, "weir_removed_days_total", STATS_COUNTER,
+	    "Days whose table was dropped because nothing of it is kept any longer.",
+	    s->removed_days);
+	print_signals(out, "weir_signal_bytes", STATS_GAUGE,
+	    "Size of a signal's tables, about; 0 unless --retain has a rule for the signal.",
+	    s->signal_bytes);
 }
 
 static void
@@ -137,10 +152,14 @@ print_store(const struct store_status *s, struct buf *out)
 	        "Checkpoints of the database."},
 	    {"weir_checkpoint_seconds_total", STATS_SECONDS, s->checkpoint_ns,
 	        "Time spent in checkpoints."},
+	    {"weir_removal_seconds_total", STATS_SECONDS, s->retain_ns,
+	        "Time spent removing what is kept no longer."},
+	    {"weir_removal_longest_day_seconds", STATS_SECONDS_GAUGE, s->retain_longest_day_ns,
+	        "The longest that dropping a day has taken."},
 	    {"weir_store_reopened_total", STATS_COUNTER, s->reopened,
 	        "Times the database was closed and opened again after an error."},
 	};
-	print_hot_rows(s, out);
+	print_by_signal(s, out);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		stats_print_family(out, rows[i].family, rows[i].kind, rows[i].help);
 		stats_print_sample(out, rows[i].family, rows[i].kind, "", (int64_t)rows[i].value);

@@ -109,6 +109,11 @@ struct store_status {
 	uint64_t seals, seal_rows, seal_failures; /* moves of rows from memory to files */
 	uint64_t seal_ns;
 	uint64_t checkpoints, checkpoint_ns, reopened;
+	/* What is kept no longer (store/retain.h): days' tables that were dropped, rows that were removed (those of
+	 * the days among them), time it took; of the dropped days the longest. */
+	uint64_t removed_days[SIGNAL_TABLES], removed_rows[SIGNAL_TABLES];
+	uint64_t retain_ns, retain_longest_day_ns;
+	uint64_t signal_bytes[SIGNAL_TABLES]; /* of the files, about; 0: not measured */
 };
 
 /* A row that cannot be kept in the files, whatever is tried: what a store says about it. */

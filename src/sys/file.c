@@ -190,6 +190,21 @@ file_size(const struct file *f, uint64_t *out, struct err *err)
 }
 
 enum err_code
+file_punch(const struct file *f, uint64_t off, uint64_t n, struct err *err)
+{
+	CHECK(f->path != NULL);
+	int bad = file_before(FILE_OP_TRUNCATE, f->path, NULL);
+	if (!bad &&
+	    fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)n) == 0)
+		return ERR_OK;
+	int why = bad ? bad : errno;
+	if (why == EOPNOTSUPP || why == ENOSYS)
+		return err_set(err, ERR_UNAVAILABLE, "the file system of %s makes no holes",
+		    f->path);
+	return file_fail(err, why, "give room back of", f->path);
+}
+
+enum err_code
 file_truncate(const struct file *f, uint64_t size, struct err *err)
 {
 	CHECK(f->path != NULL);

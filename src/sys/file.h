@@ -62,6 +62,11 @@ MUST_CHECK enum err_code file_sync(const struct file *f, struct err *err);
 MUST_CHECK enum err_code file_size(const struct file *f, uint64_t *out, struct err *err);
 MUST_CHECK enum err_code file_truncate(const struct file *f, uint64_t size, struct err *err);
 
+/* Give the disk back what these bytes take; they read as zeros, the size stays. ERR_UNAVAILABLE: the file system
+ * cannot do it. */
+MUST_CHECK enum err_code file_punch(const struct file *f, uint64_t off, uint64_t n,
+    struct err *err);
+
 /* dir "/" name. ERR_TOO_LARGE when it does not fit. */
 MUST_CHECK enum err_code file_join(struct str dir, struct str name, char out[FILE_PATH_BYTES],
     struct err *err);
@@ -84,6 +89,8 @@ MUST_CHECK enum err_code file_list(const char *path, void (*entry)(void *ctx, co
     void *ctx, struct err *err);
 /* Bytes that this user may still write on the file system that holds path. */
 MUST_CHECK enum err_code file_free_bytes(const char *path, uint64_t *out, struct err *err);
+/* What a file takes on the disk, which is less than its size where it has holes. */
+MUST_CHECK enum err_code file_disk_bytes(const char *path, uint64_t *out, struct err *err);
 /* Append the whole file to *out; ERR_TOO_LARGE beyond bytes_max. */
 MUST_CHECK enum err_code file_read_all(const char *path, size_t bytes_max, struct buf *out,
     struct err *err);

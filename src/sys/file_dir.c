@@ -120,6 +120,17 @@ file_list(const char *path, void (*entry)(void *ctx, const char *name), void *ct
 }
 
 enum err_code
+file_disk_bytes(const char *path, uint64_t *out, struct err *err)
+{
+	enum { BLOCK = 512 }; /* what st_blocks counts in, whatever the file system's are */
+	struct stat st;
+	if (stat(path, &st) != 0)
+		return file_fail(err, errno, "look at", path);
+	*out = (uint64_t)st.st_blocks * BLOCK;
+	return ERR_OK;
+}
+
+enum err_code
 file_free_bytes(const char *path, uint64_t *out, struct err *err)
 {
 	struct statvfs st;
