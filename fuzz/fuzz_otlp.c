@@ -2,9 +2,10 @@
 /*
  * OTLP requests in protobuf. The first byte chooses the signal and the limits; then scan and decode
  * must agree on what is accepted, decoding must stay within the memory it promises, and all JSON
- * of the rows must be typed JSON.
+ * of the rows must be typed JSON. What is written from the rows must be taken whole.
  */
 #include "model/typed.h"
+#include "otlp/from_rows.h"
 #include "otlp/otlp.h"
 
 #include <stdint.h>
@@ -52,6 +53,27 @@ check_batch(const struct batch *b)
 			check_row(&b->tables[i], row);
 }
 
+static void
+check_way_back(const struct batch *b, enum signal_kind signal)
+{
+	static const enum table_id tables[] = {[SIGNAL_TRACES] = TABLE_SPANS,
+	    [SIGNAL_LOGS] = TABLE_LOGS,
+	    [SIGNAL_METRICS] = TABLE_POINTS};
+	const struct table *t = &b->tables[tables[signal]];
+	const struct otlp_rows rows = {t, &b->tables[TABLE_RESOURCES], &b->tables[TABLE_SCOPES]};
+	/* A JSON text of depth 64 is as deep in protobuf, and that is what is allowed. */
+	const struct limits limits = limits_default();
+	struct otlp_counts counts = {0};
+	struct buf body = {0};
+	struct err err;
+	enum err_code code = otlp_from_rows(&rows, &body, &err);
+	CHECK(code == ERR_OK);
+	code = otlp_scan(signal, buf_view(&body), &limits, &counts, &err);
+	CHECK(code == ERR_OK || code == ERR_TOO_LARGE);
+	CHECK(code != ERR_OK || (counts.accepted == t->row_count && counts.rejected == 0));
+	buf_fini(&body);
+}
+
 /* Small ones, so that a fuzzer reaches them. */
 static struct limits
 small_limits(void)
@@ -84,6 +106,7 @@ try_request(enum signal_kind signal, struct str body, const struct limits *limit
 		CHECK(batch.arena.used_bytes <= OTLP_DECODE_BYTES_MAX(body.len, counts.accepted));
 		CHECK(batch.arena.used_bytes <= counts.decoded_bytes);
 		check_batch(&batch);
+		check_way_back(&batch, signal);
 	}
 	batch_fini(&batch);
 }

@@ -33,7 +33,7 @@ dump_lists(const struct table *t, size_t row, int col, struct buf *out)
 	buf_char(out, ']');
 }
 
-static void
+void
 dump_value(const struct table *t, size_t row, int col, struct buf *out)
 {
 	if (table_is_null(t, row, col)) {

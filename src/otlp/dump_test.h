@@ -11,6 +11,9 @@
  * hashes (resource_id, scope_id, series_id and the id of resources and scopes). */
 void dump_batch(const struct batch *b, struct buf *out);
 
+/* One value as dump_batch() writes it. */
+void dump_value(const struct table *t, size_t row, int col, struct buf *out);
+
 /* Scan, decode into *b (which it resets) and require that both agree. */
 struct otlp_counts dump_decode(enum signal_kind signal, struct str body,
     const struct limits *limits, struct batch *b);

@@ -441,6 +441,12 @@ otlp_encode_point(struct otlp_encoder *e, const struct otlp_point *p)
 	}
 }
 
+uint32_t
+otlp_encode_exemplar_field(const struct otlp_encoder *e)
+{
+	return point_fields[e->metric.type].exemplars;
+}
+
 void
 otlp_encode_exemplar(struct otlp_encoder *e, const struct otlp_exemplar *x)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * otlp/encode.h - write OTLP requests: for the demo, the bench and tests.
+ * otlp/encode.h - write OTLP requests: for the demo, the bench, exports and tests.
  *
  * There are no end calls. Each call opens a message inside the one it belongs to and closes
  * what was open there before; attributes go to what was opened last:
@@ -174,6 +174,8 @@ void otlp_encode_log(struct otlp_encoder *e, const struct otlp_log *l);
 /* Attributes before its first point are the metric's metadata. */
 void otlp_encode_metric(struct otlp_encoder *e, const struct otlp_metric *m);
 void otlp_encode_point(struct otlp_encoder *e, const struct otlp_point *p);
+/* The number of the field that exemplars of the open point are in; 0: it has none. */
+uint32_t otlp_encode_exemplar_field(const struct otlp_encoder *e);
 void otlp_encode_exemplar(struct otlp_encoder *e, const struct otlp_exemplar *x);
 void otlp_encode_attr(struct otlp_encoder *e, struct str key, struct otlp_value value);
 void otlp_encode_end(struct otlp_encoder *e);
