@@ -9,10 +9,13 @@
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/process.h"
+#include "transfer/transfer.h"
 
 static const struct cli_command commands[] = {
     {"serve", "run the server", app_serve},
     {"demo", "play a small shop of services into a server", demo_run},
+    {"export", "write telemetry of a server to files", transfer_export},
+    {"import", "send what files hold to a server", transfer_import},
     {"bench", "load a server and print what it cost", bench_run},
     {0},
 };

@@ -10,3 +10,13 @@ limits_default(void)
 #undef X
 	};
 }
+
+struct limits
+limits_widest(void)
+{
+	return (struct limits){
+#define X(option, field, dflt, min, max, help) .field = (max),
+	    LIMIT_TABLE(X)
+#undef X
+	};
+}

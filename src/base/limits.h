@@ -77,6 +77,8 @@ struct limits {
 
 /* All fields at their defaults. */
 struct limits limits_default(void);
+/* All as large as an option may make them: for what was let in by other limits once. */
+struct limits limits_widest(void);
 
 /* Compile-time bounds. */
 #define LIMIT_TENANT_BYTES 64

@@ -20,9 +20,9 @@ duck_read_columns(struct duck_sql *q, const struct table_def *def)
 }
 
 static struct source
-source_of(duckdb_data_chunk chunk, const struct table_def *def, size_t col)
+source_of(duckdb_data_chunk chunk, idx_t at, const struct table_def *def, size_t col)
 {
-	duckdb_vector v = duckdb_data_chunk_get_vector(chunk, col);
+	duckdb_vector v = duckdb_data_chunk_get_vector(chunk, at);
 	struct source s = {
 	    .def = &def->cols[col],
 	    .col = (int)col,
@@ -83,8 +83,8 @@ copy_value(struct table *t, size_t row, const struct source *s, size_t i)
 	return false;
 }
 
-static enum err_code
-copy_chunk(duckdb_data_chunk chunk, struct table *out, struct err *err)
+enum err_code
+duck_copy_chunk(duckdb_data_chunk chunk, idx_t from, struct table *out, struct err *err)
 {
 	idx_t rows = duckdb_data_chunk_get_size(chunk);
 	size_t first = out->row_count;
@@ -92,7 +92,7 @@ copy_chunk(duckdb_data_chunk chunk, struct table *out, struct err *err)
 	for (idx_t i = 0; i < rows && fits; i++)
 		fits = table_add_row(out) != SIZE_MAX;
 	for (size_t c = 0; c < out->def->col_count && fits; c++) {
-		struct source s = source_of(chunk, out->def, c);
+		struct source s = source_of(chunk, from + c, out->def, c);
 		for (idx_t i = 0; i < rows && fits; i++)
 			fits = copy_value(out, first + i, &s, i);
 	}
@@ -104,10 +104,8 @@ copy_chunk(duckdb_data_chunk chunk, struct table *out, struct err *err)
 	    out->arena->bytes_max);
 }
 
-/* The types must be those of the table, else memory would be misread: this holds unless our own
- * SQL is wrong, or the file was made by hand. */
-static enum err_code
-check_types(duckdb_result *result, const struct table_def *def, struct err *err)
+enum err_code
+duck_check_types(duckdb_result *result, idx_t from, const struct table_def *def, struct err *err)
 {
 	static const duckdb_type types[] = {
 	    [COL_U64] = DUCKDB_TYPE_UBIGINT,
@@ -120,9 +118,9 @@ check_types(duckdb_result *result, const struct table_def *def, struct err *err)
 	    [COL_U64S] = DUCKDB_TYPE_LIST,
 	    [COL_F64S] = DUCKDB_TYPE_LIST,
 	};
-	CHECK(duckdb_column_count(result) == def->col_count);
+	CHECK(duckdb_column_count(result) >= from + def->col_count);
 	for (size_t i = 0; i < def->col_count; i++)
-		if (duckdb_column_type(result, i) != types[def->cols[i].kind])
+		if (duckdb_column_type(result, from + i) != types[def->cols[i].kind])
 			return err_set(err, ERR_CORRUPT,
 			    "column %s of %s has another type in the database", def->cols[i].name,
 			    def->name);
@@ -202,7 +200,7 @@ take_rows(void *ctx, duckdb_data_chunk chunk, struct err *err)
 	t->more = duckdb_data_chunk_get_size(chunk) > t->row_max - t->out->row_count;
 	if (t->more)
 		return err_set(err, ERR_TOO_LARGE, "more rows than %zu", t->row_max);
-	return copy_chunk(chunk, t->out, err);
+	return duck_copy_chunk(chunk, 0, t->out, err);
 }
 
 static enum err_code
@@ -213,7 +211,8 @@ read_rows(struct duck *d, duckdb_connection con, struct duck_sql *q, uint64_t de
 	enum err_code code = run(d, con, q, deadline_mono_ns, &result, err);
 	if (code != ERR_OK)
 		return code;
-	code = check_types(&result, t->out->def, err);
+	CHECK(duckdb_column_count(&result) == t->out->def->col_count);
+	code = duck_check_types(&result, 0, t->out->def, err);
 	if (code == ERR_OK)
 		code = each_chunk(d, con, &result, deadline_mono_ns, take_rows, t, err);
 	finish(q, &result);

@@ -81,6 +81,13 @@ MUST_CHECK enum err_code duck_read_chunks(struct duck *d, duckdb_connection con,
     uint64_t deadline_mono_ns,
     enum err_code (*take)(void *ctx, duckdb_data_chunk chunk, struct err *err), void *ctx,
     struct err *err);
+/* Columns `from` and on of an answer must be of the types of a table's, else memory would be misread: this holds unless
+ * our own SQL is wrong, or the file was made by hand. */
+MUST_CHECK enum err_code duck_check_types(duckdb_result *result, idx_t from,
+    const struct table_def *def, struct err *err);
+/* Add their rows to the table. */
+MUST_CHECK enum err_code duck_copy_chunk(duckdb_data_chunk chunk, idx_t from, struct table *out,
+    struct err *err);
 /* The column list of a table, comma separated. */
 void duck_read_columns(struct duck_sql *q, const struct table_def *def);
 

@@ -443,6 +443,26 @@ next_rows(const struct scan *s, struct scan_state *state)
 	}
 }
 
+bool
+duck_view_give(duckdb_data_chunk chunk, const struct hot_slice *slice, const idx_t *cols,
+    idx_t count)
+{
+	CHECK(slice->count <= DUCK_CHUNK_ROWS);
+	for (idx_t i = 0; i < count; i++) {
+		if (cols[i] >= slice->rows->def->col_count)
+			continue; /* count(*) asks for a column that is none */
+		struct target t = {
+		    .slice = slice,
+		    .col = &slice->rows->cols[cols[i]],
+		    .col_idx = (int)cols[i],
+		    .vector = duckdb_data_chunk_get_vector(chunk, i),
+		};
+		if (!give_column(&t))
+			return false;
+	}
+	return true;
+}
+
 static void
 give_slice(duckdb_function_info info, duckdb_data_chunk chunk)
 {
@@ -456,21 +476,10 @@ give_slice(duckdb_function_info info, duckdb_data_chunk chunk)
 		duckdb_data_chunk_set_size(chunk, 0);
 		return;
 	}
-	CHECK(slice->count <= DUCK_CHUNK_ROWS);
-	for (idx_t i = 0; i < state->count; i++) {
-		if (state->cols[i] >= slice->rows->def->col_count)
-			continue; /* count(*) asks for a column that is none */
-		struct target t = {
-		    .slice = slice,
-		    .col = &slice->rows->cols[state->cols[i]],
-		    .col_idx = (int)state->cols[i],
-		    .vector = duckdb_data_chunk_get_vector(chunk, i),
-		};
-		if (!give_column(&t)) {
-			duckdb_function_set_error(info, "no memory for lists of the hot tail");
-			duckdb_data_chunk_set_size(chunk, 0);
-			return;
-		}
+	if (!duck_view_give(chunk, slice, state->cols, state->count)) {
+		duckdb_function_set_error(info, "no memory for lists of the hot tail");
+		duckdb_data_chunk_set_size(chunk, 0);
+		return;
 	}
 	duckdb_data_chunk_set_size(chunk, slice->count);
 }

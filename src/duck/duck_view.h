@@ -70,6 +70,10 @@ const struct hot_view_part *duck_view_part(const struct duck_view *v, enum table
 /* Whether a part of spans or logs has a row of the trace. */
 bool duck_view_has_trace(const struct hot_view_part *part, uint64_t trace_hi, uint64_t trace_lo);
 
+/* Rows of a slice into the first vectors of a chunk, a column of the table each; false: no memory. Text is not copied. */
+bool duck_view_give(duckdb_data_chunk chunk, const struct hot_slice *slice, const idx_t *cols,
+    idx_t count);
+
 /* The oldest generation that a view is of; UINT64_MAX: there is none. */
 uint64_t duck_views_oldest(struct duck_views *all);
 

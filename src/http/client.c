@@ -199,39 +199,129 @@ http_client_get(struct http_client *c, struct str path_and_query, int *status_ou
 	return http_client_send(c, "GET", path_and_query, status_out, body_out, err);
 }
 
-enum err_code
-http_client_send(struct http_client *c, const char *method, struct str path_and_query,
-    int *status_out, struct buf *body_out, struct err *err)
+/* ---- a request */
+
+struct exchange {
+	const char *wanted;
+	char *field;
+};
+
+/* One line of the answer's header. */
+static size_t
+take_field(char *bytes, size_t size, size_t count, void *ctx)
 {
-	struct sink sink = {.client = c, .body = body_out};
+	struct exchange *x = ctx;
+	struct str line = str_of(bytes, size * count);
+	size_t colon = str_find(line, ':');
+	struct str value = str_trim(str_skip(line, colon + 1));
+	while (value.len > 0 &&
+	    (value.ptr[value.len - 1] == '\r' || value.ptr[value.len - 1] == '\n'))
+		value.len--;
+	if (x->wanted && str_eq_nocase(str_of(line.ptr, colon), str_from(x->wanted)) &&
+	    value.len < HTTP_CLIENT_FIELD_BYTES) {
+		memcpy(x->field, value.ptr, value.len);
+		x->field[value.len] = '\0';
+	}
+	return size * count;
+}
+
+/* The fields of every request, those of this one behind them. */
+static enum err_code
+set_headers(struct http_client *c, const struct http_client_request *req, struct curl_slist **own,
+    struct err *err)
+{
+	struct http_client only = {0};
+	enum err_code code = ERR_OK;
+	for (const struct curl_slist *h = c->headers; h; h = h->next) {
+		bool replaced =
+		    req->tenant.len > 0 && str_starts(str_from(h->data), STR("X-Scope-OrgID:"));
+		struct curl_slist *more =
+		    replaced ? only.headers : curl_slist_append(only.headers, h->data);
+		CHECK(more || replaced);
+		only.headers = more;
+	}
+	code = add_header(&only, "X-Scope-OrgID", req->tenant, err);
+	if (code == ERR_OK && req->accept)
+		code = add_header(&only, "Accept", str_from(req->accept), err);
+	if (code == ERR_OK && req->content_type)
+		code = add_header(&only, "Content-Type", str_from(req->content_type), err);
+	/* curl waits for "100 Continue" otherwise, a second of nothing where there is none. */
+	if (code == ERR_OK && req->body.len > 0)
+		only.headers = curl_slist_append(only.headers, "Expect:");
+	*own = only.headers;
+	return code;
+}
+
+static void
+set_method(struct http_client *c, const struct http_client_request *req)
+{
+	if (strcmp(req->method, "POST") == 0) {
+		SET(CURLOPT_POSTFIELDS, req->body.ptr ? req->body.ptr : "");
+		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body.len);
+	} else {
+		SET(CURLOPT_HTTPGET, 1L);
+	}
+	SET(CURLOPT_CUSTOMREQUEST, req->method);
+}
+
+static enum err_code
+check_path(struct str path, struct err *err)
+{
+	if (str_starts(path, STR("/")) && !has_control(path))
+		return ERR_OK;
+	return err_set(err, ERR_INVALID, "a path begins with / and has no control characters");
+}
+
+enum err_code
+http_client_exchange(struct http_client *c, const struct http_client_request *req,
+    struct http_client_answer *answer, struct err *err)
+{
+	struct sink sink = {.client = c, .body = answer->body};
+	struct exchange x = {req->wanted, answer->field};
+	struct curl_slist *headers = NULL;
 	long status = 0;
-	*status_out = 0;
-	if (!str_starts(path_and_query, STR("/")) || has_control(path_and_query))
-		return err_set(err, ERR_INVALID,
-		    "a path begins with / and has no control characters");
-	buf_reset(body_out);
+	answer->status = 0;
+	answer->field[0] = '\0';
+	enum err_code code = check_path(req->path_and_query, err);
+	if (code == ERR_OK)
+		code = set_headers(c, req, &headers, err);
+	if (code != ERR_OK) {
+		curl_slist_free_all(headers);
+		return code;
+	}
+	buf_reset(answer->body);
 	buf_reset(&c->url);
 	buf_str(&c->url, buf_view(&c->base));
-	buf_str(&c->url, path_and_query);
+	buf_str(&c->url, req->path_and_query);
 	buf_char(&c->url, '\0');
 	c->body_too_large = false;
 	c->curl_error[0] = '\0';
 	SET(CURLOPT_URL, c->url.ptr);
-	bool posts = strcmp(method, "POST") == 0;
-	if (posts) {
-		SET(CURLOPT_POSTFIELDS, "");
-		SET(CURLOPT_POSTFIELDSIZE, 0L);
-	} else {
-		SET(CURLOPT_HTTPGET, 1L);
-	}
-	SET(CURLOPT_CUSTOMREQUEST, method);
+	SET(CURLOPT_HTTPHEADER, headers);
+	SET(CURLOPT_HEADERFUNCTION, take_field);
+	SET(CURLOPT_HEADERDATA, &x);
+	set_method(c, req);
 	SET(CURLOPT_WRITEDATA, &sink);
 	CURLcode rc = curl_easy_perform(c->curl);
+	SET(CURLOPT_HTTPHEADER, c->headers);
+	curl_slist_free_all(headers);
 	if (rc != CURLE_OK)
 		return explain(c, rc, err);
 	CHECK(curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK);
-	*status_out = (int)status;
+	answer->status = (int)status;
 	return ERR_OK;
+}
+
+enum err_code
+http_client_send(struct http_client *c, const char *method, struct str path_and_query,
+    int *status_out, struct buf *body_out, struct err *err)
+{
+	struct http_client_answer answer = {.body = body_out};
+	enum err_code code = http_client_exchange(c,
+	    &(struct http_client_request){.method = method, .path_and_query = path_and_query},
+	    &answer, err);
+	*status_out = answer.status;
+	return code;
 }
 
 void

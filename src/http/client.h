@@ -32,6 +32,29 @@ MUST_CHECK enum err_code http_client_get(struct http_client *c, struct str path_
 /* The same with another method: "POST" (with an empty body) or "DELETE". */
 MUST_CHECK enum err_code http_client_send(struct http_client *c, const char *method,
     struct str path_and_query, int *status_out, struct buf *body_out, struct err *err);
+
+struct http_client_request {
+	const char *method; /* "POST" */
+	struct str path_and_query;
+	const char *accept, *content_type; /* NULL: not sent */
+	struct str body; /* of a POST; borrowed */
+	struct str
+	    tenant; /* X-Scope-OrgID of this request, instead of that of the options; may be empty */
+	const char *wanted; /* a header field of the answer; NULL: none */
+};
+
+enum { HTTP_CLIENT_FIELD_BYTES = 512 };
+
+struct http_client_answer {
+	int status;
+	struct buf *body; /* the caller's; emptied first */
+	char field
+	    [HTTP_CLIENT_FIELD_BYTES]; /* the one that is wanted; empty: it was not there, or is longer */
+};
+
+/* The same with more say. */
+MUST_CHECK enum err_code http_client_exchange(struct http_client *c,
+    const struct http_client_request *req, struct http_client_answer *answer, struct err *err);
 /* Append name=value, percent-encoded, with the right separator to a path. */
 void http_client_add_param(struct buf *path, struct str name, struct str value);
 

@@ -2,6 +2,8 @@
 /* The operations: parameters to a query, its rows to JSON. */
 #include "ops/ops_priv.h"
 
+#include "otlp/from_rows.h"
+
 #include <stdlib.h>
 
 enum { LIMIT_DEFAULT = 100 };
@@ -22,6 +24,28 @@ write_rows(struct json_writer *w, const char *key, const struct store_result *r,
 	return code;
 }
 
+/* The rows as an export request; the cursor beside it. */
+static enum err_code
+write_otlp(const struct op_context *ctx, const struct store_result *r,
+    const struct ops_cursor_base *base, struct buf *out, struct err *err)
+{
+	struct buf cursor = {0};
+	const struct otlp_rows rows = {&r->rows, &r->resources, &r->scopes};
+	enum err_code code = otlp_from_rows(&rows, out, err);
+	if (code == ERR_BUSY && out->bytes_max > 0)
+		code = err_set(err, ERR_TOO_LARGE,
+		    "the answer has more than %zu bytes: ask for less, with limit", out->bytes_max);
+	if (r->more)
+		ops_cursor_write(&cursor, base, &r->next);
+	CHECK(cursor.len < OPS_CURSOR_BYTES);
+	if (cursor.len > 0)
+		memcpy(ctx->otlp->next_cursor, cursor.ptr, cursor.len);
+	ctx->otlp->next_cursor[cursor.len] = '\0';
+	ctx->otlp->written = code == ERR_OK;
+	buf_fini(&cursor);
+	return code;
+}
+
 /* {"<list>":[...],"count":n,"next_cursor":".."} */
 static enum err_code
 run_list(const struct op_context *ctx, const struct op *op, enum store_query_kind kind,
@@ -37,6 +61,8 @@ run_list(const struct op_context *ctx, const struct op *op, enum store_query_kin
 		code = store_query(ctx->store, &q, ctx->arena, &r, err);
 	if (code)
 		return code;
+	if (ctx->otlp)
+		return write_otlp(ctx, &r, &base, json_out, err);
 	struct json_writer w;
 	json_writer_init(&w, json_out);
 	jsonw_object(&w);
@@ -185,6 +211,8 @@ ops_trace(const struct op_context *ctx, const struct op *op, const struct op_val
 	if (r.rows.row_count == 0)
 		return err_set(err, ERR_NOT_FOUND, "no trace with id %016llx%016llx",
 		    (unsigned long long)q.trace_hi, (unsigned long long)q.trace_lo);
+	if (ctx->otlp)
+		return write_otlp(ctx, &r, &base, json_out, err);
 	struct trace_summary summary;
 	if (!summarize(&r.rows, ctx->arena, &summary))
 		return err_set(err, ERR_TOO_LARGE,

@@ -6,7 +6,8 @@
  * them has query logic. Parameters arrive as text pairs in any order; unknown, repeated (unless
  * `repeat`), malformed ones are ERR_INVALID and the message names the parameter.
  *
- * A handler writes one JSON value. Shapes are in docs/api.md. Threading: any reader thread; blocks
+ * A handler writes one JSON value, or, where the answer is spans, log records or points and OTLP is asked for, the
+ * export request that they could have come in, in protobuf. Shapes are in docs/api.md. Threading: any reader thread; blocks
  * on the store until the deadline.
  */
 #ifndef OPS_OPS_H
@@ -53,6 +54,16 @@ struct op_context {
 	uint64_t now_unix_ns;
 	uint64_t deadline_mono_ns;
 	struct arena *arena; /* of this request, bounded */
+	/* Not NULL: OTLP is asked for, if the operation has it; then `written` is set, and next_cursor to where the next
+	 * page begins (empty: this was the last). */
+	struct ops_otlp *otlp;
+};
+
+enum { OPS_CURSOR_BYTES = 256 };
+
+struct ops_otlp {
+	bool written;
+	char next_cursor[OPS_CURSOR_BYTES];
 };
 
 struct op {

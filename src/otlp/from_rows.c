@@ -118,20 +118,23 @@ static bool
 put_value(struct typed_reader *t, struct buf *out, uint32_t number, enum json_token tok)
 {
 	struct otlp_value value = {.kind = OTLP_UNSET};
+	bool good = tok == JSON_NULL;
 	if (tok == JSON_OBJECT)
 		return put_object(t, out, number);
 	if (tok == JSON_ARRAY)
 		return put_array(t, out, number);
-	if (tok == JSON_STRING)
+	if (tok == JSON_NUMBER) {
+		good = number_value(t->r.raw, &value);
+	} else if (tok == JSON_STRING) {
 		value = otlp_value_str(jsonr_string(&t->r, &t->scratch));
-	else if (tok == JSON_TRUE || tok == JSON_FALSE)
+		good = true;
+	} else if (tok == JSON_TRUE || tok == JSON_FALSE) {
 		value = otlp_value_bool(tok == JSON_TRUE);
-	else if (tok == JSON_NUMBER && !number_value(t->r.raw, &value))
-		return false;
-	else if (tok != JSON_NULL && tok != JSON_NUMBER)
-		return false;
-	otlp_encode_value(out, number, &value);
-	return true;
+		good = true;
+	}
+	if (good)
+		otlp_encode_value(out, number, &value);
+	return good;
 }
 
 bool
@@ -244,7 +247,9 @@ put_id(struct buf *out, uint32_t number, struct str hex, size_t bytes)
 		return false;
 	for (size_t i = 0; i < hex.len; i++) {
 		char c = hex.ptr[i];
-		int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+		int digit = c >= '0' && c <= '9' ? c - '0'
+		    : c >= 'a' && c <= 'f'       ? c - 'a' + 10
+		                                 : -1;
 		if (digit < 0)
 			return false;
 		id[i / 2] = (unsigned char)(id[i / 2] << 4 | digit);
@@ -636,8 +641,8 @@ otlp_from_rows(const struct otlp_rows *in, struct buf *out, struct err *err)
 	struct writing w = {.in = in};
 	w.places = xcalloc(t->row_count + 1, sizeof(*w.places));
 	for (size_t i = 0; i < t->row_count; i++)
-		w.places[i] = (struct place){table_u64(t, i, c->resource), table_u64(t, i, c->scope),
-		    id == TABLE_POINTS ? metric_hash(t, i) : 0, i};
+		w.places[i] = (struct place){table_u64(t, i, c->resource),
+		    table_u64(t, i, c->scope), id == TABLE_POINTS ? metric_hash(t, i) : 0, i};
 	if (t->row_count > 0)
 		qsort(w.places, t->row_count, sizeof(*w.places), compare);
 	index_rows(in->resources, RESOURCE_ID, &w.resources);

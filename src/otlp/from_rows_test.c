@@ -70,8 +70,8 @@ comes_back(enum signal_kind signal, struct str body)
 	batch_init(&first, 0);
 	batch_init(&second, 0);
 	struct otlp_counts counts = dump_decode(signal, body, &limits, &first);
-	struct otlp_rows rows = {&first.tables[id], &first.tables[TABLE_RESOURCES],
-	    &first.tables[TABLE_SCOPES]};
+	struct otlp_rows rows = {
+	    &first.tables[id], &first.tables[TABLE_RESOURCES], &first.tables[TABLE_SCOPES]};
 	if (otlp_from_rows(&rows, &out, &err) != ERR_OK)
 		fail_msg("%s", err.message);
 	struct otlp_counts again = dump_decode(signal, buf_view(&out), &limits, &second);
@@ -160,8 +160,8 @@ TEST(otlp, rows_that_are_damaged_are_refused)
 		batch_init(&b, 0);
 		size_t row = table_add_row(&b.tables[TABLE_SPANS]);
 		table_set_str(&b.tables[TABLE_SPANS], row, SPAN_ATTRIBUTES, str_from(bad[i]));
-		struct otlp_rows rows = {&b.tables[TABLE_SPANS], &b.tables[TABLE_RESOURCES],
-		    &b.tables[TABLE_SCOPES]};
+		struct otlp_rows rows = {
+		    &b.tables[TABLE_SPANS], &b.tables[TABLE_RESOURCES], &b.tables[TABLE_SCOPES]};
 		assert_int_equal(otlp_from_rows(&rows, &out, &err), ERR_CORRUPT);
 		assert_non_null(strstr(err.message, "its resource is not there"));
 		assert_int_equal(batch_resource(&b, 0, &added), 0);

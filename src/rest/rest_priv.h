@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 
 #define REST_JSON "application/json; charset=utf-8"
+#define REST_PROTOBUF "application/x-protobuf"
 #define REST_TEXT "text/plain; charset=utf-8"
 
 struct rest {

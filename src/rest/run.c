@@ -110,9 +110,25 @@ client_left(struct rest *r, const struct job *job)
 	    (peer == HTTP_PEER_DONE && queue_len(r->jobs) >= r->opt.thread_count);
 }
 
+/* One of the media types of Accept is this one, whatever its parameters. */
+static bool
+accepts(const struct http_request *req, struct str type)
+{
+	struct str rest = http_request_header(req, "accept");
+	while (rest.len > 0) {
+		size_t end = str_find(rest, ',');
+		struct str one = str_of(rest.ptr, end);
+		one.len = str_find(one, ';');
+		if (str_eq_nocase(str_trim(one), type))
+			return true;
+		rest = str_skip(rest, end + 1);
+	}
+	return false;
+}
+
 static enum err_code
-run_op(struct rest *r, const struct job *job, struct arena *arena, struct buf *json,
-    struct err *err)
+run_op(struct rest *r, const struct job *job, struct arena *arena, struct ops_otlp *otlp,
+    struct buf *json, struct err *err)
 {
 	struct op_value *values = NULL;
 	size_t count = 0;
@@ -125,6 +141,7 @@ run_op(struct rest *r, const struct job *job, struct arena *arena, struct buf *j
 	        .tenant = str_from(job->grant.tenant),
 	        .now_unix_ns = clock_unix_ns(),
 	        .deadline_mono_ns = job->deadline_mono_ns,
+	        .otlp = accepts(job->request, STR(REST_PROTOBUF)) ? otlp : NULL,
 	        .arena = arena}};
 	if (atomic_load(&r->stopping))
 		return err_set(err, ERR_UNAVAILABLE, "the server is stopping");
@@ -140,14 +157,17 @@ run_op(struct rest *r, const struct job *job, struct arena *arena, struct buf *j
 }
 
 static void
-respond_charged(struct rest *r, struct http_request *req, struct buf *json, uint64_t charged)
+respond_charged(struct rest *r, struct http_request *req, const struct ops_otlp *otlp,
+    struct buf *json, uint64_t charged)
 {
 	struct http_answer answer = {.status = 200,
-	    .content_type = REST_JSON,
+	    .content_type = otlp->written ? REST_PROTOBUF : REST_JSON,
 	    .body = *json,
 	    .headers = {{"Cache-Control", "no-store"}},
 	    .budget = charged ? &r->answers : NULL,
 	    .budget_bytes = charged};
+	if (otlp->next_cursor[0])
+		answer.headers[1] = (struct http_header){"X-Weir-Next-Cursor", otlp->next_cursor};
 	http_respond(req, &answer);
 }
 
@@ -156,10 +176,11 @@ run_job(struct rest *r, struct job *job, struct arena *arena)
 {
 	struct buf json;
 	struct err err = {0};
+	struct ops_otlp otlp = {0};
 	uint64_t start_ns = clock_mono_ns();
 	uint64_t charged;
 	buf_init(&json, answer_room(r));
-	enum err_code code = run_op(r, job, arena, &json, &err);
+	enum err_code code = run_op(r, job, arena, &otlp, &json, &err);
 	code = charge_answer(r, &json, code, &charged, &err);
 	/* An answer may be read for long: only its text is kept. */
 	arena_reset(arena);
@@ -170,7 +191,7 @@ run_job(struct rest *r, struct job *job, struct arena *arena)
 	/* Before the answer: who has it may ask again at once. */
 	atomic_fetch_sub(&r->query_count, 1);
 	if (code == ERR_OK) {
-		respond_charged(r, job->request, &json, charged);
+		respond_charged(r, job->request, &otlp, &json, charged);
 	} else {
 		rest_respond_error(r, job->request, code, err.message);
 		buf_fini(&json);

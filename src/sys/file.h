@@ -79,6 +79,9 @@ MUST_CHECK enum err_code file_sync_dir(const char *path, struct err *err);
  * leave out the entries. */
 MUST_CHECK enum err_code file_sync_entries(const struct file *dir, struct err *err);
 bool file_exists(const char *path);
+bool file_is_folder(const char *path);
+/* The path without links and dots; false: there is no such file. */
+bool file_real_path(const char *path, char out[FILE_PATH_BYTES]);
 /* Which file stands under this name: another one, or one that was written to, has another stamp. */
 struct file_stamp {
 	uint64_t inode, size, changed_ns;

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <stdlib.h>
@@ -117,6 +118,20 @@ file_list(const char *path, void (*entry)(void *ctx, const char *name), void *ct
 	int bad = errno;
 	closedir(dir);
 	return bad ? file_fail(err, bad, "list folder", path) : ERR_OK;
+}
+
+bool
+file_is_folder(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool
+file_real_path(const char *path, char out[FILE_PATH_BYTES])
+{
+	_Static_assert(FILE_PATH_BYTES >= PATH_MAX, "realpath() fits");
+	return realpath(path, out) != NULL;
 }
 
 enum err_code

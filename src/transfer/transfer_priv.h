@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * transfer/transfer_priv.h - what export and import share.
+ *
+ *     export.c     pages of a server to files        parquet.c   the same as Parquet
+ *     import.c     files to a server                 documents.c requests out of a file of OTLP
+ *     upload.c     one request, until it is taken    state.c     how far an import is
+ *     options.c    the command line                  progress.c  the bar
+ */
+#ifndef TRANSFER_TRANSFER_PRIV_H
+#define TRANSFER_TRANSFER_PRIV_H
+
+#include "transfer/transfer.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "http/client.h"
+#include "model/batch.h"
+
+#include <stdio.h>
+
+enum { TRANSFER_OK = 0, TRANSFER_ERROR = 1, TRANSFER_USAGE = 2, TRANSFER_PARTIAL = 4 };
+
+#define TRANSFER_BODY_BYTES_MAX ((size_t)256 << 20)
+
+/* ---- options.c */
+
+struct transfer_option {
+	const char *name; /* "--format" is "format" */
+	char letter; /* 'o', or 0 */
+	bool is_switch;
+	const char *value; /* out: NULL, or what was given; of a switch "true" */
+};
+
+enum { TRANSFER_WORDS_MAX = 256, TRANSFER_OTHERS_MAX = 64 };
+
+/* A command line: known options, words that are none, and options that are not known, for whoever knows them. */
+struct transfer_args {
+	struct transfer_option *options; /* ends with a NULL name */
+	const char *words[TRANSFER_WORDS_MAX];
+	size_t word_count;
+	struct str other_names[TRANSFER_OTHERS_MAX], other_values[TRANSFER_OTHERS_MAX];
+	size_t other_count;
+};
+
+/* argv behind the command's name. others: options that are not known are kept; else they are refused. */
+MUST_CHECK enum err_code transfer_parse(int argc, char **argv, bool others,
+    struct transfer_args *args, struct err *err);
+const char *transfer_value(const struct transfer_args *args, const char *name);
+/* The option, else one of two variables (NULL: none), else dflt. */
+struct str transfer_setting(const struct transfer_args *args, const char *name, const char *env_1,
+    const char *env_2, const char *dflt);
+/* "weir export: <message>", made harmless. */
+void transfer_say(const char *command, const struct err *err);
+
+/* ---- progress.c: on standard error, when that is a terminal */
+
+struct progress {
+	const char *noun; /* "spans" */
+	uint64_t total, done; /* of whatever measures it; total 0: not known */
+	uint64_t items;
+	uint64_t start_ns, drawn_ns;
+	bool on, drawn;
+};
+
+void progress_start(struct progress *p, const char *noun, uint64_t total, bool quiet);
+void progress_move(struct progress *p, uint64_t done, uint64_t items);
+void progress_end(struct progress *p); /* the line is free again */
+/* "1,234,567 spans in 3.2s" */
+void progress_sum(const struct progress *p, char *out, size_t size);
+
+/* ---- upload.c */
+
+struct upload {
+	struct http_client *client;
+	struct buf answer;
+	uint64_t accepted, refused; /* items */
+	uint64_t failed_requests; /* refused whole, for good */
+	char why[200]; /* of the first that was refused; empty: none */
+};
+
+/* Send a request, in protobuf, until it is taken, or refused for good, which is counted and no error. ERR_UNAVAILABLE and
+ * the like: the server does not answer. */
+MUST_CHECK enum err_code upload_send(struct upload *u, enum signal_kind signal, struct str body,
+    struct str tenant, struct err *err);
+/* Something that cannot even be sent. */
+void upload_refuse(struct upload *u, uint64_t items, const char *why);
+
+/* ---- state.c */
+
+struct import_state {
+	char path[4096]; /* empty: it cannot be kept */
+	char key[40];
+	uint64_t done; /* bytes of a file, or rows */
+	uint64_t accepted, refused;
+	bool finished;
+	char at[32]; /* when it was written */
+	uint64_t saved_ns;
+};
+
+/* What is known of this file, as it is now, sent to this server for this tenant. */
+void import_state_load(struct import_state *s, const char *file, struct str server,
+    struct str tenant);
+/* Now, or (soon) when the last time is a while ago. */
+void import_state_save(struct import_state *s, bool soon);
+
+/* ---- documents.c: one request after another out of a file */
+
+enum document_kind { DOCUMENT_JSON, DOCUMENT_PROTOBUF };
+
+struct documents;
+
+struct document {
+	enum document_kind kind;
+	struct str bytes; /* until the next one is asked for */
+	uint64_t end; /* place behind it in the file, inflated */
+};
+
+/* A file of OTLP: JSON objects one after another (lines or not), messages with their length in front, or one message
+ * alone; compressed with gzip or zstd or not. ERR_INVALID: it is none of these. */
+MUST_CHECK enum err_code documents_open(const char *path, struct documents **out, struct err *err);
+void documents_close(struct documents *d); /* NULL allowed */
+uint64_t documents_size(const struct documents *d);
+/* Go on from a place that a document ended at. */
+void documents_skip(struct documents *d, uint64_t to);
+/* ERR_NOT_FOUND: there are no more. ERR_INVALID: the rest is not to be read. */
+MUST_CHECK enum err_code documents_next(struct documents *d, struct document *out, struct err *err);
+/* Of a JSON request, by its members; false: it is none. */
+bool document_signal(struct str json, enum signal_kind *out);
+/* By the name of a file: "traces", "spans", "logs", "metrics" in it. */
+bool document_signal_of_name(const char *path, enum signal_kind *out);
+
+/* ---- parquet.c */
+
+struct parquet_writer;
+
+/* Files <dir>/<signal>-000001.parquet and on. */
+MUST_CHECK enum err_code parquet_open(const char *dir, enum signal_kind signal, struct str tenant,
+    struct parquet_writer **out, struct err *err);
+/* An export request; the bytes are taken. */
+MUST_CHECK enum err_code parquet_add(struct parquet_writer *w, struct buf *body, struct err *err);
+/* Writes what is left. */
+MUST_CHECK enum err_code parquet_end(struct parquet_writer *w, uint64_t *files_out,
+    struct err *err);
+void parquet_close(struct parquet_writer *w); /* NULL allowed */
+
+#endif
