@@ -97,7 +97,7 @@ recognise(struct documents *d, const char *path, struct err *err)
 	bool object = i == d->bytes.len || d->bytes.ptr[i] == '{';
 	/* A message begins with the number of its field, which is a line feed, and its length may be a brace. */
 	if (object && first == '\n')
-		object = document_signal(str_skip(buf_view(&d->bytes), i), &signal);
+		object = transfer_document_signal(str_skip(buf_view(&d->bytes), i), &signal);
 	if (object)
 		d->layout = LAYOUT_JSON;
 	else if (first == '\n')
@@ -112,7 +112,7 @@ recognise(struct documents *d, const char *path, struct err *err)
 }
 
 enum err_code
-documents_open(const char *path, struct documents **out, struct err *err)
+transfer_documents_open(const char *path, struct documents **out, struct err *err)
 {
 	struct documents *d = xcalloc(1, sizeof(*d));
 	bool more;
@@ -130,7 +130,7 @@ documents_open(const char *path, struct documents **out, struct err *err)
 	if (code == ERR_OK)
 		code = recognise(d, path, err);
 	if (code != ERR_OK) {
-		documents_close(d);
+		transfer_documents_close(d);
 		return code;
 	}
 	*out = d;
@@ -138,7 +138,7 @@ documents_open(const char *path, struct documents **out, struct err *err)
 }
 
 void
-documents_close(struct documents *d)
+transfer_documents_close(struct documents *d)
 {
 	if (!d)
 		return;
@@ -148,13 +148,13 @@ documents_close(struct documents *d)
 }
 
 uint64_t
-documents_size(const struct documents *d)
+transfer_documents_size(const struct documents *d)
 {
 	return d->size;
 }
 
 void
-documents_skip(struct documents *d, uint64_t to)
+transfer_documents_skip(struct documents *d, uint64_t to)
 {
 	to = to < d->size ? to : d->size;
 	if (d->file.path) {
@@ -299,7 +299,7 @@ next_whole(struct documents *d, struct document *out, struct err *err)
 }
 
 enum err_code
-documents_next(struct documents *d, struct document *out, struct err *err)
+transfer_documents_next(struct documents *d, struct document *out, struct err *err)
 {
 	switch (d->layout) {
 	case LAYOUT_JSON: return next_object(d, out, err);
@@ -312,7 +312,7 @@ documents_next(struct documents *d, struct document *out, struct err *err)
 /* ---- of which signal */
 
 bool
-document_signal(struct str json, enum signal_kind *out)
+transfer_document_signal(struct str json, enum signal_kind *out)
 {
 	static const struct {
 		const char *names[2];
@@ -338,7 +338,7 @@ document_signal(struct str json, enum signal_kind *out)
 }
 
 bool
-document_signal_of_name(const char *path, enum signal_kind *out)
+transfer_document_signal_of_name(const char *path, enum signal_kind *out)
 {
 	static const struct {
 		const char *word;

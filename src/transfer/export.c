@@ -212,7 +212,7 @@ write_page(struct exporting *x, struct buf *body, struct err *err)
 	switch (x->format) {
 	case FORMAT_JSON_LINES: return write_json_line(x, buf_view(body), err);
 	case FORMAT_PROTOBUF: return write_frame(x, buf_view(body), err);
-	case FORMAT_PARQUET: return parquet_add(x->parquet, body, err);
+	case FORMAT_PARQUET: return transfer_parquet_add(x->parquet, body, err);
 	}
 	return err_set(err, ERR_INTERNAL, "no such format");
 }
@@ -299,7 +299,7 @@ export_pages(struct exporting *x, struct err *err)
 			code = write_page(x, &body, err);
 		body.bytes_max = TRANSFER_BODY_BYTES_MAX;
 		items += here;
-		progress_move(&x->progress, items, items);
+		transfer_progress_move(&x->progress, items, items);
 	} while (code == ERR_OK && cursor[0]);
 	buf_fini(&body);
 	return code;
@@ -318,7 +318,7 @@ open_file(struct exporting *x, bool all, struct err *err)
 {
 	x->path[0] = '\0';
 	if (x->format == FORMAT_PARQUET)
-		return parquet_open(x->out, x->signal, x->tenant, &x->parquet, err);
+		return transfer_parquet_open(x->out, x->signal, x->tenant, &x->parquet, err);
 	if (strcmp(x->out, "-") == 0) {
 		x->file = stdout;
 		return ERR_OK;
@@ -341,8 +341,8 @@ close_file(struct exporting *x, enum err_code code, struct err *err)
 	uint64_t files;
 	struct err ignored;
 	if (x->parquet && code == ERR_OK)
-		code = parquet_end(x->parquet, &files, err);
-	parquet_close(x->parquet);
+		code = transfer_parquet_end(x->parquet, &files, err);
+	transfer_parquet_close(x->parquet);
 	x->parquet = NULL;
 	if (!x->file)
 		return code;
@@ -370,16 +370,16 @@ export_signal(struct exporting *x, enum signal_kind signal, bool all, struct err
 	x->signal = signal;
 	x->op = ops_find_name(str_from(signal_name(signal)));
 	x->bytes = 0;
-	progress_start(&x->progress, nouns[signal], 0, quiet);
+	transfer_progress_start(&x->progress, nouns[signal], 0, quiet);
 	x->progress.total = total_of(x);
 	enum err_code code = open_file(x, all, err);
 	if (code == ERR_OK)
 		code = export_pages(x, err);
 	code = close_file(x, code, err);
-	progress_end(&x->progress);
+	transfer_progress_end(&x->progress);
 	if (code == ERR_OK && !quiet) {
 		char sum[120];
-		progress_sum(&x->progress, sum, sizeof(sum));
+		transfer_progress_sum(&x->progress, sum, sizeof(sum));
 		fprintf(stderr, "%s%s%s\n", sum, x->path[0] ? " -> " : "", x->path);
 	}
 	return code;

@@ -65,8 +65,8 @@ note(struct importing *m, uint64_t done)
 	m->state.done = done;
 	m->state.accepted = m->up.accepted;
 	m->state.refused = m->up.refused;
-	import_state_save(&m->state, true);
-	progress_move(&m->progress, done, m->up.accepted + m->up.refused);
+	transfer_state_save(&m->state, true);
+	transfer_progress_move(&m->progress, done, m->up.accepted + m->up.refused);
 }
 
 /* ---- files of OTLP */
@@ -78,18 +78,18 @@ send_json(struct importing *m, const struct document *doc, struct err *err)
 	struct buf body = {0};
 	enum signal_kind signal;
 	char why[ERR_MESSAGE_BYTES + 40];
-	if (!document_signal(doc->bytes, &signal)) {
-		upload_refuse(&m->up, 0,
+	if (!transfer_document_signal(doc->bytes, &signal)) {
+		transfer_refuse(&m->up, 0,
 		    "a JSON object without resourceSpans, resourceLogs or resourceMetrics");
 		return ERR_OK;
 	}
 	enum err_code code = otlp_from_json(signal, doc->bytes, &limits, &body, err);
 	if (code == ERR_OK) {
-		code = upload_send(&m->up, signal, buf_view(&body), m->tenant, err);
+		code = transfer_send(&m->up, signal, buf_view(&body), m->tenant, err);
 	} else {
 		snprintf(why, sizeof(why), "the request before byte %llu: %s",
 		    (unsigned long long)doc->end, err->message);
-		upload_refuse(&m->up, 0, why);
+		transfer_refuse(&m->up, 0, why);
 		code = ERR_OK;
 	}
 	buf_fini(&body);
@@ -102,10 +102,10 @@ send_document(struct importing *m, const struct document *doc, struct err *err)
 	enum signal_kind signal = m->signal;
 	if (doc->kind == DOCUMENT_JSON)
 		return send_json(m, doc, err);
-	if (!m->has_signal && !document_signal_of_name(m->file, &signal))
+	if (!m->has_signal && !transfer_document_signal_of_name(m->file, &signal))
 		return err_set(err, ERR_INVALID,
 		    "%s is protobuf, which does not say of which signal: use --signal", m->file);
-	return upload_send(&m->up, signal, doc->bytes, m->tenant, err);
+	return transfer_send(&m->up, signal, doc->bytes, m->tenant, err);
 }
 
 static enum err_code
@@ -113,19 +113,19 @@ import_documents(struct importing *m, struct err *err)
 {
 	struct documents *d;
 	struct document doc;
-	enum err_code code = documents_open(m->file, &d, err);
+	enum err_code code = transfer_documents_open(m->file, &d, err);
 	if (code != ERR_OK)
 		return code;
-	progress_start(&m->progress, "items", documents_size(d), m->quiet);
+	transfer_progress_start(&m->progress, "items", transfer_documents_size(d), m->quiet);
 	if (m->state.done > 0)
-		documents_skip(d, m->state.done);
-	while ((code = documents_next(d, &doc, err)) == ERR_OK) {
+		transfer_documents_skip(d, m->state.done);
+	while ((code = transfer_documents_next(d, &doc, err)) == ERR_OK) {
 		code = send_document(m, &doc, err);
 		if (code != ERR_OK)
 			break;
 		note(m, doc.end);
 	}
-	documents_close(d);
+	transfer_documents_close(d);
 	return code == ERR_NOT_FOUND ? ERR_OK : code;
 }
 
@@ -173,9 +173,9 @@ send_rows(struct importing *m, const struct otlp_rows *rows, struct str tenant, 
 	struct buf body = {0};
 	enum err_code code = otlp_from_rows(rows, &body, err);
 	if (code == ERR_OK) {
-		code = upload_send(&m->up, signal_of(rows->rows), buf_view(&body), tenant, err);
+		code = transfer_send(&m->up, signal_of(rows->rows), buf_view(&body), tenant, err);
 	} else if (code == ERR_CORRUPT) {
-		upload_refuse(&m->up, rows->rows->row_count, err->message);
+		transfer_refuse(&m->up, rows->rows->row_count, err->message);
 		code = ERR_OK;
 	}
 	buf_fini(&body);
@@ -222,7 +222,7 @@ import_rows(struct importing *m, bool parquet, struct err *err)
 	code = duck_files_source(f, m->file, parquet, &source, err);
 	if (code == ERR_OK) {
 		struct taking t = {m, m->state.done};
-		progress_start(&m->progress, nouns[source.signal], source.rows, m->quiet);
+		transfer_progress_start(&m->progress, nouns[source.signal], source.rows, m->quiet);
 		if (!m->quiet && source.unknown_columns > 0)
 			fprintf(stderr, "%s: %llu columns have no place in OTLP and are left out\n",
 			    m->file, (unsigned long long)source.unknown_columns);
@@ -263,8 +263,8 @@ static void
 sum_up(struct importing *m)
 {
 	char sum[120];
-	progress_end(&m->progress);
-	progress_sum(&m->progress, sum, sizeof(sum));
+	transfer_progress_end(&m->progress);
+	transfer_progress_sum(&m->progress, sum, sizeof(sum));
 	if (!m->quiet)
 		fprintf(stderr, "%s: %s\n", m->file, sum);
 	if (m->up.refused > 0 || m->up.failed_requests > 0) {
@@ -290,7 +290,7 @@ import_file(struct importing *m, const char *file, struct err *err)
 {
 	m->file = file;
 	m->lost_json = 0;
-	import_state_load(&m->state, file, m->server, m->tenant);
+	transfer_state_load(&m->state, file, m->server, m->tenant);
 	if (transfer_value(&m->args, "again"))
 		m->state.done = m->state.accepted = m->state.refused = m->state.finished = 0;
 	if (m->state.finished) {
@@ -310,8 +310,8 @@ import_file(struct importing *m, const char *file, struct err *err)
 		m->state.finished = true;
 		sum_up(m);
 	}
-	progress_end(&m->progress);
-	import_state_save(&m->state, false);
+	transfer_progress_end(&m->progress);
+	transfer_state_save(&m->state, false);
 	return code;
 }
 

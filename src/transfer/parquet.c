@@ -27,7 +27,7 @@ static const enum table_id tables[] =
     {[SIGNAL_TRACES] = TABLE_SPANS, [SIGNAL_LOGS] = TABLE_LOGS, [SIGNAL_METRICS] = TABLE_POINTS};
 
 enum err_code
-parquet_open(const char *dir, enum signal_kind signal, struct str tenant,
+transfer_parquet_open(const char *dir, enum signal_kind signal, struct str tenant,
     struct parquet_writer **out, struct err *err)
 {
 	struct parquet_writer *w = xcalloc(1, sizeof(*w));
@@ -38,7 +38,7 @@ parquet_open(const char *dir, enum signal_kind signal, struct str tenant,
 	snprintf(w->tenant, sizeof(w->tenant), "%.*s", STR_ARG(tenant));
 	enum err_code code = duck_files_open(&w->files, err);
 	if (code != ERR_OK) {
-		parquet_close(w);
+		transfer_parquet_close(w);
 		return code;
 	}
 	*out = w;
@@ -96,7 +96,7 @@ write_file(struct parquet_writer *w, struct err *err)
 }
 
 enum err_code
-parquet_add(struct parquet_writer *w, struct buf *body, struct err *err)
+transfer_parquet_add(struct parquet_writer *w, struct buf *body, struct err *err)
 {
 	struct limits limits = limits_widest();
 	/* Pages come newest first: a later one gets an earlier place. */
@@ -113,7 +113,7 @@ parquet_add(struct parquet_writer *w, struct buf *body, struct err *err)
 }
 
 enum err_code
-parquet_end(struct parquet_writer *w, uint64_t *files_out, struct err *err)
+transfer_parquet_end(struct parquet_writer *w, uint64_t *files_out, struct err *err)
 {
 	enum err_code code = write_file(w, err);
 	*files_out = w->file_count;
@@ -121,7 +121,7 @@ parquet_end(struct parquet_writer *w, uint64_t *files_out, struct err *err)
 }
 
 void
-parquet_close(struct parquet_writer *w)
+transfer_parquet_close(struct parquet_writer *w)
 {
 	if (!w)
 		return;

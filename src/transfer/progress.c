@@ -22,7 +22,7 @@ put_number(uint64_t v, char out[NUMBER_BYTES])
 }
 
 void
-progress_start(struct progress *p, const char *noun, uint64_t total, bool quiet)
+transfer_progress_start(struct progress *p, const char *noun, uint64_t total, bool quiet)
 {
 	*p = (struct progress){.noun = noun,
 	    .total = total,
@@ -62,7 +62,7 @@ draw(struct progress *p)
 }
 
 void
-progress_move(struct progress *p, uint64_t done, uint64_t items)
+transfer_progress_move(struct progress *p, uint64_t done, uint64_t items)
 {
 	p->done = done;
 	p->items = items;
@@ -71,7 +71,7 @@ progress_move(struct progress *p, uint64_t done, uint64_t items)
 }
 
 void
-progress_end(struct progress *p)
+transfer_progress_end(struct progress *p)
 {
 	if (p->drawn)
 		fputs("\r\033[K", stderr);
@@ -79,7 +79,7 @@ progress_end(struct progress *p)
 }
 
 void
-progress_sum(const struct progress *p, char *out, size_t size)
+transfer_progress_sum(const struct progress *p, char *out, size_t size)
 {
 	char items[NUMBER_BYTES], took[32];
 	put_number(p->items, items);

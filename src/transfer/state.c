@@ -84,7 +84,7 @@ read_state(struct import_state *s, struct str text)
 }
 
 void
-import_state_load(struct import_state *s, const char *file, struct str server, struct str tenant)
+transfer_state_load(struct import_state *s, const char *file, struct str server, struct str tenant)
 {
 	char folder[FILE_PATH_BYTES], name[40];
 	struct file_stamp stamp;
@@ -120,7 +120,7 @@ write_state(const struct import_state *s, struct buf *out)
 }
 
 void
-import_state_save(struct import_state *s, bool soon)
+transfer_state_save(struct import_state *s, bool soon)
 {
 	struct buf text = {0};
 	struct err err;

@@ -63,11 +63,11 @@ struct progress {
 	bool on, drawn;
 };
 
-void progress_start(struct progress *p, const char *noun, uint64_t total, bool quiet);
-void progress_move(struct progress *p, uint64_t done, uint64_t items);
-void progress_end(struct progress *p); /* the line is free again */
+void transfer_progress_start(struct progress *p, const char *noun, uint64_t total, bool quiet);
+void transfer_progress_move(struct progress *p, uint64_t done, uint64_t items);
+void transfer_progress_end(struct progress *p); /* the line is free again */
 /* "1,234,567 spans in 3.2s" */
-void progress_sum(const struct progress *p, char *out, size_t size);
+void transfer_progress_sum(const struct progress *p, char *out, size_t size);
 
 /* ---- upload.c */
 
@@ -81,10 +81,10 @@ struct upload {
 
 /* Send a request, in protobuf, until it is taken, or refused for good, which is counted and no error. ERR_UNAVAILABLE and
  * the like: the server does not answer. */
-MUST_CHECK enum err_code upload_send(struct upload *u, enum signal_kind signal, struct str body,
+MUST_CHECK enum err_code transfer_send(struct upload *u, enum signal_kind signal, struct str body,
     struct str tenant, struct err *err);
 /* Something that cannot even be sent. */
-void upload_refuse(struct upload *u, uint64_t items, const char *why);
+void transfer_refuse(struct upload *u, uint64_t items, const char *why);
 
 /* ---- state.c */
 
@@ -99,10 +99,10 @@ struct import_state {
 };
 
 /* What is known of this file, as it is now, sent to this server for this tenant. */
-void import_state_load(struct import_state *s, const char *file, struct str server,
+void transfer_state_load(struct import_state *s, const char *file, struct str server,
     struct str tenant);
 /* Now, or (soon) when the last time is a while ago. */
-void import_state_save(struct import_state *s, bool soon);
+void transfer_state_save(struct import_state *s, bool soon);
 
 /* ---- documents.c: one request after another out of a file */
 
@@ -118,30 +118,33 @@ struct document {
 
 /* A file of OTLP: JSON objects one after another (lines or not), messages with their length in front, or one message
  * alone; compressed with gzip or zstd or not. ERR_INVALID: it is none of these. */
-MUST_CHECK enum err_code documents_open(const char *path, struct documents **out, struct err *err);
-void documents_close(struct documents *d); /* NULL allowed */
-uint64_t documents_size(const struct documents *d);
+MUST_CHECK enum err_code transfer_documents_open(const char *path, struct documents **out,
+    struct err *err);
+void transfer_documents_close(struct documents *d); /* NULL allowed */
+uint64_t transfer_documents_size(const struct documents *d);
 /* Go on from a place that a document ended at. */
-void documents_skip(struct documents *d, uint64_t to);
+void transfer_documents_skip(struct documents *d, uint64_t to);
 /* ERR_NOT_FOUND: there are no more. ERR_INVALID: the rest is not to be read. */
-MUST_CHECK enum err_code documents_next(struct documents *d, struct document *out, struct err *err);
+MUST_CHECK enum err_code transfer_documents_next(struct documents *d, struct document *out,
+    struct err *err);
 /* Of a JSON request, by its members; false: it is none. */
-bool document_signal(struct str json, enum signal_kind *out);
+bool transfer_document_signal(struct str json, enum signal_kind *out);
 /* By the name of a file: "traces", "spans", "logs", "metrics" in it. */
-bool document_signal_of_name(const char *path, enum signal_kind *out);
+bool transfer_document_signal_of_name(const char *path, enum signal_kind *out);
 
 /* ---- parquet.c */
 
 struct parquet_writer;
 
 /* Files <dir>/<signal>-000001.parquet and on. */
-MUST_CHECK enum err_code parquet_open(const char *dir, enum signal_kind signal, struct str tenant,
-    struct parquet_writer **out, struct err *err);
+MUST_CHECK enum err_code transfer_parquet_open(const char *dir, enum signal_kind signal,
+    struct str tenant, struct parquet_writer **out, struct err *err);
 /* An export request; the bytes are taken. */
-MUST_CHECK enum err_code parquet_add(struct parquet_writer *w, struct buf *body, struct err *err);
-/* Writes what is left. */
-MUST_CHECK enum err_code parquet_end(struct parquet_writer *w, uint64_t *files_out,
+MUST_CHECK enum err_code transfer_parquet_add(struct parquet_writer *w, struct buf *body,
     struct err *err);
-void parquet_close(struct parquet_writer *w); /* NULL allowed */
+/* Writes what is left. */
+MUST_CHECK enum err_code transfer_parquet_end(struct parquet_writer *w, uint64_t *files_out,
+    struct err *err);
+void transfer_parquet_close(struct parquet_writer *w); /* NULL allowed */
 
 #endif

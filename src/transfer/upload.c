@@ -21,7 +21,7 @@ count_items(enum signal_kind signal, struct str body)
 enum { TRIES_MAX = 600, WAIT_S_MAX = 30 };
 
 void
-upload_refuse(struct upload *u, uint64_t items, const char *why)
+transfer_refuse(struct upload *u, uint64_t items, const char *why)
 {
 	u->refused += items;
 	u->failed_requests++;
@@ -65,7 +65,7 @@ refuse_by(struct upload *u, int status, uint64_t items)
 			snprintf(why, sizeof(why), "%.*s", STR_ARG(f.bytes));
 	if (!why[0])
 		snprintf(why, sizeof(why), "the server answered %d", status);
-	upload_refuse(u, items, why);
+	transfer_refuse(u, items, why);
 }
 
 /* Retry-After of an answer, in whole seconds. */
@@ -85,7 +85,7 @@ comes_again(int status)
 }
 
 enum err_code
-upload_send(struct upload *u, enum signal_kind signal, struct str body, struct str tenant,
+transfer_send(struct upload *u, enum signal_kind signal, struct str body, struct str tenant,
     struct err *err)
 {
 	char path[24];
