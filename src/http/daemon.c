@@ -73,8 +73,8 @@ conn_closed(struct http_server *s, struct http_conn *c)
 	mutex_unlock(&s->lock);
 	if (linger)
 		linger_add(s->lingerers, linger_dup(c->fd));
-	atomic_fetch_sub(&s->conn_count, 1);
-	stats_add(s->stats, s->opt.stats_connections, -1);
+	if (!s->pump) /* else it is the pump who knows when it is over */
+		http_server_conn_over(s);
 	free(c);
 }
 
