@@ -30,6 +30,7 @@ enum {
 	READ_BYTES = 64 * 1024,
 	RECORDS_BYTES = 64 * 1024, /* given to TLS at once */
 	FIELDS_MAX = 32,
+	GOAWAY_TEXT_BYTES = 64,
 	GRPC_UNKNOWN = 2,
 	GRPC_INTERNAL = 13,
 	GRPC_UNAVAILABLE = 14,
@@ -59,6 +60,7 @@ struct grpc_client {
 	bool dead; /* with `why` */
 	bool going_away;
 	uint32_t goaway_error;
+	char goaway_text[GOAWAY_TEXT_BYTES]; /* what the server said with it; printable */
 	struct err why;
 	struct client_call *active;
 	struct client_call *finished, *finished_last;
@@ -178,8 +180,13 @@ status_of_reset(uint32_t http2_error)
 static void
 conclude(struct client_call *call, uint32_t http2_error)
 {
-	char text[64];
-	if (call->status == STATUS_NONE && http2_error != NGHTTP2_NO_ERROR) {
+	const struct grpc_client *c = call->client;
+	char text[128];
+	if (call->status == STATUS_NONE && http2_error == NGHTTP2_REFUSED_STREAM &&
+	    c->goaway_text[0]) {
+		snprintf(text, sizeof(text), "the server ended the connection: %s", c->goaway_text);
+		set_status(call, GRPC_UNAVAILABLE, text);
+	} else if (call->status == STATUS_NONE && http2_error != NGHTTP2_NO_ERROR) {
 		snprintf(text, sizeof(text), "the stream was reset: %s",
 		    nghttp2_http2_strerror(http2_error));
 		set_status(call, status_of_reset(http2_error), text);
@@ -287,15 +294,26 @@ on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream_id, const 
 	return 0;
 }
 
+/* Its words are a stranger's. */
+static void
+note_goaway(struct grpc_client *c, const nghttp2_goaway *goaway)
+{
+	size_t n = 0;
+	c->going_away = true;
+	c->goaway_error = goaway->error_code;
+	for (; n < goaway->opaque_data_len && n < sizeof(c->goaway_text) - 1; n++) {
+		uint8_t byte = goaway->opaque_data[n];
+		c->goaway_text[n] = byte >= ' ' && byte < 0x7f ? (char)byte : '?';
+	}
+	c->goaway_text[n] = '\0';
+}
+
 static int
 on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
-	struct grpc_client *c = user;
 	(void)session;
-	if (frame->hd.type == NGHTTP2_GOAWAY) {
-		c->going_away = true;
-		c->goaway_error = frame->goaway.error_code;
-	}
+	if (frame->hd.type == NGHTTP2_GOAWAY)
+		note_goaway(user, &frame->goaway);
 	return 0;
 }
 

@@ -70,7 +70,8 @@ kit_start(struct kit *k)
 	struct err err = {0};
 	const struct tls_files files = {
 	    .cert = STR("tests/golden/tls/server.pem"), .key = STR("tests/golden/tls/server.key")};
-	if (getenv("WEIR_TEST_TLS") && tls_context_open(&files, &k->tls, &err) != ERR_OK)
+	if ((k->over_tls || getenv("WEIR_TEST_TLS")) &&
+	    tls_context_open(&files, &k->tls, &err) != ERR_OK)
 		fail_msg("%s", err.message);
 	struct grpc_server_options opt = {.address = STR("127.0.0.1:0"),
 	    .loop_count = 2,

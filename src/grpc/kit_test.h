@@ -28,6 +28,7 @@ struct kit {
 	struct limits limits; /* change after kit_init(), before kit_start() */
 	struct stats stats;
 	struct grpc_server *server;
+	bool over_tls; /* change before kit_start(); true from the environment, too */
 	struct tls_context *tls; /* NULL: clear text */
 	char address[32];
 	struct mutex mutex;

@@ -247,9 +247,11 @@ explain_tls(struct http_client *c, CURLcode rc, struct err *err)
 	else if (strstr(c->curl_error, "alert") && c->shows_certificate)
 		err_set(err, ERR_UNAVAILABLE, "%.*s does not take the client certificate: %s",
 		    STR_ARG(base), c->curl_error);
-	else if (strstr(c->curl_error, "wrong version number"))
-		err_set(err, ERR_UNAVAILABLE, "%.*s does not speak TLS: use http://",
-		    STR_ARG(base));
+	else if (rc == CURLE_SSL_CONNECT_ERROR &&
+	    (strstr(c->curl_error, "wrong version number") ||
+	        strstr(c->curl_error, "SSL_ERROR_SYSCALL")))
+		err_set(err, ERR_UNAVAILABLE,
+		    "%.*s does not speak TLS, or ended the connection: try http://", STR_ARG(base));
 	else
 		return false;
 	return true;

@@ -67,8 +67,8 @@ error_body(void *ctx, struct http_request *r, enum err_code code, struct str mes
 	return "text/x-error";
 }
 
-struct ht_server *
-ht_start(void (*adjust)(struct limits *), unsigned threads)
+static struct ht_server *
+start(void (*adjust)(struct limits *), unsigned threads, bool over_tls)
 {
 	struct ht_server *f = xcalloc(1, sizeof(*f));
 	struct err err = {0};
@@ -77,7 +77,7 @@ ht_start(void (*adjust)(struct limits *), unsigned threads)
 		adjust(&f->limits);
 	const struct tls_files files = {
 	    .cert = STR("tests/golden/tls/server.pem"), .key = STR("tests/golden/tls/server.key")};
-	if (getenv("WEIR_TEST_TLS") && tls_context_open(&files, &f->tls, &err) != ERR_OK)
+	if (over_tls && tls_context_open(&files, &f->tls, &err) != ERR_OK)
 		fail_msg("%s", err.message);
 	f->held = queue_new(1000);
 	f->gate = queue_new(1);
@@ -98,6 +98,18 @@ ht_start(void (*adjust)(struct limits *), unsigned threads)
 		print_error("%s\n", err.message);
 	assert_int_equal(code, ERR_OK);
 	return f;
+}
+
+struct ht_server *
+ht_start(void (*adjust)(struct limits *), unsigned threads)
+{
+	return start(adjust, threads, getenv("WEIR_TEST_TLS") != NULL);
+}
+
+struct ht_server *
+ht_start_tls(void (*adjust)(struct limits *), unsigned threads)
+{
+	return start(adjust, threads, true);
 }
 
 void

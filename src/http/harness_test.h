@@ -52,6 +52,7 @@ struct ht_reply {
 void ht_respond_text(struct http_request *r, int status, struct str text);
 /* Default limits, changed by `adjust` (may be NULL). */
 struct ht_server *ht_start(void (*adjust)(struct limits *), unsigned threads);
+struct ht_server *ht_start_tls(void (*adjust)(struct limits *), unsigned threads);
 /* Stop and free; nothing may be left of the gauges. */
 void ht_finish(struct ht_server *f);
 /* The next request to /hold. */
