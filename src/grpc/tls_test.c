@@ -3,6 +3,7 @@
 #include "grpc/kit_test.h"
 
 #include "tests/test.h"
+#include "tls/kit_test.h"
 
 #include "base/timefmt.h"
 #include "sys/clock.h"
@@ -11,6 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 static struct kit *
 start(uint64_t header_timeout_ms)
@@ -143,5 +147,28 @@ TEST(grpc_tls, a_client_that_expects_another_protocol_or_host_is_told_why_not)
 	    "the server ended the connection: this port speaks TLS (https)"));
 	kit_reply_fini(&r);
 	grpc_client_close(c);
+	kit_free(k);
+}
+
+/* The last bytes and close_notify in one segment, and no FIN: TLS has read both, and no poll will tell. */
+TEST(grpc_tls, an_end_that_came_with_the_last_bytes_is_seen)
+{
+	const int on = 1, off = 0;
+	struct kit *k = start(0);
+	struct kit_peer p;
+	struct tls_kit_client c;
+	kit_peer_plain(&p, k);
+	assert_true(tls_kit_connect(&c, p.fd, &(struct tls_kit_wish){.alpn = "h2"}));
+	kit_wait_stat(k, STATS_CONNS_GRPC, 1);
+	buf_str(&p.out, STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
+	kit_put_frame(&p, NGHTTP2_SETTINGS, 0, 0, STR_EMPTY);
+	(void)setsockopt(p.fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
+	assert_true(tls_kit_send(&c, p.out.ptr, p.out.len));
+	assert_int_equal(SSL_shutdown(c.ssl), 0);
+	(void)setsockopt(p.fd, IPPROTO_TCP, TCP_CORK, &off, sizeof(off));
+	kit_wait_stat(k, STATS_CONNS_GRPC, 0);
+	tls_kit_close(&c);
+	p.fd = -1;
+	kit_peer_close(&p);
 	kit_free(k);
 }

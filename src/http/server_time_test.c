@@ -431,6 +431,7 @@ TEST(http, a_stop_past_its_deadline_answers_503_and_a_late_answer_is_harmless)
 	ht_respond_text(r[0], 200, STR("late"));
 	ht_respond_text(r[1], 200, STR("late"));
 	http_server_free(f->server);
+	tls_context_close(f->tls);
 	assert_true(str_eq(http_request_header(r[2], "x-probe"), STR("p")));
 	assert_int_equal(http_request_body(r[2])->len, 3);
 	ht_respond_text(r[2], 200, STR("late"));

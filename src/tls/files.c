@@ -47,8 +47,10 @@ static enum err_code
 open_file(const char *file, const char *what, struct buf *bytes, BIO **out, struct err *err)
 {
 	*bytes = (struct buf){.bytes_max = TLS_FILE_BYTES_MAX};
-	if (file_read_all(file, TLS_FILE_BYTES_MAX, bytes, err) != ERR_OK)
+	if (file_read_all(file, TLS_FILE_BYTES_MAX, bytes, err) != ERR_OK) {
+		buf_fini(bytes);
 		return err_wrap(err, "the %s", what);
+	}
 	*out = BIO_new_mem_buf(bytes->ptr ? bytes->ptr : "", (int)bytes->len);
 	CHECK(*out != NULL);
 	ERR_clear_error();

@@ -272,6 +272,63 @@ TEST(tls, an_end_without_close_notify_is_an_end)
 	tls_context_close(t);
 }
 
+static void
+shake_main(void *ctx)
+{
+	struct server *s = ctx;
+	enum tcp_io io;
+	while (waits(io = tls_conn_handshake(s->conn)))
+		wait_for(s, io);
+	CHECK(io == TCP_OK);
+}
+
+/* Both sides on this thread, with the handshake done. */
+static struct tls_conn *
+shake(struct tls_context *t, struct tls_conn **client_out)
+{
+	struct err err;
+	struct server s;
+	int fds[2];
+	tls_kit_tcp(fds);
+	s = (struct server){.tls = t, .fd = fds[1], .conn = tls_conn_accept(t, TLS_GRPC, fds[1])};
+	struct thread thread = {0};
+	assert_int_equal(thread_start(&thread, "shake", shake_main, &s, &err), ERR_OK);
+	struct tls_client_options opt = {
+	    .address = STR("localhost:1"), .files = {.ca = STR(TLS_GOLDEN "ca.pem")}, .alpn = "h2"};
+	assert_int_equal(tls_conn_connect(&opt, fds[0], clock_mono_ns() + TLS_PATIENCE_NS,
+	                     client_out, &err),
+	    ERR_OK);
+	thread_join(&thread);
+	return s.conn;
+}
+
+TEST(tls, what_is_held_inside_is_told)
+{
+	struct tls_context *t = tls_kit_context(NULL);
+	struct tls_conn *client, *c = shake(t, &client);
+	char bytes[100];
+	size_t n;
+	enum tcp_io io;
+	assert_int_equal(tls_conn_write(client, "0123456789", 10, &n), TCP_OK);
+	while ((io = tls_conn_read(c, bytes, 4, &n)) == TCP_WAIT_READ)
+		continue;
+	assert_int_equal(io, TCP_OK);
+	assert_int_equal(n, 4);
+	assert_true(tls_conn_held(c));
+	assert_int_equal(tls_conn_read(c, bytes, sizeof(bytes), &n), TCP_OK);
+	assert_int_equal(n, 6);
+	assert_false(tls_conn_held(c));
+	/* Bytes and the end behind them: of the end, which was read with them, no poll would tell. */
+	assert_int_equal(tls_conn_write(client, "last", 4, &n), TCP_OK);
+	assert_int_equal(tls_conn_end(client), TCP_OK);
+	while ((io = tls_conn_read(c, bytes, sizeof(bytes), &n)) == TCP_OK)
+		assert_true(n == 4 && tls_conn_held(c));
+	assert_int_equal(io, TCP_END);
+	tls_conn_close(client);
+	tls_conn_close(c);
+	tls_context_close(t);
+}
+
 /* ---- who is refused, and what it counts as */
 
 static int64_t
