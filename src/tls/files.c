@@ -126,7 +126,7 @@ enum err_code
 tls_load_identity(SSL_CTX *ssl, const char *cert, const char *key, struct err *err)
 {
 	struct buf bytes;
-	BIO *bio;
+	BIO *bio = NULL;
 	enum err_code code = open_file(cert, "certificate", &bytes, &bio, err);
 	if (code == ERR_OK) {
 		code = use_chain(ssl, bio, cert, err);
@@ -163,7 +163,7 @@ enum err_code
 tls_load_cas(SSL_CTX *ssl, const char *file, const char *what, bool named, struct err *err)
 {
 	struct buf bytes;
-	BIO *bio;
+	BIO *bio = NULL;
 	enum err_code code = open_file(file, what, &bytes, &bio, err);
 	if (code != ERR_OK)
 		return code;
