@@ -179,7 +179,7 @@ TEST(sys, parts_are_written_in_order_and_a_full_socket_says_so)
 	tcp_close(listener);
 }
 
-TEST(tcp, a_pair_is_connected_bounded_and_tells_of_ends)
+TEST(sys, tcp_pair_is_connected_bounded_and_tells_of_ends)
 {
 	int fd[2];
 	struct err err = {0};

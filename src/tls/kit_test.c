@@ -92,6 +92,8 @@ tls_kit_connect(struct tls_kit_client *c, int fd, const struct tls_kit_wish *wis
 		assert_int_equal(SSL_set_alpn_protos(c->ssl, alpn, (unsigned)n + 1), 0);
 	}
 	SSL_set_fd(c->ssl, fd);
+	if (wish->few)
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, wish->few), 0);
 	return SSL_connect(c->ssl) == 1;
 }
 

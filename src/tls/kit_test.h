@@ -10,6 +10,7 @@
 #include "tls/conn.h"
 
 #include <openssl/ssl.h>
+#include <sys/resource.h>
 
 #define TLS_GOLDEN "tests/golden/tls/"
 #define TLS_PATIENCE_NS (UINT64_C(30) * NS_PER_S)
@@ -30,6 +31,7 @@ struct tls_kit_wish {
 	const char *cert; /* without .pem and .key; NULL: none */
 	const char *alpn; /* "h2", NULL: none */
 	int version_max; /* 0: any */
+	const struct rlimit *few; /* descriptors, from the handshake on; NULL: as it is */
 };
 
 /* fd is blocking from now on, and the client's. True when the handshake was done (of TLS 1.3: its part). */

@@ -59,6 +59,7 @@ struct tls_pump {
 	struct loop_timer stop_timer;
 	uint64_t stop_deadline_ns;
 	bool stopping;
+	bool failing; /* no pair of sockets was to be had the last time */
 };
 
 /* ---- ends */
@@ -146,6 +147,16 @@ server_ready(void *conn, unsigned events)
 	advance(c);
 }
 
+/* Out of descriptors, most likely: said once per spell. */
+static void
+no_server_side(struct tls_pump *p, const struct err *err)
+{
+	stats_add(p->opt.stats, STATS_CONNS_REFUSED, 1);
+	if (!p->failing)
+		log_warn(p->opt.thread_name, "connections are closed: %s", err->message);
+	p->failing = true;
+}
+
 static bool
 open_server_side(struct pump_conn *c)
 {
@@ -153,16 +164,17 @@ open_server_side(struct pump_conn *c)
 	struct err err = {0};
 	int pair[2];
 	if (tcp_pair(PUMP_SOCKET_BYTES, pair, &err) != ERR_OK) {
-		log_warn(p->opt.thread_name, "a connection is refused: %s", err.message);
+		no_server_side(p, &err);
 		return false;
 	}
 	c->server_fd = pair[0];
 	c->server_watch = (struct loop_watch){.fd = pair[0], .ready = server_ready, .ctx = c};
 	if (loop_add(p->loop, &c->server_watch, LOOP_READ, &err) != ERR_OK) {
-		log_warn(p->opt.thread_name, "a connection is refused: %s", err.message);
+		no_server_side(p, &err);
 		tcp_close(pair[1]);
 		return false;
 	}
+	p->failing = false;
 	loop_timer_clear(p->loop, &c->timer);
 	return p->opt.opened(p->opt.ctx, pair[1]);
 }

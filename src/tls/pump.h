@@ -16,7 +16,7 @@
  * A connection comes to the server when its handshake is done, for which it has handshake_timeout_ms. A client that speaks no TLS
  * is told so (tls_conn_plain_answer()). What a server has left behind is tried to be delivered for flush_timeout_ms.
  *
- * Counted: STATS_CONNS_TIMED_OUT; failed handshakes, by the context.
+ * Counted: STATS_CONNS_TIMED_OUT, STATS_CONNS_REFUSED when no pair of sockets is to be had; failed handshakes, by the context.
  *
  * Threading: tls_pump_add() any thread; start, stop and free: the owner. Callbacks on the pump's thread.
  */

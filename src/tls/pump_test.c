@@ -13,6 +13,7 @@
 #include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 struct pumped {
@@ -544,6 +545,27 @@ TEST(pump, a_server_that_wants_none_is_obeyed)
 		assert_false(tls_kit_hear(&c, SIZE_MAX) && c.in.len > 0);
 	tls_kit_close(&c);
 	finish(p, 1);
+}
+
+TEST(pump, without_descriptors_connections_are_closed_and_counted_and_then_taken_again)
+{
+	struct pumped *p = start_patient();
+	struct tls_kit_client c;
+	struct rlimit before, few;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	int fd = dial(p);
+	few = (struct rlimit){.rlim_cur = (rlim_t)fd, .rlim_max = before.rlim_max};
+	/* The client's CA is read before; what comes later finds no descriptor. */
+	struct tls_kit_wish wish = {.few = &few};
+	if (tls_kit_connect(&c, fd, &wish))
+		assert_false(tls_kit_hear(&c, 1));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	tls_kit_close(&c);
+	wait_closed(p, 1);
+	assert_int_equal(stats_get(&p->stats, STATS_CONNS_REFUSED), 1);
+	tcp_close(connect_both(p, &c));
+	tls_kit_close(&c);
+	finish(p, 2);
 }
 
 /* ---- stop */
