@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -92,8 +93,12 @@ tls_kit_connect(struct tls_kit_client *c, int fd, const struct tls_kit_wish *wis
 		assert_int_equal(SSL_set_alpn_protos(c->ssl, alpn, (unsigned)n + 1), 0);
 	}
 	SSL_set_fd(c->ssl, fd);
-	if (wish->few)
-		assert_int_equal(setrlimit(RLIMIT_NOFILE, wish->few), 0);
+	if (wish->descriptors_max) {
+		struct rlimit few;
+		assert_int_equal(getrlimit(RLIMIT_NOFILE, &few), 0);
+		few.rlim_cur = (rlim_t)wish->descriptors_max;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	}
 	return SSL_connect(c->ssl) == 1;
 }
 

@@ -10,7 +10,6 @@
 #include "tls/conn.h"
 
 #include <openssl/ssl.h>
-#include <sys/resource.h>
 
 #define TLS_GOLDEN "tests/golden/tls/"
 #define TLS_PATIENCE_NS (UINT64_C(30) * NS_PER_S)
@@ -31,7 +30,7 @@ struct tls_kit_wish {
 	const char *cert; /* without .pem and .key; NULL: none */
 	const char *alpn; /* "h2", NULL: none */
 	int version_max; /* 0: any */
-	const struct rlimit *few; /* descriptors, from the handshake on; NULL: as it is */
+	int descriptors_max; /* of the process, from the handshake on; 0: as it is */
 };
 
 /* fd is blocking from now on, and the client's. True when the handshake was done (of TLS 1.3: its part). */
