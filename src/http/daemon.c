@@ -19,6 +19,14 @@ enum {
 	POOL_EXTRA_BYTES = 16 * 1024,
 };
 
+/* A socket of a pair has neither, and sends at once what it is given. */
+static bool
+is_about_tcp(struct str line)
+{
+	return str_starts(line, STR("Setting TCP_")) ||
+	    str_starts(line, STR("Failed to push the data from buffers"));
+}
+
 static void
 log_mhd(void *ctx, const char *fmt, va_list args)
 {
@@ -28,6 +36,8 @@ log_mhd(void *ctx, const char *fmt, va_list args)
 		return;
 	vsnprintf(text, sizeof(text), fmt, args);
 	struct str line = str_trim(str_from(text));
+	if (s->pump && is_about_tcp(line))
+		return;
 	log_debug(s->opt.name, "%.*s", STR_ARG(line));
 }
 
