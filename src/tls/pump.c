@@ -497,8 +497,10 @@ stop_late(void *pump, uint64_t now_ns)
 {
 	struct tls_pump *p = pump;
 	(void)now_ns;
-	while (p->conns)
-		end_conn(p->conns, LET_GO);
+	for (struct pump_conn *c = p->conns, *next; c; c = next) {
+		next = c->next;
+		end_conn(c, LET_GO);
+	}
 }
 
 static void
