@@ -119,6 +119,8 @@ else
 	run "the test of the lint checks" 300 tools/lint-selftest.sh
 fi
 run "weir-test" "${UNIT_SECONDS:-1800}" "build/$preset/weir-test"
+# What the servers promise they promise over TLS too.
+run "weir-test over TLS" "${UNIT_SECONDS:-1800}" env WEIR_TEST_TLS=1 "build/$preset/weir-test" grpc/ http/
 replay_corpora
 run_scenarios
 

@@ -2,7 +2,7 @@
 /*
  * app/app.h - builds every object, owns every thread, shuts down in order.
  *
- * The only module that knows all others. `weir serve` runs in serve.c; other commands are the
+ * The only module that knows all others. `weir serve` runs in serve.c (its TLS in secure.c); other commands are the
  * cli's, or demo's and bench's, put together here.
  */
 #ifndef APP_APP_H

@@ -9,6 +9,7 @@
  */
 #include "app/app.h"
 #include "app/config.h"
+#include "app/secure.h"
 
 #include "base/timefmt.h"
 #include "dlq/dlq.h"
@@ -34,6 +35,7 @@
 #include <stdlib.h>
 
 enum { EXIT_YES = 0, EXIT_ERROR = 1, EXIT_WRONG_USAGE = 2, LOOPS_MAX_DEFAULT = 4 };
+#define LOOK_EVERY_NS NS_PER_DAY /* at the certificate's time */
 
 struct serve {
 	struct arena arena;
@@ -44,6 +46,7 @@ struct serve {
 	struct stats stats;
 	struct budget inflight; /* of bodies, all receivers together */
 	struct file lock;
+	struct tls_context *tls; /* NULL: clear text */
 	struct keys *keys;
 	struct dlq *dlq;
 	struct store *store;
@@ -160,7 +163,8 @@ check_config(struct serve *s, struct err *err)
 		return err->code;
 	if (check_tenant_limits(s, err) != ERR_OK)
 		return err->code;
-	if (check_retain(s, err) != ERR_OK || take_sockets(s, err) != ERR_OK)
+	if (check_retain(s, err) != ERR_OK || secure_check(c, err) != ERR_OK ||
+	    take_sockets(s, err) != ERR_OK)
 		return err->code;
 	if (check_address(s, "grpc", c->grpc, err) != ERR_OK ||
 	    check_address(s, "http", c->http, err) != ERR_OK)
@@ -179,6 +183,12 @@ open_data_dir(struct serve *s, struct err *err)
 	if (code == ERR_OK)
 		code = file_lock(path, &s->lock, err);
 	return code;
+}
+
+static enum err_code
+open_tls(struct serve *s, struct err *err)
+{
+	return secure_open(&s->config, &s->tls, err);
 }
 
 static enum err_code
@@ -296,6 +306,8 @@ more_metrics(void *ctx, struct buf *out)
 {
 	struct serve *s = ctx;
 	ingest_metrics(s->ingest, out);
+	if (s->tls)
+		tls_context_metrics(s->tls, out);
 }
 
 static unsigned
@@ -326,6 +338,8 @@ start_api(struct serve *s, struct err *err)
 		return code;
 	return http_server_start(&(struct http_server_options){.address = s->config.api,
 	                             .name = "api",
+	                             .tls = s->tls,
+	                             .tls_port = TLS_API,
 	                             .limits = &s->config.limits,
 	                             .stats = &s->stats,
 	                             .stats_requests = STATS_REQUESTS_API,
@@ -346,6 +360,7 @@ start_grpc(struct serve *s, struct err *err)
 	    .ingest = s->ingest, .keys = s->keys, .limits = &s->config.limits, .stats = &s->stats});
 	return grpc_server_start(&(struct grpc_server_options){.budget = &s->inflight,
 	                             .address = s->config.grpc,
+	                             .tls = s->tls,
 	                             .loop_count = loop_count(s),
 	                             .limits = &s->config.limits,
 	                             .stats = &s->stats,
@@ -363,6 +378,8 @@ start_http(struct serve *s, struct err *err)
 	return http_server_start(&(struct http_server_options){.address = s->config.http,
 	                             .budget = &s->inflight,
 	                             .name = "http",
+	                             .tls = s->tls,
+	                             .tls_port = TLS_HTTP,
 	                             .thread_count = loop_count(s),
 	                             .limits = &s->config.limits,
 	                             .stats = &s->stats,
@@ -383,6 +400,7 @@ bring_up(struct serve *s, struct err *err)
 		const char *what;
 		enum err_code (*start)(struct serve *s, struct err *err);
 	} steps[] = {
+	    {"TLS", open_tls},
 	    {"data folder", open_data_dir},
 	    {"keys", open_keys},
 	    {"dead letters", open_letters},
@@ -401,17 +419,31 @@ bring_up(struct serve *s, struct err *err)
 
 /* "127.0.0.1:0" with the port that was bound. */
 static void
-log_listener(const char *what, struct str address, uint16_t port)
+log_listener(const struct serve *s, const char *what, struct str address, uint16_t port)
 {
 	size_t host = address.len;
+	const char *how = s->tls ? " (TLS)" : "";
 	if (str_starts(address, STR("fd:"))) {
-		log_info("serve", "listening for %s on a socket that was handed over, port %u",
-		    what, port);
+		log_info("serve", "listening for %s on a socket that was handed over, port %u%s",
+		    what, port, how);
 		return;
 	}
 	while (host > 0 && address.ptr[host - 1] != ':')
 		host--;
-	log_info("serve", "listening for %s on %.*s%u", what, (int)host, address.ptr, port);
+	log_info("serve", "listening for %s on %.*s%u%s", what, (int)host, address.ptr, port, how);
+}
+
+/* Once, and not for each port. */
+static void
+warn_of_clear_text(const struct serve *s)
+{
+	const struct config *c = &s->config;
+	bool far =
+	    !tcp_is_loopback(c->grpc) || !tcp_is_loopback(c->http) || !tcp_is_loopback(c->api);
+	if (!s->tls && far && keys_required(s->keys))
+		log_warn("serve",
+		    "other machines can reach these ports and there is no TLS: keys and telemetry travel "
+		    "in the clear (--tls-cert and --tls-key, or a proxy that has it)");
 }
 
 static void
@@ -438,6 +470,7 @@ take_down(struct serve *s)
 	wal_close(s->wal);
 	dlq_close(s->dlq);
 	keys_close(s->keys);
+	tls_context_close(s->tls);
 	file_close(&s->lock);
 }
 
@@ -455,7 +488,8 @@ note_change(void *ctx, const char *name)
 		log_warn("serve", "%s is another now: that counts after a restart", name);
 }
 
-/* What can change while weir runs: how it logs. Keys are looked at all the time. */
+/* What can change while weir runs: how it logs, and what is in the files of TLS, whatever the options say now. Keys are looked
+ * at all the time. */
 static void
 reload(struct serve *s)
 {
@@ -471,9 +505,10 @@ reload(struct serve *s)
 		/* Sockets that were handed over stand in the place of addresses. */
 		config_changes(&s->as_given, &c, note_change, NULL);
 	} else {
-		log_error("serve", "SIGHUP: nothing is changed: %s", err.message);
+		log_error("serve", "SIGHUP: no option is changed: %s", err.message);
 	}
 	arena_fini(&arena);
+	secure_reload(s->tls);
 	(void)service_notify("READY=1");
 }
 
@@ -490,6 +525,7 @@ watch_until_signal(struct serve *s)
 {
 	uint64_t wanted_ns = service_watchdog_ns();
 	const char *hung = NULL;
+	uint64_t look_ns = s->tls ? clock_mono_ns() + LOOK_EVERY_NS : UINT64_MAX;
 	for (;;) {
 		uint64_t now_ns = clock_mono_ns(), until_ns = UINT64_MAX;
 		if (wanted_ns > 0) {
@@ -502,7 +538,11 @@ watch_until_signal(struct serve *s)
 			hung = hangs;
 			until_ns = now_ns + wanted_ns / 4;
 		}
-		int number = signal_wait_stop(until_ns);
+		if (now_ns >= look_ns) {
+			secure_look(s->tls);
+			look_ns = now_ns + LOOK_EVERY_NS;
+		}
+		int number = signal_wait_stop(until_ns < look_ns ? until_ns : look_ns);
 		if (is_reload(number))
 			reload(s);
 		else if (number != 0)
@@ -527,9 +567,10 @@ serve_until_signal(struct serve *s)
 	struct err err = {0};
 	int exit_code = EXIT_YES;
 	if (bring_up(s, &err) == ERR_OK) {
-		log_listener("OTLP/gRPC", s->config.grpc, grpc_server_port(s->grpc));
-		log_listener("OTLP/HTTP", s->config.http, http_server_port(s->http));
-		log_listener("the API", s->config.api, http_server_port(s->api));
+		log_listener(s, "OTLP/gRPC", s->config.grpc, grpc_server_port(s->grpc));
+		log_listener(s, "OTLP/HTTP", s->config.http, http_server_port(s->http));
+		log_listener(s, "the API", s->config.api, http_server_port(s->api));
+		warn_of_clear_text(s);
 		say_ready(s);
 		int number = watch_until_signal(s);
 		(void)service_notify("STOPPING=1");

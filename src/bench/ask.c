@@ -215,6 +215,7 @@ ask_run(const struct ask_options *opt, struct ask_result *results, struct err *e
 {
 	struct asker a = {.opt = opt, .random = opt->seed};
 	struct http_client_options http = {.base_url = opt->api,
+	    .tls = opt->tls,
 	    .connect_timeout_ms = HTTP_TIMEOUT_MS,
 	    .timeout_ms = HTTP_TIMEOUT_MS,
 	    .body_bytes_max = ANSWER_BYTES_MAX};

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "bench/latency.h"
 #include "bench/ledger.h"
+#include "http/client.h"
 
 /* X(id, JSON key, what it is) */
 #define ASK_TABLE(X)                                                                               \
@@ -34,6 +35,7 @@ const char *ask_label(enum ask_kind kind);
 
 struct ask_options {
 	struct str api; /* "http://HOST:PORT" */
+	struct tls_client_files tls;
 	const struct ledger *ledger;
 	uint64_t count; /* questions of each kind */
 	uint64_t time_max_ns; /* of each kind; beyond it no more are asked */

@@ -79,6 +79,7 @@ start_watch(const struct bench *b, struct watch **out, struct err *err)
 	if (b->opt.duration_ns == 0)
 		requests = (double)b->opt.requests;
 	struct watch_options opt = {.api = str_from(b->api_url),
+	    .tls = b->opt.tls,
 	    .share = (double)b->opt.samples / requests,
 	    .poll_ns = b->opt.poll_ns,
 	    .looks = b->opt.looks,
@@ -137,6 +138,7 @@ static enum err_code
 ask(struct bench *b, struct err *err)
 {
 	struct ask_options opt = {.api = str_from(b->api_url),
+	    .tls = b->opt.tls,
 	    .ledger = b->ledger,
 	    .count = b->opt.queries,
 	    .time_max_ns = b->opt.query_ns,
@@ -196,6 +198,7 @@ connect_all(struct bench *b, struct err *err)
 		b->ledger = ledger_new(b->opt.payload, (uint32_t)b->opt.spans,
 		    (uint32_t)b->opt.connections);
 	struct load_options opt = {.grpc = b->opt.grpc,
+	    .tls = b->opt.tls,
 	    .payload = b->opt.payload,
 	    .spans = (uint32_t)b->opt.spans,
 	    .gzip = b->opt.gzip,
@@ -206,8 +209,8 @@ connect_all(struct bench *b, struct err *err)
 	if (b->opt.api.len > 0)
 		snprintf(b->api_url, sizeof(b->api_url), "%s%.*s", is_url ? "" : "http://",
 		    STR_ARG(b->opt.api));
-	enum err_code code =
-	    server_open(&b->server, str_from(b->api_url), b->opt.server_pid, b->opt.data_dir, err);
+	enum err_code code = server_open(&b->server, str_from(b->api_url), &b->opt.tls,
+	    b->opt.server_pid, b->opt.data_dir, err);
 	return code == ERR_OK ? load_new(&opt, &b->load, err) : code;
 }
 

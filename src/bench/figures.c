@@ -302,9 +302,12 @@ describe_machine(struct bench *b)
 		measure_filesystem(b->opt.data_dir, fs);
 		report_condition(r, "disk", "%s", fs);
 	}
+	bool secure = str_starts(b->opt.grpc, STR("https://"));
+	struct str address = secure ? str_skip(b->opt.grpc, strlen("https://")) : b->opt.grpc;
+	report_condition(r, "transport", "%s", secure ? "TLS" : "clear text");
 	report_condition(r, "generator", "%s",
-	    tcp_is_loopback(b->opt.grpc) ? "on the same processors as the server"
-	                                 : "on another machine than the server, perhaps");
+	    tcp_is_loopback(address) ? "on the same processors as the server"
+	                             : "on another machine than the server, perhaps");
 }
 
 void

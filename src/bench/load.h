@@ -23,13 +23,15 @@
 #include "base/err.h"
 #include "bench/latency.h"
 #include "bench/payload.h"
+#include "grpc/client.h"
 
 enum { LOAD_CLIENTS_MAX = 64, LOAD_INFLIGHT_MAX = 256, LOAD_GZIP_LEVEL = 6 };
 
 struct load;
 
 struct load_options {
-	struct str grpc; /* ADDR:PORT */
+	struct str grpc; /* ADDR:PORT, or "https://ADDR:PORT" */
+	struct tls_client_files tls;
 	enum payload_kind payload;
 	uint32_t spans; /* in a request */
 	bool gzip;

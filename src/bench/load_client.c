@@ -276,7 +276,9 @@ load_client_prepare(void *ctx)
 enum err_code
 load_client_open(struct load_client *c, struct err *err)
 {
-	enum err_code code = grpc_client_open(c->opt->grpc, CONNECT_MS, &c->conn, err);
+	const struct grpc_client_options opt = {
+	    .address = c->opt->grpc, .timeout_ms = CONNECT_MS, .tls = c->opt->tls};
+	enum err_code code = grpc_client_open(&opt, &c->conn, err);
 	if (code != ERR_OK)
 		return code;
 	c->calls = xcalloc(c->opt->inflight, sizeof(*c->calls));

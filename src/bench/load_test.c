@@ -500,7 +500,8 @@ TEST(bench_server, it_waits_until_all_is_loaded)
 	struct err err = {0};
 	struct server_idle idle;
 	uint64_t begin = clock_mono_ns();
-	assert_int_equal(server_open(&server, str_from(s->url), (uint64_t)getpid(), NULL, &err),
+	assert_int_equal(server_open(&server, str_from(s->url), NULL, (uint64_t)getpid(), NULL,
+	                     &err),
 	    ERR_OK);
 	assert_int_equal(server_look(&server, &look, &err), ERR_OK);
 	assert_true(look.has_metrics && look.has_process && !look.has_disk);
@@ -525,7 +526,7 @@ TEST(bench_server, it_waits_while_rows_are_being_sealed)
 	struct server_snapshot look;
 	struct err err = {0};
 	double rows = 0;
-	assert_int_equal(server_open(&server, str_from(s->url), 0, NULL, &err), ERR_OK);
+	assert_int_equal(server_open(&server, str_from(s->url), NULL, 0, NULL, &err), ERR_OK);
 	/* One that does not tell is not waited for. */
 	assert_int_equal(server_wait_sealed(&server, NS_PER_S, 60 * NS_PER_S, &rows, &err), ERR_OK);
 	assert_int_equal(s->metrics_polls, 1);
@@ -566,7 +567,7 @@ TEST(bench_server, a_process_that_is_not_there_is_an_error)
 	struct server server;
 	struct server_snapshot look;
 	struct err err = {0};
-	assert_int_equal(server_open(&server, STR_EMPTY, INT32_MAX, NULL, &err), ERR_OK);
+	assert_int_equal(server_open(&server, STR_EMPTY, NULL, INT32_MAX, NULL, &err), ERR_OK);
 	assert_int_equal(server_look(&server, &look, &err), ERR_NOT_FOUND);
 	server_close(&server);
 }

@@ -14,6 +14,10 @@ enum kind { SWITCH, TEXT, PATH, COUNT, RATE, SPAN, SPAN_OR_ZERO, PAYLOAD, FORMAT
 #define OPTION_TABLE(X)                                                                            \
 	X("grpc", TEXT, grpc, 0, 0, "ADDR:PORT", "the server [127.0.0.1:4317]")                    \
 	X("api", TEXT, api, 0, 0, "ADDR:PORT", "its API: tells when all is loaded [none]")         \
+	X("ca", TEXT, tls.ca, 0, 0, "FILE",                                                        \
+	    "CAs to trust where these are https:// [the system's]")                                \
+	X("client-cert", TEXT, tls.cert, 0, 0, "FILE", "certificate to show there [none]")         \
+	X("client-key", TEXT, tls.key, 0, 0, "FILE", "and its key [none]")                         \
 	X("server-pid", COUNT, server_pid, 1, INT32_MAX, "PID",                                    \
 	    "its process: CPU time and memory [none]")                                             \
 	X("data-dir", PATH, data_dir, 0, 0, "DIR", "its data folder: bytes on disk [none]")        \

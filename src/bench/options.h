@@ -8,10 +8,12 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "bench/payload.h"
+#include "grpc/client.h"
 
 struct bench_options { /* strings are argv's */
-	struct str grpc; /* ADDR:PORT */
+	struct str grpc; /* ADDR:PORT, or "https://ADDR:PORT" */
 	struct str api; /* "http://HOST:PORT"; empty: none */
+	struct tls_client_files tls; /* where they are https:// */
 	struct str name; /* of the case, for reports */
 	enum payload_kind payload;
 	uint64_t spans;

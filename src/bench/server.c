@@ -18,7 +18,8 @@ enum {
 };
 
 enum err_code
-server_open(struct server *s, struct str api, uint64_t pid, const char *data_dir, struct err *err)
+server_open(struct server *s, struct str api, const struct tls_client_files *tls, uint64_t pid,
+    const char *data_dir, struct err *err)
 {
 	*s = (struct server){.pid = pid, .data_dir = data_dir};
 	if (api.len == 0)
@@ -27,6 +28,8 @@ server_open(struct server *s, struct str api, uint64_t pid, const char *data_dir
 	    .connect_timeout_ms = HTTP_TIMEOUT_MS,
 	    .timeout_ms = HTTP_TIMEOUT_MS,
 	    .body_bytes_max = METRICS_BYTES_MAX};
+	if (tls)
+		opt.tls = *tls;
 	return http_client_open(&opt, &s->http, err);
 }
 

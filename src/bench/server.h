@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "http/client.h"
 #include "sys/measure.h"
 
 struct http_client;
@@ -40,9 +41,9 @@ struct server_snapshot {
 	uint64_t disk_bytes, disk_log_bytes; /* data folder, and wal/ in it */
 };
 
-/* api: "http://HOST:PORT", or empty. */
-MUST_CHECK enum err_code server_open(struct server *s, struct str api, uint64_t pid,
-    const char *data_dir, struct err *err);
+/* api: "http://HOST:PORT", or empty; tls: for https://, NULL allowed. */
+MUST_CHECK enum err_code server_open(struct server *s, struct str api,
+    const struct tls_client_files *tls, uint64_t pid, const char *data_dir, struct err *err);
 void server_close(struct server *s);
 
 /* Everything that can be had. What has a source and cannot be read is an error. */

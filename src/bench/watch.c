@@ -165,6 +165,7 @@ watch_start(const struct watch_options *opt, struct watch **out, struct err *err
 {
 	struct watch *w = xcalloc(1, sizeof(*w));
 	struct http_client_options http = {.base_url = opt->api,
+	    .tls = opt->tls,
 	    .connect_timeout_ms = HTTP_TIMEOUT_MS,
 	    .timeout_ms = HTTP_TIMEOUT_MS,
 	    .body_bytes_max = ANSWER_BYTES_MAX};

@@ -23,6 +23,7 @@ struct watch;
 
 struct watch_options {
 	struct str api; /* "http://HOST:PORT" */
+	struct tls_client_files tls;
 	double share; /* of the requests that are sampled, 0 to 1 */
 	uint64_t poll_ns; /* pause between two polls of a request */
 	uint64_t looks; /* traces of a request that are looked for, spread over it; 0: all */

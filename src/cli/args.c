@@ -146,6 +146,9 @@ set_global(struct cli_request *req, enum cli_global global, struct str value, st
 	case GLOBAL_URL: return set_url(req, value, err);
 	case GLOBAL_TENANT: return set_header(&req->server.tenant, value, err);
 	case GLOBAL_TOKEN: return set_header(&req->server.token, value, err);
+	case GLOBAL_CA: return set_header(&req->server.ca, value, err);
+	case GLOBAL_CLIENT_CERT: return set_header(&req->server.client_cert, value, err);
+	case GLOBAL_CLIENT_KEY: return set_header(&req->server.client_key, value, err);
 	case GLOBAL_SPAN: return set_span(req, value, err);
 	case GLOBAL_VERBOSE: req->verbose = true; return ERR_OK;
 	case GLOBAL_LOGS: req->logs = true; return ERR_OK;
@@ -287,6 +290,9 @@ from_environment(const struct cli_io *io, struct cli_request *req, struct err *e
 	    {"WEIR_URL", GLOBAL_URL},
 	    {"WEIR_TENANT", GLOBAL_TENANT},
 	    {"WEIR_TOKEN", GLOBAL_TOKEN},
+	    {"WEIR_CA", GLOBAL_CA},
+	    {"WEIR_CLIENT_CERT", GLOBAL_CLIENT_CERT},
+	    {"WEIR_CLIENT_KEY", GLOBAL_CLIENT_KEY},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
 		const char *value = io->env(variables[i].name);
@@ -307,6 +313,9 @@ check_whole(const struct cli_request *req, struct err *err)
 	if (param && !has_value(req, param))
 		return err_set(err, ERR_INVALID, "%s needs %s %s: %s", req->op->name,
 		    strchr("aeiou", param->name[0]) ? "an" : "a", param->name, param->help);
+	if ((req->server.client_cert.len > 0) != (req->server.client_key.len > 0))
+		return err_set(err, ERR_INVALID,
+		    "--client-cert and --client-key go together ($WEIR_CLIENT_CERT, $WEIR_CLIENT_KEY)");
 	bool tree = req->verbose || req->logs;
 	if (tree && req->span.len > 0)
 		return err_set(err, ERR_INVALID,

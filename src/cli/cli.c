@@ -47,6 +47,7 @@ send_over_http(void *ctx, const struct cli_server *server, const char *method, s
 	        timeout_ms < CONNECT_TIMEOUT_MS ? timeout_ms + 1 : CONNECT_TIMEOUT_MS,
 	    .timeout_ms = timeout_ms + 1, /* never 0: that would be no limit */
 	    .body_bytes_max = body_out->bytes_max,
+	    .tls = {.ca = server->ca, .cert = server->client_cert, .key = server->client_key},
 	    .token = server->token,
 	    .tenant = server->tenant};
 	struct http_client *client;

@@ -27,6 +27,7 @@ enum cli_when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
 struct cli_server { /* which server, as whom */
 	struct str url; /* without a slash at its end */
 	struct str tenant, token; /* may be empty */
+	struct str ca, client_cert, client_key; /* files, for https://; may be empty */
 	struct str data_dir; /* not empty: no server, but this folder */
 	uint64_t timeout_ns;
 };
@@ -67,6 +68,9 @@ enum cli_global {
 	GLOBAL_URL,
 	GLOBAL_TENANT,
 	GLOBAL_TOKEN,
+	GLOBAL_CA,
+	GLOBAL_CLIENT_CERT,
+	GLOBAL_CLIENT_KEY,
 	GLOBAL_TIMEOUT,
 	GLOBAL_COLOR,
 	GLOBAL_HELP,
@@ -81,7 +85,7 @@ struct cli_flag {
 	const char *help;
 };
 
-enum { CLI_FLAGS_MAX = 40 };
+enum { CLI_FLAGS_MAX = 48 };
 
 /* The flags of a command, its own first; op NULL: the global ones only. Returns how many. */
 size_t cli_flags(const struct op *op, struct cli_flag out[CLI_FLAGS_MAX]);

@@ -35,7 +35,8 @@ static const char help_text[] =
     "  -o, --output FORMAT           json, table or ndjson (a terminal gets tables, a\n"
     "                                pipe JSON)\n"
     "      --tenant NAME             only this tenant's ($WEIR_TENANT), else all\n"
-    "      --url, --token, --timeout, --color: as of the other commands\n";
+    "      --url, --token, --ca, --client-cert, --client-key, --timeout, --color:\n"
+    "                                as of the other commands\n";
 
 #define PARAM_ID {.name = "id", .type = OP_TEXT, .in_path = true, .help = "as list shows it"}
 #define PARAM_STATE                                                                                \

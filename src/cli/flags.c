@@ -19,6 +19,9 @@ static const struct {
     {"url", 0, GLOBAL_URL, "URL", "the server ($WEIR_URL, or else http://127.0.0.1:7700)"},
     {"tenant", 0, GLOBAL_TENANT, "NAME", "whose telemetry ($WEIR_TENANT)"},
     {"token", 0, GLOBAL_TOKEN, "KEY", "key for the server (better: $WEIR_TOKEN)"},
+    {"ca", 0, GLOBAL_CA, "FILE", "CAs to trust with https:// ($WEIR_CA, or else the system's)"},
+    {"client-cert", 0, GLOBAL_CLIENT_CERT, "FILE", "certificate to show there ($WEIR_CLIENT_CERT)"},
+    {"client-key", 0, GLOBAL_CLIENT_KEY, "FILE", "and its key ($WEIR_CLIENT_KEY)"},
     {"timeout", 0, GLOBAL_TIMEOUT, "SPAN", "give up after this time (30s)"},
     {"color", 0, GLOBAL_COLOR, "WHEN", "auto, always or never ($NO_COLOR is honoured)"},
     {"help", 'h', GLOBAL_HELP, "", "this text"},
@@ -95,6 +98,9 @@ is_for(enum cli_global global, const struct op *op)
 	case GLOBAL_URL:
 	case GLOBAL_TENANT:
 	case GLOBAL_TOKEN:
+	case GLOBAL_CA:
+	case GLOBAL_CLIENT_CERT:
+	case GLOBAL_CLIENT_KEY:
 	case GLOBAL_TIMEOUT:
 	case GLOBAL_COLOR:
 	case GLOBAL_HELP: return true;

@@ -39,7 +39,8 @@ static const char help_text[] =
     "  -y, --yes                     do not ask whether it is meant\n"
     "  -o, --output FORMAT           json, table or ndjson (a terminal gets tables, a\n"
     "                                pipe JSON)\n"
-    "      --url, --token, --timeout, --color: as of the other commands\n";
+    "      --url, --token, --ca, --client-cert, --client-key, --timeout, --color:\n"
+    "                                as of the other commands\n";
 
 #define PARAM_ID {.name = "id", .type = OP_TEXT, .in_path = true, .help = "as list shows it"}
 

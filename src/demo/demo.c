@@ -14,6 +14,7 @@
 enum {
 	EXIT_BAD = 1,
 	EXIT_USAGE = 2,
+	CONNECT_MS = 5000,
 	CALL_TIMEOUT_MS = 10000,
 	METRICS_EVERY_MS = 5000,
 	HEADER_BYTES = 300
@@ -33,6 +34,7 @@ struct demo {
 	struct grpc_client *client;
 	struct err reply; /* of the call under way */
 	uint64_t sent_stories, sent_spans, sent_logs;
+	struct tls_client_files tls;
 	char token[HEADER_BYTES], tenant[HEADER_BYTES];
 	const char *headers[3]; /* of these; ends with NULL */
 };
@@ -43,7 +45,10 @@ static const char usage[] =
     "Plays a small shop of services into a server over OTLP/gRPC: traces with errors and\n"
     "slow calls, logs joined to them, metrics of every kind, an AI agent's runs.\n"
     "\n"
-    "  --grpc ADDR:PORT   the server [127.0.0.1:4317; WEIR_GRPC]\n"
+    "  --grpc ADDR:PORT   the server; https://ADDR:PORT for TLS [127.0.0.1:4317; WEIR_GRPC]\n"
+    "  --ca FILE          CAs to trust with https:// [the system's; WEIR_CA]\n"
+    "  --client-cert FILE certificate to show there [WEIR_CLIENT_CERT]\n"
+    "  --client-key FILE  and its key [WEIR_CLIENT_KEY]\n"
     "  --rate N           visitors a second, 0.1 to 1000 [4]\n"
     "  --duration SPAN    stop after this long, e.g. 30s [until Ctrl-C]\n"
     "  --history SPAN     first play this much of the past, 0 for none [10m]\n"
@@ -181,12 +186,36 @@ set_seed(struct demo *d, struct str value)
 	return str_to_u64(value, &d->seed);
 }
 
+static bool
+set_ca(struct demo *d, struct str value)
+{
+	d->tls.ca = value;
+	return value.len > 0;
+}
+
+static bool
+set_client_cert(struct demo *d, struct str value)
+{
+	d->tls.cert = value;
+	return value.len > 0;
+}
+
+static bool
+set_client_key(struct demo *d, struct str value)
+{
+	d->tls.key = value;
+	return value.len > 0;
+}
+
 static const struct {
 	const char *name;
 	bool (*set)(struct demo *d, struct str value);
 	const char *expects;
 } options[] = {
     {"--grpc", set_grpc, "ADDR:PORT"},
+    {"--ca", set_ca, "a file"},
+    {"--client-cert", set_client_cert, "a file"},
+    {"--client-key", set_client_key, "a file"},
     {"--rate", set_rate, "a number from 0.1 to 1000"},
     {"--duration", set_duration, "a length of time such as 30s or 5m"},
     {"--history", set_history, "a length of time such as 10m, at most 30d, or 0"},
@@ -242,7 +271,9 @@ static int
 play(struct demo *d)
 {
 	struct err err = {0};
-	enum err_code code = grpc_client_open(d->grpc, 5000, &d->client, &err);
+	const struct grpc_client_options opt = {
+	    .address = d->grpc, .timeout_ms = CONNECT_MS, .tls = d->tls};
+	enum err_code code = grpc_client_open(&opt, &d->client, &err);
 	if (code == ERR_OK && !d->quiet)
 		printf("weir demo: playing a small shop into %.*s; Ctrl-C ends it\n",
 		    STR_ARG(d->grpc));
@@ -287,6 +318,9 @@ demo_run(int argc, char **argv)
 	    .rate = 4,
 	    .history_ns = 600 * NS_PER_S,
 	    .seed = rand_u64()};
+	d->tls = (struct tls_client_files){.ca = str_from(getenv("WEIR_CA")),
+	    .cert = str_from(getenv("WEIR_CLIENT_CERT")),
+	    .key = str_from(getenv("WEIR_CLIENT_KEY"))};
 	int code = parse_args(d, argc, argv);
 	if (code < 0 &&
 	    (!add_header(d, d->token, "x-api-key", "WEIR_TOKEN") ||

@@ -16,6 +16,7 @@
 #include "grpc/text.h"
 #include "sys/clock.h"
 #include "sys/tcp.h"
+#include "tls/conn.h"
 
 #include <nghttp2/nghttp2.h>
 #include <stdio.h>
@@ -27,7 +28,9 @@ enum {
 	SCRATCH_FRAME_BYTES = 64 * 1024, /* more than one mem_send() gives */
 	FRAME_HEAD_BYTES = 9,
 	READ_BYTES = 64 * 1024,
+	RECORDS_BYTES = 64 * 1024, /* given to TLS at once */
 	FIELDS_MAX = 32,
+	GOAWAY_TEXT_BYTES = 64,
 	GRPC_UNKNOWN = 2,
 	GRPC_INTERNAL = 13,
 	GRPC_UNAVAILABLE = 14,
@@ -48,12 +51,16 @@ struct client_call {
 };
 
 struct grpc_client {
-	int fd;
+	int fd; /* borrowed from tls, when there is one */
+	struct tls_conn *tls; /* NULL: clear text */
+	char *records; /* TLS: parts, copied together */
+	bool read_wants_write; /* TLS */
 	nghttp2_session *session;
 	struct buf authority;
 	bool dead; /* with `why` */
 	bool going_away;
 	uint32_t goaway_error;
+	char goaway_text[GOAWAY_TEXT_BYTES]; /* what the server said with it; printable */
 	struct err why;
 	struct client_call *active;
 	struct client_call *finished, *finished_last;
@@ -173,8 +180,13 @@ status_of_reset(uint32_t http2_error)
 static void
 conclude(struct client_call *call, uint32_t http2_error)
 {
-	char text[64];
-	if (call->status == STATUS_NONE && http2_error != NGHTTP2_NO_ERROR) {
+	const struct grpc_client *c = call->client;
+	char text[128];
+	if (call->status == STATUS_NONE && http2_error == NGHTTP2_REFUSED_STREAM &&
+	    c->goaway_text[0]) {
+		snprintf(text, sizeof(text), "the server ended the connection: %s", c->goaway_text);
+		set_status(call, GRPC_UNAVAILABLE, text);
+	} else if (call->status == STATUS_NONE && http2_error != NGHTTP2_NO_ERROR) {
 		snprintf(text, sizeof(text), "the stream was reset: %s",
 		    nghttp2_http2_strerror(http2_error));
 		set_status(call, status_of_reset(http2_error), text);
@@ -282,15 +294,26 @@ on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream_id, const 
 	return 0;
 }
 
+/* Its words are a stranger's. */
+static void
+note_goaway(struct grpc_client *c, const nghttp2_goaway *goaway)
+{
+	size_t n = 0;
+	c->going_away = true;
+	c->goaway_error = goaway->error_code;
+	for (; n < goaway->opaque_data_len && n < sizeof(c->goaway_text) - 1; n++) {
+		uint8_t byte = goaway->opaque_data[n];
+		c->goaway_text[n] = byte >= ' ' && byte < 0x7f ? (char)byte : '?';
+	}
+	c->goaway_text[n] = '\0';
+}
+
 static int
 on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
-	struct grpc_client *c = user;
 	(void)session;
-	if (frame->hd.type == NGHTTP2_GOAWAY) {
-		c->going_away = true;
-		c->goaway_error = frame->goaway.error_code;
-	}
+	if (frame->hd.type == NGHTTP2_GOAWAY)
+		note_goaway(user, &frame->goaway);
 	return 0;
 }
 
@@ -388,16 +411,45 @@ send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head, s
 	return 0;
 }
 
+/* Said when the connection is lost: TLS may know why. */
+static const char *
+loss(const struct grpc_client *c)
+{
+	const char *why = c->tls ? tls_conn_failure_text(c->tls) : "";
+	return why[0] ? why : "the connection was lost";
+}
+
+/* Small parts would make small records. The same bytes come again when TLS could not take them. */
+static enum tcp_io
+write_records(struct grpc_client *c, size_t *n_out)
+{
+	size_t used = 0;
+	for (size_t i = c->part_at; i < c->part_count && used < RECORDS_BYTES; i++) {
+		size_t room = RECORDS_BYTES - used;
+		size_t n = c->parts[i].len < room ? c->parts[i].len : room;
+		memcpy(c->records + used, c->parts[i].ptr, n);
+		used += n;
+	}
+	return tls_conn_write(c->tls, c->records, used, n_out);
+}
+
+static enum tcp_io
+write_some(struct grpc_client *c, size_t *n_out)
+{
+	if (c->tls)
+		return write_records(c, n_out);
+	return tcp_write_parts(c->fd, c->parts + c->part_at, c->part_count - c->part_at, n_out);
+}
+
 /* True when all parts are written. */
 static bool
 write_parts(struct grpc_client *c)
 {
 	while (c->part_at < c->part_count) {
 		size_t n;
-		enum tcp_io io =
-		    tcp_write_parts(c->fd, c->parts + c->part_at, c->part_count - c->part_at, &n);
+		enum tcp_io io = write_some(c, &n);
 		if (io == TCP_FAILED || io == TCP_END)
-			die(c, "the connection was lost");
+			die(c, loss(c));
 		if (io != TCP_OK)
 			return false;
 		while (n > 0) {
@@ -443,17 +495,19 @@ pull_input(struct grpc_client *c)
 {
 	while (!c->dead) {
 		size_t n;
-		enum tcp_io io = tcp_read(c->fd, c->input, READ_BYTES, &n);
+		enum tcp_io io = c->tls ? tls_conn_read(c->tls, c->input, READ_BYTES, &n)
+		                        : tcp_read(c->fd, c->input, READ_BYTES, &n);
+		c->read_wants_write = io == TCP_WAIT_WRITE;
 		if (io == TCP_END)
 			die(c, "the server closed the connection");
 		else if (io == TCP_FAILED)
-			die(c, "the connection was lost");
+			die(c, loss(c));
 		if (io != TCP_OK)
 			return;
 		ssize_t rc = nghttp2_session_mem_recv(c->session, c->input, n);
 		if (rc < 0)
 			die(c, nghttp2_strerror((int)rc));
-		if (n < READ_BYTES)
+		if (n < READ_BYTES && !(c->tls && tls_conn_held(c->tls)))
 			return;
 	}
 }
@@ -479,22 +533,57 @@ make_session(struct grpc_client *c)
 	          ARRAY_LEN(settings)) == 0);
 }
 
-enum err_code
-grpc_client_open(struct str address, uint64_t timeout_ms, struct grpc_client **out, struct err *err)
+static enum err_code
+connect_tls(struct grpc_client *c, const struct grpc_client_options *opt, struct str address,
+    uint64_t deadline_ns, struct err *err)
 {
-	int fd;
+	struct tls_client_options tls = {.address = address, .files = opt->tls, .alpn = "h2"};
+	c->records = xcalloc(1, RECORDS_BYTES);
+	return tls_conn_connect(&tls, c->fd, deadline_ns, &c->tls, err);
+}
+
+enum err_code
+grpc_client_open(const struct grpc_client_options *opt, struct grpc_client **out, struct err *err)
+{
+	uint64_t deadline_ns = clock_mono_ns() + opt->timeout_ms * NS_PER_MS;
+	struct str address = opt->address;
+	bool secure = str_starts(address, STR("https://"));
 	*out = NULL;
-	enum err_code code = tcp_connect(address, timeout_ms, &fd, err);
+	if (secure || str_starts(address, STR("http://")))
+		address = str_skip(address, secure ? strlen("https://") : strlen("http://"));
+	if (address.len > 0 && address.ptr[address.len - 1] == '/')
+		address.len--;
+	int fd;
+	enum err_code code = tcp_connect(address, opt->timeout_ms, &fd, err);
 	if (code)
 		return code;
 	struct grpc_client *c = xcalloc(1, sizeof(*c));
 	c->fd = fd;
+	if (secure)
+		code = connect_tls(c, opt, address, deadline_ns, err);
+	if (code) {
+		free(c->records);
+		free(c);
+		return code;
+	}
 	buf_str(&c->authority, address);
 	c->scratch = xcalloc(1, SCRATCH_BYTES);
 	c->input = xcalloc(1, READ_BYTES);
 	make_session(c);
 	*out = c;
 	return ERR_OK;
+}
+
+/* What TLS has to say goes first: without it the server sees a connection that was cut. */
+static void
+close_transport(struct grpc_client *c)
+{
+	if (!c->tls) {
+		tcp_close(c->fd);
+		return;
+	}
+	(void)tls_conn_end(c->tls);
+	tls_conn_close(c->tls);
 }
 
 void
@@ -509,7 +598,7 @@ grpc_client_close(struct grpc_client *c)
 	die(c, "the client was closed");
 	fail_all(c);
 	nghttp2_session_del(c->session);
-	tcp_close(c->fd);
+	close_transport(c);
 	while (c->spare) {
 		struct client_call *call = c->spare;
 		c->spare = call->next;
@@ -520,6 +609,7 @@ grpc_client_close(struct grpc_client *c)
 	}
 	buf_fini(&c->authority);
 	free(c->scratch);
+	free(c->records);
 	free(c->input);
 	free(c);
 }
@@ -568,7 +658,7 @@ grpc_client_call(struct grpc_client *c, const char *path, struct str message, bo
 	if (message.len > UINT32_MAX)
 		return err_set(err, ERR_TOO_LARGE, "a gRPC message has less than 4 GiB");
 	nv[count++] = field(STR(":method"), STR("POST"), fixed);
-	nv[count++] = field(STR(":scheme"), STR("http"), fixed);
+	nv[count++] = field(STR(":scheme"), c->tls ? STR("https") : STR("http"), fixed);
 	nv[count++] = field(STR(":path"), str_from(path), NGHTTP2_NV_FLAG_NO_COPY_NAME);
 	nv[count++] = field(STR(":authority"), buf_view(&c->authority), fixed);
 	nv[count++] = field(STR("content-type"), STR("application/grpc"), fixed);
@@ -630,6 +720,6 @@ grpc_client_run(struct grpc_client *c, size_t inflight_max, uint64_t deadline_mo
 		if (waited && clock_mono_ns() >= deadline_mono_ns)
 			return err_set(err, ERR_DEADLINE, "%zu calls are still in flight",
 			    c->inflight);
-		(void)tcp_wait(c->fd, !drained, deadline_mono_ns);
+		(void)tcp_wait(c->fd, !drained || c->read_wants_write, deadline_mono_ns);
 	}
 }

@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "tls/tls.h"
 
 struct grpc_client;
 
@@ -28,8 +29,16 @@ struct grpc_reply {
 	struct str details; /* google.rpc.Status of grpc-status-details-bin; may be empty */
 };
 
-/* Connects (blocking, within timeout_ms) to "host:port". ERR_UNAVAILABLE says why not. */
-MUST_CHECK enum err_code grpc_client_open(struct str address, uint64_t timeout_ms,
+struct grpc_client_options {
+	/* "host:port" or "http://host:port": clear text; "https://host:port": TLS, and the server's certificate must be for
+	 * this host. */
+	struct str address;
+	uint64_t timeout_ms; /* to connect */
+	struct tls_client_files tls; /* for https:// */
+};
+
+/* Connects, blocking. ERR_UNAVAILABLE says why not. */
+MUST_CHECK enum err_code grpc_client_open(const struct grpc_client_options *opt,
     struct grpc_client **out, struct err *err);
 /* Calls in flight get status 14. NULL allowed. */
 void grpc_client_close(struct grpc_client *c);

@@ -13,6 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+static enum err_code
+open_client(struct str address, uint64_t timeout_ms, struct grpc_client **out, struct err *err)
+{
+	const struct grpc_client_options opt = {.address = address, .timeout_ms = timeout_ms};
+	return grpc_client_open(&opt, out, err);
+}
+
 /* ---- a server of one connection that answers with given bytes */
 
 struct fake {
@@ -82,7 +89,7 @@ call_fake(struct buf *reply, bool hang_up)
 	assert_int_equal(tcp_listen(STR("127.0.0.1:0"), &f.listener, &err), ERR_OK);
 	snprintf(f.address, sizeof(f.address), "127.0.0.1:%u", tcp_port(f.listener));
 	assert_int_equal(thread_start(&f.thread, "fake", serve_fake, &f, &err), ERR_OK);
-	assert_int_equal(grpc_client_open(str_from(f.address), KIT_PATIENCE_MS, &c, &err), ERR_OK);
+	assert_int_equal(open_client(str_from(f.address), KIT_PATIENCE_MS, &c, &err), ERR_OK);
 	kit_begin(c, KIT_PATH, STR("a message that is long enough to be seen"), false, NULL, &r);
 	kit_finish(c);
 	grpc_client_close(c);
@@ -204,7 +211,7 @@ TEST(grpc_client, a_message_may_be_freed_at_the_reply_even_when_it_is_half_sent)
 	assert_int_equal(tcp_listen(STR("127.0.0.1:0"), &f.listener, &err), ERR_OK);
 	snprintf(f.address, sizeof(f.address), "127.0.0.1:%u", tcp_port(f.listener));
 	assert_int_equal(thread_start(&f.thread, "fake", serve_fake, &f, &err), ERR_OK);
-	assert_int_equal(grpc_client_open(str_from(f.address), KIT_PATIENCE_MS, &c, &err), ERR_OK);
+	assert_int_equal(open_client(str_from(f.address), KIT_PATIENCE_MS, &c, &err), ERR_OK);
 	assert_int_equal(grpc_client_call(c, KIT_PATH, str_of(l.message, MESSAGE_BYTES), false,
 	                     NULL, give_back, &l, &err),
 	    ERR_OK);
@@ -229,11 +236,11 @@ TEST(grpc_client, nobody_listening_is_named)
 	assert_int_equal(tcp_listen(STR("127.0.0.1:0"), &fd, &err), ERR_OK);
 	snprintf(address, sizeof(address), "127.0.0.1:%u", tcp_port(fd));
 	tcp_close(fd);
-	assert_int_equal(grpc_client_open(str_from(address), KIT_PATIENCE_MS, &c, &err),
+	assert_int_equal(open_client(str_from(address), KIT_PATIENCE_MS, &c, &err),
 	    ERR_UNAVAILABLE);
 	assert_null(c);
 	assert_non_null(strstr(err.message, address));
-	assert_int_equal(grpc_client_open(STR("no port"), 1, &c, &err), ERR_INVALID);
+	assert_int_equal(open_client(STR("no port"), 1, &c, &err), ERR_INVALID);
 }
 
 TEST(grpc_client, the_deadline_of_a_run_leaves_its_calls_in_flight)

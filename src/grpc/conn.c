@@ -10,7 +10,7 @@
  * Time limits. Each has a start and a length; one timer per connection is set to the earliest and
  * looks at all of them when it fires:
  *
- *     preface and first SETTINGS    opened_ns        header_timeout_ms
+ *     TLS, preface, first SETTINGS  opened_ns        header_timeout_ms
  *     a header block                header_since_ns  header_timeout_ms
  *     a blocked socket              blocked_ns       body_grace_ms
  *     no call, no complete frame    frame_ns         idle_timeout_ms
@@ -39,27 +39,6 @@ static const char http1_reply[] = "HTTP/1.1 400 Bad Request\r\n"
                                   "content-length: " HTTP1_TEXT_BYTES "\r\n"
                                   "\r\n" HTTP1_TEXT;
 _Static_assert(sizeof(HTTP1_TEXT) - 1 == 85, "HTTP1_TEXT_BYTES says how long the text is");
-
-/* ---- clear-text transport */
-
-static enum tcp_io
-plain_read(struct grpc_transport *t, void *bytes, size_t size, size_t *n_out)
-{
-	return tcp_read(t->fd, bytes, size, n_out);
-}
-
-static enum tcp_io
-plain_write(struct grpc_transport *t, const void *bytes, size_t size, size_t *n_out)
-{
-	return tcp_write(t->fd, bytes, size, n_out);
-}
-
-static void
-plain_close(struct grpc_transport *t)
-{
-	tcp_close(t->fd);
-	t->fd = -1;
-}
 
 /* ---- ends */
 
@@ -97,7 +76,7 @@ destroy(struct grpc_conn *c)
 	drop_session(c);
 	loop_remove(w->loop, &c->watch);
 	loop_timer_clear(w->loop, &c->timer);
-	c->io.close(&c->io);
+	grpc_transport_close(&c->io);
 	if (c->prev)
 		c->prev->next = c->next;
 	else
@@ -310,31 +289,52 @@ take_input(struct grpc_conn *c, const unsigned char *bytes, size_t n)
 		grpc_conn_kill(c);
 }
 
+/* Nothing more can be read. A client whose handshake failed shall be able to read why. */
+static void
+input_over(struct grpc_conn *c)
+{
+	struct str answer;
+	if (c->state == CONN_OPEN && grpc_transport_unveil(&c->io, &answer)) {
+		buf_str(&c->out, answer);
+		linger(c);
+	} else {
+		grpc_conn_kill(c);
+	}
+}
+
 static void
 read_some(struct grpc_conn *c)
 {
 	struct grpc_worker *w = c->worker;
 	for (int i = 0; i < GRPC_READS_PER_TURN && c->state != CONN_DEAD; i++) {
 		size_t n;
-		enum tcp_io io = c->io.read(&c->io, w->read_bytes, GRPC_READ_BYTES, &n);
+		enum tcp_io io = grpc_transport_read(&c->io, w->read_bytes, GRPC_READ_BYTES, &n);
 		if (io == TCP_END || io == TCP_FAILED) {
-			grpc_conn_kill(c);
+			input_over(c);
 			return;
 		}
+		if (io == TCP_WAIT_WRITE)
+			c->also_wants |= LOOP_WRITE;
 		if (io != TCP_OK)
 			return;
 		if (c->state == CONN_OPEN)
 			take_input(c, w->read_bytes, n);
 		if (n < GRPC_READ_BYTES)
-			return;
+			break;
+	}
+	if (c->state != CONN_DEAD && grpc_transport_held(&c->io) && !c->task_posted) {
+		c->task_posted = true;
+		CHECK(loop_post(w->loop, &c->arrive));
 	}
 }
 
 /* ---- out */
 
 static void
-blocked(struct grpc_conn *c)
+blocked(struct grpc_conn *c, enum tcp_io io)
 {
+	if (io == TCP_WAIT_READ)
+		c->also_wants |= LOOP_READ;
 	if (c->blocked_ns)
 		return;
 	c->blocked_ns = loop_now_ns(c->worker->loop);
@@ -347,12 +347,12 @@ write_leftover(struct grpc_conn *c)
 {
 	while (c->out_off < c->out.len) {
 		size_t n;
-		enum tcp_io io =
-		    c->io.write(&c->io, c->out.ptr + c->out_off, c->out.len - c->out_off, &n);
+		enum tcp_io io = grpc_transport_write(&c->io, c->out.ptr + c->out_off,
+		    c->out.len - c->out_off, &n);
 		if (io == TCP_FAILED || io == TCP_END)
 			c->state = CONN_DEAD;
 		if (io != TCP_OK) {
-			blocked(c);
+			blocked(c, io);
 			return false;
 		}
 		c->out_off += n;
@@ -372,7 +372,7 @@ write_or_keep(struct grpc_conn *c, const unsigned char *bytes, size_t len)
 	size_t n = 0;
 	if (len == 0)
 		return true;
-	enum tcp_io io = c->io.write(&c->io, bytes, len, &n);
+	enum tcp_io io = grpc_transport_write(&c->io, bytes, len, &n);
 	if (io == TCP_FAILED || io == TCP_END) {
 		c->state = CONN_DEAD;
 		return false;
@@ -433,16 +433,18 @@ grpc_conn_flush(struct grpc_conn *c)
 	if (c->state != CONN_DEAD && write_leftover(c)) {
 		if (c->state == CONN_OPEN)
 			flush_open(c);
-		if (c->state == CONN_LINGER)
-			tcp_shutdown_write(c->io.fd);
+		if (c->state == CONN_LINGER && !c->blocked_ns &&
+		    grpc_transport_end(&c->io) == TCP_WAIT_WRITE)
+			blocked(c, TCP_WAIT_WRITE);
 	}
 	if (c->state == CONN_DEAD) {
-		if (!c->touched)
+		if (!c->touched && !c->task_posted)
 			destroy(c);
 		return;
 	}
 	unsigned wanted = c->state == CONN_LINGER || !c->blocked_ns ? LOOP_READ : 0;
-	loop_want(c->worker->loop, &c->watch, wanted | (c->blocked_ns ? LOOP_WRITE : 0));
+	wanted |= c->also_wants | (c->blocked_ns ? LOOP_WRITE : 0);
+	loop_want(c->worker->loop, &c->watch, wanted);
 }
 
 /* ---- begin */
@@ -451,8 +453,24 @@ static void
 ready(void *conn, unsigned events)
 {
 	struct grpc_conn *c = conn;
-	if (events & LOOP_READ)
+	unsigned waited = c->also_wants;
+	c->also_wants = 0;
+	if (events & (LOOP_READ | waited))
 		read_some(c);
+	grpc_conn_touch(c);
+}
+
+/* TLS has more than one turn is for. */
+static void
+read_on(void *conn)
+{
+	struct grpc_conn *c = conn;
+	c->task_posted = false;
+	/* Blocked output: the poll that tells of its end reads, too. */
+	if (!c->blocked_ns || c->state == CONN_LINGER)
+		read_some(c);
+	else
+		c->also_wants |= LOOP_WRITE;
 	grpc_conn_touch(c);
 }
 
@@ -464,6 +482,8 @@ arrive(void *conn)
 	const struct limits *limits = &w->server->limits;
 	struct err err = {0};
 	uint64_t now = loop_now_ns(w->loop);
+	c->task_posted = false;
+	c->arrive.run = read_on;
 	c->next = w->conns;
 	if (c->next)
 		c->next->prev = c;
@@ -485,10 +505,13 @@ grpc_conn_start(struct grpc_worker *w, int fd)
 {
 	struct grpc_conn *c = xcalloc(1, sizeof(*c));
 	c->worker = w;
-	c->io = (struct grpc_transport){plain_read, plain_write, plain_close, fd};
+	struct tls_context *tls = w->server->opt.tls;
+	c->io = (struct grpc_transport){
+	    .fd = fd, .tls = tls ? tls_conn_accept(tls, TLS_GRPC, fd) : NULL};
 	c->watch = (struct loop_watch){.fd = fd, .ready = ready, .ctx = c};
 	c->timer = (struct loop_timer){.fire = time_out, .ctx = c, .due_ns = UINT64_MAX};
 	c->arrive = (struct loop_task){.run = arrive, .ctx = c};
+	c->task_posted = true;
 	atomic_fetch_add_explicit(&w->load, 1, memory_order_relaxed);
 	/* Workers stop after the acceptor has ended, so the list is open. */
 	CHECK(loop_post(w->loop, &c->arrive));

@@ -16,6 +16,9 @@
  * Counted here (options.stats): REQUESTS_GRPC and `refused` for every answer, the handler's too,
  * BODY_BYTES, INFLATED_BYTES, INFLIGHT_BYTES, CONNS_*. REQUESTS_ACKED is not: only the log knows.
  *
+ * TLS, when options.tls says so: the handshake is part of the preface and its time limit, who is one too many is closed without
+ * a word, who speaks no TLS is told so in HTTP/1.1 or HTTP/2.
+ *
  * Limits: connections, streams per connection, header bytes, wire and inflated body bytes, bytes in
  * flight over all, time for preface and headers, body rate, idle time, pings and resets (floods
  * get GOAWAY ENHANCE_YOUR_CALM). Refusals by gRPC status: unknown path UNIMPLEMENTED, not POST
@@ -29,6 +32,7 @@
 #include "base/budget.h"
 #include "base/limits.h"
 #include "base/stats.h"
+#include "tls/tls.h"
 
 struct grpc_server;
 struct grpc_call;
@@ -36,6 +40,7 @@ struct grpc_call;
 struct grpc_server_options {
 	struct str address; /* "127.0.0.1:4317", "[::1]:4317", ":4317"; port 0: any free one */
 	unsigned loop_count; /* 0: as many as processors, at most 4 */
+	struct tls_context *tls; /* borrowed; NULL: clear text */
 	const struct limits *limits; /* copied */
 	/* What bodies are charged to, together with other servers: borrowed. NULL: one of its own, of
 	 * limits.inflight_bytes_max. */

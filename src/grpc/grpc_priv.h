@@ -5,6 +5,7 @@
  *     server.c   start, stop, the acceptor, the shared budget
  *     worker.c   one loop and its connections, drain
  *     conn.c     one connection: its life, reading, flushing, time limits
+ *     transport.[ch]  its bytes: clear text or TLS
  *     session.c  nghttp2 callbacks: frames and headers to calls; floods
  *     call.c     one call: its header, its message, the handler
  *     answer.c   from grpc_respond() to frames
@@ -27,8 +28,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "grpc/grpc.h"
+#include "grpc/transport.h"
 #include "sys/loop.h"
-#include "sys/tcp.h"
 #include "sys/thread.h"
 #include "wire/inflate.h"
 
@@ -52,15 +53,6 @@ enum {
 	GRPC_CONTROL_PER_SECOND = 100,
 	GRPC_CONTROL_PER_CALL = 10,
 	GRPC_USELESS_BYTES_MAX = 1 << 20, /* of frames that are ignored, one after another */
-};
-
-/* Where TLS goes in. */
-struct grpc_transport {
-	enum tcp_io (*read)(struct grpc_transport *t, void *bytes, size_t size, size_t *n_out);
-	enum tcp_io (*write)(struct grpc_transport *t, const void *bytes, size_t size,
-	    size_t *n_out);
-	void (*close)(struct grpc_transport *t); /* also the descriptor */
-	int fd;
 };
 
 struct grpc_worker;
@@ -122,7 +114,9 @@ struct grpc_conn {
 	struct grpc_transport io;
 	struct loop_watch watch;
 	struct loop_timer timer; /* the earliest of all limits here */
-	struct loop_task arrive;
+	struct loop_task arrive; /* then: read on */
+	bool task_posted;
+	unsigned also_wants; /* TLS: a read that must write first, or the reverse */
 	nghttp2_session *session; /* NULL in CONN_LINGER and CONN_DEAD */
 	struct grpc_call *calls; /* with a stream, or with a handler, or both */
 	size_t call_count;

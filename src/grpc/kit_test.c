@@ -68,9 +68,15 @@ void
 kit_start(struct kit *k)
 {
 	struct err err = {0};
+	const struct tls_files files = {
+	    .cert = STR("tests/golden/tls/server.pem"), .key = STR("tests/golden/tls/server.key")};
+	if ((k->over_tls || getenv("WEIR_TEST_TLS")) &&
+	    tls_context_open(&files, &k->tls, &err) != ERR_OK)
+		fail_msg("%s", err.message);
 	struct grpc_server_options opt = {.address = STR("127.0.0.1:0"),
 	    .loop_count = 2,
 	    .limits = &k->limits,
+	    .tls = k->tls,
 	    .stats = &k->stats,
 	    .paths = paths,
 	    .handle = handle,
@@ -122,6 +128,7 @@ kit_free(struct kit *k)
 	assert_int_equal(stats_get(&k->stats, STATS_INFLIGHT_BYTES), 0);
 	assert_int_equal(stats_get(&k->stats, STATS_CONNS_GRPC), 0);
 	grpc_server_free(k->server);
+	tls_context_close(k->tls);
 	cond_fini(&k->cond);
 	mutex_fini(&k->mutex);
 	free(k);
@@ -155,7 +162,12 @@ kit_client(const struct kit *k)
 {
 	struct grpc_client *c;
 	struct err err = {0};
-	if (grpc_client_open(str_from(k->address), KIT_PATIENCE_MS, &c, &err) != ERR_OK)
+	char url[48];
+	snprintf(url, sizeof(url), "%s%s", k->tls ? "https://" : "", k->address);
+	struct grpc_client_options opt = {.address = str_from(url),
+	    .timeout_ms = KIT_PATIENCE_MS,
+	    .tls = {.ca = STR("tests/golden/tls/ca.pem")}};
+	if (grpc_client_open(&opt, &c, &err) != ERR_OK)
 		fail_msg("%s", err.message);
 	return c;
 }
@@ -219,13 +231,25 @@ kit_call(const struct kit *k, const char *path, struct str message, bool gzip,
 /* ---- a peer of raw bytes */
 
 void
-kit_peer_open(struct kit_peer *p, const struct kit *k)
+kit_peer_plain(struct kit_peer *p, const struct kit *k)
 {
 	struct err err = {0};
 	*p = (struct kit_peer){.fd = -1};
 	if (tcp_connect(str_from(k->address), KIT_PATIENCE_MS, &p->fd, &err) != ERR_OK)
 		fail_msg("%s", err.message);
 	assert_int_equal(nghttp2_hd_inflate_new(&p->hpack), 0);
+}
+
+void
+kit_peer_open(struct kit_peer *p, const struct kit *k)
+{
+	struct err err = {0};
+	kit_peer_plain(p, k);
+	const struct tls_client_options opt = {.address = str_from(k->address),
+	    .files = {.ca = STR("tests/golden/tls/ca.pem")},
+	    .alpn = "h2"};
+	if (k->tls && tls_conn_connect(&opt, p->fd, kit_deadline(), &p->tls, &err) != ERR_OK)
+		fail_msg("%s", err.message);
 }
 
 void
@@ -241,7 +265,10 @@ kit_peer_hello(struct kit_peer *p, const struct kit *k)
 void
 kit_peer_close(struct kit_peer *p)
 {
-	tcp_close(p->fd);
+	if (p->tls)
+		tls_conn_close(p->tls);
+	else
+		tcp_close(p->fd);
 	nghttp2_hd_inflate_del(p->hpack);
 	buf_fini(&p->out);
 	buf_fini(&p->in);
@@ -332,6 +359,20 @@ kit_put_message(struct kit_peer *p, int32_t stream_id, unsigned flag, uint32_t l
 	buf_fini(&payload);
 }
 
+enum tcp_io
+kit_peer_write(struct kit_peer *p, const void *bytes, size_t size, size_t *n_out)
+{
+	return p->tls ? tls_conn_write(p->tls, bytes, size, n_out)
+	              : tcp_write(p->fd, bytes, size, n_out);
+}
+
+enum tcp_io
+kit_peer_read(struct kit_peer *p, void *bytes, size_t size, size_t *n_out)
+{
+	return p->tls ? tls_conn_read(p->tls, bytes, size, n_out)
+	              : tcp_read(p->fd, bytes, size, n_out);
+}
+
 bool
 kit_send(struct kit_peer *p)
 {
@@ -339,7 +380,7 @@ kit_send(struct kit_peer *p)
 	uint64_t deadline = kit_deadline();
 	while (off < p->out.len) {
 		size_t n;
-		enum tcp_io io = tcp_write(p->fd, p->out.ptr + off, p->out.len - off, &n);
+		enum tcp_io io = kit_peer_write(p, p->out.ptr + off, p->out.len - off, &n);
 		if (io == TCP_FAILED)
 			break;
 		off += n;
@@ -359,7 +400,7 @@ need(struct kit_peer *p, size_t n)
 	while (p->in.len - p->in_off < n && !p->ended) {
 		size_t got;
 		char *to = buf_reserve(&p->in, 65536);
-		enum tcp_io io = tcp_read(p->fd, to, 65536, &got);
+		enum tcp_io io = kit_peer_read(p, to, 65536, &got);
 		p->in.len += got;
 		if (io == TCP_END || io == TCP_FAILED)
 			p->ended = true;

@@ -3,6 +3,8 @@
  * grpc/kit_test.h - for the tests of this folder: a server whose handler echoes, fails or holds
  * calls; calls through the client; and a peer that sends whatever bytes a test wants.
  *
+ * With WEIR_TEST_TLS in the environment all of it goes over TLS.
+ *
  * Waits end after KIT_PATIENCE_MS, which no test reaches unless it fails.
  */
 #ifndef GRPC_KIT_TEST_H
@@ -12,6 +14,7 @@
 #include "grpc/client.h"
 #include "grpc/grpc.h"
 #include "sys/thread.h"
+#include "tls/conn.h"
 
 #include <nghttp2/nghttp2.h>
 
@@ -25,6 +28,8 @@ struct kit {
 	struct limits limits; /* change after kit_init(), before kit_start() */
 	struct stats stats;
 	struct grpc_server *server;
+	bool over_tls; /* change before kit_start(); true from the environment, too */
+	struct tls_context *tls; /* NULL: clear text */
 	char address[32];
 	struct mutex mutex;
 	struct cond cond;
@@ -75,6 +80,7 @@ struct kit_frame {
 
 struct kit_peer {
 	int fd;
+	struct tls_conn *tls; /* NULL: clear text */
 	struct buf out; /* composed, not sent */
 	struct buf in;
 	size_t in_off;
@@ -83,7 +89,9 @@ struct kit_peer {
 	bool ended; /* the server closed */
 };
 
-void kit_peer_open(struct kit_peer *p, const struct kit *k); /* says nothing */
+void kit_peer_plain(struct kit_peer *p,
+    const struct kit *k); /* in clear text, whatever the server speaks */
+void kit_peer_open(struct kit_peer *p, const struct kit *k); /* says nothing, but TLS's hello */
 void kit_peer_hello(struct kit_peer *p, const struct kit *k); /* preface, SETTINGS, ACK */
 void kit_peer_close(struct kit_peer *p);
 void kit_put_frame(struct kit_peer *p, unsigned type, unsigned flags, int32_t stream_id,
@@ -95,6 +103,9 @@ void kit_field(struct buf *block, struct str name, struct str value); /* HPACK l
 /* DATA with a prefix of this flag and length, and then bytes. */
 void kit_put_message(struct kit_peer *p, int32_t stream_id, unsigned flag, uint32_t len,
     struct str bytes, unsigned flags);
+/* As of sys/tcp.h. */
+enum tcp_io kit_peer_write(struct kit_peer *p, const void *bytes, size_t size, size_t *n_out);
+enum tcp_io kit_peer_read(struct kit_peer *p, void *bytes, size_t size, size_t *n_out);
 /* Send what was composed. False when the server has gone. */
 bool kit_send(struct kit_peer *p);
 /* The next frame of this type (others are passed over). False when the connection ended. */

@@ -46,8 +46,10 @@ static void
 refuse(struct grpc_server *s, int fd)
 {
 	size_t n;
-	(void)tcp_write(fd, too_many, sizeof(too_many), &n);
-	tcp_shutdown_write(fd);
+	if (!s->opt.tls) { /* under TLS a word would cost a handshake */
+		(void)tcp_write(fd, too_many, sizeof(too_many), &n);
+		tcp_shutdown_write(fd);
+	}
 	tcp_close(fd);
 	stats_add(s->opt.stats, STATS_CONNS_REFUSED, 1);
 }

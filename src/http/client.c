@@ -19,6 +19,7 @@ struct http_client {
 	uint64_t timeout_ms;
 	uint64_t body_bytes_max;
 	bool body_too_large;
+	bool shows_certificate;
 	char curl_error[CURL_ERROR_SIZE];
 };
 
@@ -105,6 +106,28 @@ clamp_ms(uint64_t ms)
 
 #define SET(option, value) CHECK(curl_easy_setopt(c->curl, option, value) == CURLE_OK)
 
+/* libcurl copies them. */
+static void
+set_file(struct http_client *c, CURLoption option, struct str name)
+{
+	if (name.len == 0)
+		return;
+	struct buf text = {0};
+	buf_str(&text, name);
+	buf_char(&text, '\0');
+	SET(option, text.ptr);
+	buf_fini(&text);
+}
+
+static void
+set_files(struct http_client *c, const struct tls_client_files *files)
+{
+	set_file(c, CURLOPT_CAINFO, files->ca);
+	set_file(c, CURLOPT_SSLCERT, files->cert);
+	set_file(c, CURLOPT_SSLKEY, files->key);
+	c->shows_certificate = files->cert.len > 0;
+}
+
 static void
 set_options(struct http_client *c, const struct http_client_options *opt, const char *host)
 {
@@ -113,6 +136,7 @@ set_options(struct http_client *c, const struct http_client_options *opt, const 
 	/* A proxy of the environment is for the world outside. */
 	if (tcp_is_loopback(str_from(address)))
 		SET(CURLOPT_PROXY, "");
+	set_files(c, &opt->tls);
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -122,6 +146,17 @@ set_options(struct http_client *c, const struct http_client_options *opt, const 
 	SET(CURLOPT_ERRORBUFFER, c->curl_error);
 	SET(CURLOPT_WRITEFUNCTION, take_body);
 	SET(CURLOPT_HTTPHEADER, c->headers);
+}
+
+static enum err_code
+check_files(const struct tls_client_files *files, struct err *err)
+{
+	if ((files->cert.len > 0) != (files->key.len > 0))
+		return err_set(err, ERR_INVALID,
+		    "a client certificate and its key are needed together");
+	if (has_control(files->ca) || has_control(files->cert) || has_control(files->key))
+		return err_set(err, ERR_INVALID, "the name of a file holds a control character");
+	return ERR_OK;
 }
 
 enum err_code
@@ -138,6 +173,8 @@ http_client_open(const struct http_client_options *opt, struct http_client **out
 	if (opt->token.len > 0)
 		buf_printf(&bearer, "Bearer %.*s", STR_ARG(opt->token));
 	enum err_code code = set_base(c, opt->base_url, &host, err);
+	if (code == ERR_OK)
+		code = check_files(&opt->tls, err);
 	if (code == ERR_OK)
 		code = add_header(c, "Authorization", buf_view(&bearer), err);
 	if (code == ERR_OK)
@@ -166,6 +203,60 @@ http_client_close(struct http_client *c)
 	free(c);
 }
 
+/* libcurl has one code for all that can be wrong with a certificate. */
+static enum err_code
+explain_certificate(struct http_client *c, struct err *err)
+{
+	struct str base = buf_view(&c->base);
+	long verified = 0;
+	(void)curl_easy_getinfo(c->curl, CURLINFO_SSL_VERIFYRESULT, &verified);
+	if (strstr(c->curl_error, "expired"))
+		return err_set(err, ERR_UNAVAILABLE, "the certificate of %.*s has expired",
+		    STR_ARG(base));
+	if (verified != 0 && strstr(c->curl_error, "issuer"))
+		return err_set(err, ERR_UNAVAILABLE,
+		    "the certificate of %.*s is of a CA that is not known here: name its file with --ca",
+		    STR_ARG(base));
+	if (strstr(c->curl_error, "subject name") || strstr(c->curl_error, "match"))
+		return err_set(err, ERR_UNAVAILABLE, "the certificate of %.*s is not for that host",
+		    STR_ARG(base));
+	return err_set(err, ERR_UNAVAILABLE, "the certificate of %.*s is not good: %s",
+	    STR_ARG(base), c->curl_error);
+}
+
+/* Of TLS; false: it is something else. */
+static bool
+explain_tls(struct http_client *c, CURLcode rc, struct err *err)
+{
+	struct str base = buf_view(&c->base);
+	if (rc == CURLE_PEER_FAILED_VERIFICATION)
+		explain_certificate(c, err);
+	else if (rc == CURLE_SSL_CACERT_BADFILE)
+		err_set(err, ERR_INVALID, "the file of CAs (--ca) cannot be used: %s",
+		    c->curl_error);
+	else if (rc == CURLE_SSL_CERTPROBLEM)
+		err_set(err, ERR_INVALID, "the client certificate or its key cannot be used: %s",
+		    c->curl_error);
+	else if (strstr(c->curl_error, "alert") && !c->shows_certificate &&
+	    (strstr(c->curl_error, "certificate required") ||
+	        strstr(c->curl_error, "handshake failure") ||
+	        strstr(c->curl_error, "bad certificate")))
+		err_set(err, ERR_UNAVAILABLE,
+		    "%.*s wants a client certificate: name one with --client-cert and --client-key",
+		    STR_ARG(base));
+	else if (strstr(c->curl_error, "alert") && c->shows_certificate)
+		err_set(err, ERR_UNAVAILABLE, "%.*s does not take the client certificate: %s",
+		    STR_ARG(base), c->curl_error);
+	else if (rc == CURLE_SSL_CONNECT_ERROR &&
+	    (strstr(c->curl_error, "wrong version number") ||
+	        strstr(c->curl_error, "SSL_ERROR_SYSCALL")))
+		err_set(err, ERR_UNAVAILABLE,
+		    "%.*s does not speak TLS, or ended the connection: try http://", STR_ARG(base));
+	else
+		return false;
+	return true;
+}
+
 /* A list of causes that people can do something about; curl's own words for the others. */
 static enum err_code
 explain(struct http_client *c, CURLcode rc, struct err *err)
@@ -188,6 +279,8 @@ explain(struct http_client *c, CURLcode rc, struct err *err)
 	if (rc == CURLE_GOT_NOTHING)
 		return err_set(err, ERR_UNAVAILABLE, "%.*s closed the connection without an answer",
 		    STR_ARG(base));
+	if (explain_tls(c, rc, err))
+		return err->code;
 	const char *text = c->curl_error[0] ? c->curl_error : curl_easy_strerror(rc);
 	return err_set(err, ERR_UNAVAILABLE, "cannot talk to %.*s: %s", STR_ARG(base), text);
 }

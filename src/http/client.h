@@ -10,11 +10,13 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "tls/tls.h"
 
 struct http_client;
 
 struct http_client_options {
-	struct str base_url; /* "http://127.0.0.1:7700" */
+	struct str base_url; /* "http://127.0.0.1:7700", or https:// */
+	struct tls_client_files tls; /* for https:// */
 	uint64_t connect_timeout_ms;
 	uint64_t timeout_ms;
 	uint64_t body_bytes_max;

@@ -19,6 +19,14 @@ enum {
 	POOL_EXTRA_BYTES = 16 * 1024,
 };
 
+/* A socket of a pair has neither, and sends at once what it is given. */
+static bool
+is_about_tcp(struct str line)
+{
+	return str_starts(line, STR("Setting TCP_")) ||
+	    str_starts(line, STR("Failed to push the data from buffers"));
+}
+
 static void
 log_mhd(void *ctx, const char *fmt, va_list args)
 {
@@ -28,6 +36,8 @@ log_mhd(void *ctx, const char *fmt, va_list args)
 		return;
 	vsnprintf(text, sizeof(text), fmt, args);
 	struct str line = str_trim(str_from(text));
+	if (s->pump && is_about_tcp(line))
+		return;
 	log_debug(s->opt.name, "%.*s", STR_ARG(line));
 }
 
@@ -73,8 +83,8 @@ conn_closed(struct http_server *s, struct http_conn *c)
 	mutex_unlock(&s->lock);
 	if (linger)
 		linger_add(s->lingerers, linger_dup(c->fd));
-	atomic_fetch_sub(&s->conn_count, 1);
-	stats_add(s->stats, s->opt.stats_connections, -1);
+	if (!s->pump) /* else it is the pump who knows when it is over */
+		http_server_conn_over(s);
 	free(c);
 }
 

@@ -67,20 +67,26 @@ error_body(void *ctx, struct http_request *r, enum err_code code, struct str mes
 	return "text/x-error";
 }
 
-struct ht_server *
-ht_start(void (*adjust)(struct limits *), unsigned threads)
+static struct ht_server *
+start(void (*adjust)(struct limits *), unsigned threads, bool over_tls)
 {
 	struct ht_server *f = xcalloc(1, sizeof(*f));
 	struct err err = {0};
 	f->limits = limits_default();
 	if (adjust)
 		adjust(&f->limits);
+	const struct tls_files files = {
+	    .cert = STR("tests/golden/tls/server.pem"), .key = STR("tests/golden/tls/server.key")};
+	if (over_tls && tls_context_open(&files, &f->tls, &err) != ERR_OK)
+		fail_msg("%s", err.message);
 	f->held = queue_new(1000);
 	f->gate = queue_new(1);
 	struct http_server_options opt = {.address = STR("127.0.0.1:0"),
 	    .name = "test",
 	    .thread_count = threads,
 	    .limits = &f->limits,
+	    .tls = f->tls,
+	    .tls_port = TLS_HTTP,
 	    .stats = &f->stats,
 	    .stats_requests = STATS_REQUESTS_HTTP,
 	    .stats_connections = STATS_CONNS_HTTP,
@@ -94,6 +100,18 @@ ht_start(void (*adjust)(struct limits *), unsigned threads)
 	return f;
 }
 
+struct ht_server *
+ht_start(void (*adjust)(struct limits *), unsigned threads)
+{
+	return start(adjust, threads, getenv("WEIR_TEST_TLS") != NULL);
+}
+
+struct ht_server *
+ht_start_tls(void (*adjust)(struct limits *), unsigned threads)
+{
+	return start(adjust, threads, true);
+}
+
 void
 ht_finish(struct ht_server *f)
 {
@@ -101,6 +119,7 @@ ht_finish(struct ht_server *f)
 	assert_int_equal(stats_get(&f->stats, STATS_CONNS_HTTP), 0);
 	assert_int_equal(stats_get(&f->stats, STATS_INFLIGHT_BYTES), 0);
 	http_server_free(f->server);
+	tls_context_close(f->tls);
 	queue_free(f->held);
 	queue_free(f->gate);
 	free(f);
@@ -117,7 +136,7 @@ ht_held(struct ht_server *f)
 /* ---- a client that can do wrong */
 
 struct ht_client
-ht_dial(const struct ht_server *f)
+ht_dial_plain(const struct ht_server *f)
 {
 	struct ht_client c = {.fd = -1};
 	char address[32];
@@ -127,11 +146,37 @@ ht_dial(const struct ht_server *f)
 	return c;
 }
 
+struct ht_client
+ht_dial(const struct ht_server *f)
+{
+	struct err err = {0};
+	struct ht_client c = ht_dial_plain(f);
+	const struct tls_client_options opt = {.address = STR("127.0.0.1:1"),
+	    .files = {.ca = STR("tests/golden/tls/ca.pem")},
+	    .alpn = "http/1.1"};
+	if (f->tls &&
+	    tls_conn_connect(&opt, c.fd, clock_mono_ns() + PATIENCE_NS, &c.tls, &err) != ERR_OK)
+		fail_msg("%s", err.message);
+	return c;
+}
+
 void
 ht_hang_up(struct ht_client *c)
 {
-	tcp_close(c->fd);
+	if (c->tls)
+		tls_conn_close(c->tls);
+	else
+		tcp_close(c->fd);
 	buf_fini(&c->in);
+}
+
+void
+ht_shut(struct ht_client *c)
+{
+	if (c->tls)
+		assert_int_equal(tls_conn_end(c->tls), TCP_OK);
+	else
+		tcp_shutdown_write(c->fd);
 }
 
 /* False when the server no longer wants it. */
@@ -140,7 +185,8 @@ ht_try_send(struct ht_client *c, struct str s)
 {
 	while (s.len > 0) {
 		size_t n;
-		enum tcp_io io = tcp_write(c->fd, s.ptr, s.len, &n);
+		enum tcp_io io = c->tls ? tls_conn_write(c->tls, s.ptr, s.len, &n)
+		                        : tcp_write(c->fd, s.ptr, s.len, &n);
 		if (io == TCP_OK)
 			s = str_skip(s, n);
 		else if (io == TCP_WAIT_WRITE)
@@ -164,7 +210,8 @@ ht_more(struct ht_client *c)
 	for (;;) {
 		size_t n;
 		char *p = buf_reserve(&c->in, 65536);
-		enum tcp_io io = tcp_read(c->fd, p, 65536, &n);
+		enum tcp_io io =
+		    c->tls ? tls_conn_read(c->tls, p, 65536, &n) : tcp_read(c->fd, p, 65536, &n);
 		if (io == TCP_OK) {
 			c->in.len += n;
 			return true;

@@ -3,6 +3,8 @@
  * http/harness_test.h - for the tests of the HTTP server: a server whose handler does as the path
  * says, and a client that can do wrong.
  *
+ * With WEIR_TEST_TLS in the environment all of it goes over TLS.
+ *
  * The handler: a request to /hold... is put into `held` for the test to answer; so is one to
  * /block, whose handler then does not return; /large gets 32 MiB; all others an echo of what the
  * server understood. Errors of the server itself read "E <code> <message> (<x-probe header>)".
@@ -17,6 +19,7 @@
 #include "sys/clock.h"
 #include "sys/queue.h"
 #include "sys/tcp.h"
+#include "tls/conn.h"
 
 #include <stdatomic.h>
 
@@ -25,6 +28,7 @@
 
 struct ht_server {
 	struct http_server *server;
+	struct tls_context *tls; /* NULL: clear text */
 	struct limits limits;
 	struct stats stats;
 	struct queue *held; /* requests to /hold, for the test to answer */
@@ -34,6 +38,7 @@ struct ht_server {
 
 struct ht_client {
 	int fd;
+	struct tls_conn *tls; /* NULL: clear text */
 	struct buf in; /* read and not yet taken */
 	bool ended, failed;
 };
@@ -47,12 +52,16 @@ struct ht_reply {
 void ht_respond_text(struct http_request *r, int status, struct str text);
 /* Default limits, changed by `adjust` (may be NULL). */
 struct ht_server *ht_start(void (*adjust)(struct limits *), unsigned threads);
+struct ht_server *ht_start_tls(void (*adjust)(struct limits *), unsigned threads);
 /* Stop and free; nothing may be left of the gauges. */
 void ht_finish(struct ht_server *f);
 /* The next request to /hold. */
 struct http_request *ht_held(struct ht_server *f);
+struct ht_client ht_dial_plain(const struct ht_server
+        *f); /* in clear text, whatever the server speaks */
 struct ht_client ht_dial(const struct ht_server *f);
 void ht_hang_up(struct ht_client *c);
+void ht_shut(struct ht_client *c); /* it will send no more */
 /* False when the server no longer wants it. */
 bool ht_try_send(struct ht_client *c, struct str s);
 void ht_say(struct ht_client *c, const char *text);

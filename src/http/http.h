@@ -36,6 +36,11 @@
  * the header or of a chunk, and cuts the value of a field at a zero byte before we see it. None of
  * this makes one request two: the connection is closed, or all of the line is consumed.
  *
+ * TLS, when options.tls says so, is ended in front of libmicrohttpd by a thread of its own (tls/pump.h), and all that is said here
+ * holds just as well; a handshake has header_timeout_ms before the header has them, what exceeds connections_max is closed
+ * without a word, and a client that speaks no TLS gets a 400 in clear text. "What sockets buffer" is then more: up to
+ * 300 KiB.
+ *
  * After an error that leaves input unread the connection is closed, but lingers until the client
  * has had time to read the answer.
  */
@@ -45,6 +50,7 @@
 #include "base/budget.h"
 #include "base/limits.h"
 #include "base/stats.h"
+#include "tls/tls.h"
 
 struct http_server;
 struct http_request;
@@ -53,6 +59,8 @@ struct http_server_options {
 	struct str address; /* as in grpc/grpc.h */
 	const char *name; /* "http" or "api": thread names, log lines, the stats row */
 	unsigned thread_count; /* 0: 1 */
+	struct tls_context *tls; /* borrowed; NULL: clear text */
+	enum tls_port tls_port;
 	const struct limits *limits; /* borrowed */
 	/* What bodies are charged to, together with other servers: borrowed. NULL: one of its own, of
 	 * limits.inflight_bytes_max. */

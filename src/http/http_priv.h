@@ -3,7 +3,7 @@
  * http/http_priv.h - inside the HTTP server: connections, requests, and who may touch what.
  *
  * Threads. libmicrohttpd's own (1 to N; a connection stays with one), the acceptor, which
- * refuses what is beyond connections_max, the reaper, which enforces time, and any thread that
+ * refuses what is beyond connections_max, the reaper, which enforces time, with TLS the pump, and any thread that
  * calls http_respond().
  *
  * One lock per server guards the list of connections, their phase and deadline, and the state of
@@ -27,6 +27,7 @@
 #include "http/uri.h"
 #include "sys/linger.h"
 #include "sys/thread.h"
+#include "tls/pump.h"
 
 #include <microhttpd.h>
 #include <stdatomic.h>
@@ -95,6 +96,10 @@ struct http_server {
 	uint16_t port;
 	struct MHD_Daemon *daemon;
 	struct lingerers *lingerers;
+	struct tls_pump *pump; /* NULL: clear text */
+	struct mutex
+	    door; /* guards door_shut, and libmicrohttpd's against the pump while it stops */
+	bool door_shut; /* door: nothing more comes from the pump */
 	struct thread acceptor, reaper;
 	bool stopped; /* owner */
 	struct budget own_budget, *budget;
@@ -112,6 +117,8 @@ struct http_server {
 
 /* server.c */
 void http_server_unref(struct http_server *s);
+/* A connection that was counted is over. */
+void http_server_conn_over(struct http_server *s);
 
 /* daemon.c */
 MUST_CHECK enum err_code http_daemon_start(struct http_server *s, struct err *err);

@@ -18,11 +18,23 @@ enum {
 
 /* ---- accepting */
 
+void
+http_server_conn_over(struct http_server *s)
+{
+	atomic_fetch_sub(&s->conn_count, 1);
+	stats_add(s->stats, s->opt.stats_connections, -1);
+}
+
 /* More connections than are allowed: told so, and closed, before libmicrohttpd hears of it. */
 static void
 refuse_connection(struct http_server *s, int fd)
 {
 	struct buf answer = {0};
+	if (s->pump) { /* a word would cost a handshake */
+		stats_add(s->stats, STATS_CONNS_REFUSED, 1);
+		tcp_close(fd);
+		return;
+	}
 	http_answer_raw(s, NULL, ERR_UNAVAILABLE, "too many connections", &answer);
 	http_answer_last_words(fd, buf_view(&answer));
 	buf_fini(&answer);
@@ -30,23 +42,50 @@ refuse_connection(struct http_server *s, int fd)
 	stats_add(s->stats, STATS_CONNS_REFUSED, 1);
 }
 
-static void
-admit(struct http_server *s, int fd)
+/* Closes fd when it fails. */
+static bool
+hand_to_daemon(struct http_server *s, int fd)
 {
 	/* libmicrohttpd copies an address that nobody asks it for. */
 	struct sockaddr unknown = {.sa_family = AF_UNSPEC};
+	if (MHD_add_connection(s->daemon, fd, &unknown, sizeof(unknown)) == MHD_YES)
+		return true;
+	log_warn(s->opt.name, "cannot take a connection");
+	return false;
+}
+
+/* From the pump, which may have one when libmicrohttpd is about to be stopped. */
+static bool
+pump_opened(void *server, int fd)
+{
+	struct http_server *s = server;
+	mutex_lock(&s->door);
+	bool taken = !s->door_shut && hand_to_daemon(s, fd);
+	if (s->door_shut)
+		tcp_close(fd);
+	mutex_unlock(&s->door);
+	return taken;
+}
+
+static void
+pump_closed(void *server)
+{
+	http_server_conn_over(server);
+}
+
+static void
+admit(struct http_server *s, int fd)
+{
 	if (atomic_fetch_add(&s->conn_count, 1) >= (int64_t)s->limits.connections_max) {
 		atomic_fetch_sub(&s->conn_count, 1);
 		refuse_connection(s, fd);
 		return;
 	}
 	stats_add(s->stats, s->opt.stats_connections, 1);
-	/* Closes fd when it fails. */
-	if (MHD_add_connection(s->daemon, fd, &unknown, sizeof(unknown)) == MHD_YES)
-		return;
-	log_warn(s->opt.name, "cannot take a connection");
-	atomic_fetch_sub(&s->conn_count, 1);
-	stats_add(s->stats, s->opt.stats_connections, -1);
+	if (s->pump)
+		tls_pump_add(s->pump, fd);
+	else if (!hand_to_daemon(s, fd))
+		http_server_conn_over(s);
 }
 
 static void
@@ -73,6 +112,26 @@ acceptor_main(void *ctx)
 /* ---- start and stop */
 
 static enum err_code
+start_pump(struct http_server *s, struct err *err)
+{
+	char name[16];
+	if (!s->opt.tls)
+		return ERR_OK;
+	snprintf(name, sizeof(name), "%s-tls", s->opt.name);
+	return tls_pump_start(&(struct tls_pump_options){.thread_name = name,
+	                          .tls = s->opt.tls,
+	                          .port = s->opt.tls_port,
+	                          .lingerers = s->lingerers,
+	                          .stats = s->stats,
+	                          .handshake_timeout_ms = s->limits.header_timeout_ms,
+	                          .flush_timeout_ms = s->limits.body_grace_ms,
+	                          .opened = pump_opened,
+	                          .closed = pump_closed,
+	                          .ctx = s},
+	    &s->pump, err);
+}
+
+static enum err_code
 start_parts(struct http_server *s, struct err *err)
 {
 	char name[16];
@@ -84,6 +143,8 @@ start_parts(struct http_server *s, struct err *err)
 	code = linger_start(name, LINGER_MAX, LINGER_MS, &s->lingerers, err);
 	if (code == ERR_OK)
 		code = http_daemon_start(s, err);
+	if (code == ERR_OK)
+		code = start_pump(s, err);
 	snprintf(name, sizeof(name), "%s-reaper", s->opt.name);
 	if (code == ERR_OK)
 		code = thread_start(&s->reaper, name, http_reaper_main, s, err);
@@ -108,6 +169,7 @@ http_server_start(const struct http_server_options *opt, struct http_server **ou
 	s->listen_fd = -1;
 	atomic_init(&s->refs, 1);
 	mutex_init(&s->lock);
+	mutex_init(&s->door);
 	cond_init(&s->conn_came);
 	cond_init(&s->settled);
 	enum err_code code = start_parts(s, err);
@@ -157,6 +219,14 @@ settle(struct http_server *s, uint64_t deadline_ns)
 	mutex_unlock(&s->lock);
 }
 
+/* libmicrohttpd has closed what it had: what of it is still on its way to clients? */
+static void
+stop_pump(struct http_server *s, uint64_t deadline_ns)
+{
+	uint64_t flush_ns = clock_mono_ns() + FLUSH_MS * NS_PER_MS;
+	tls_pump_stop(s->pump, flush_ns > deadline_ns ? flush_ns : deadline_ns);
+}
+
 void
 http_server_stop(struct http_server *s, uint64_t deadline_mono_ns)
 {
@@ -170,8 +240,12 @@ http_server_stop(struct http_server *s, uint64_t deadline_mono_ns)
 	tcp_close(s->listen_fd);
 	if (s->daemon) {
 		settle(s, deadline_mono_ns);
+		mutex_lock(&s->door);
+		s->door_shut = true;
+		mutex_unlock(&s->door);
 		MHD_stop_daemon(s->daemon);
 	}
+	stop_pump(s, deadline_mono_ns);
 	mutex_lock(&s->lock);
 	s->reaper_stop = true;
 	mutex_unlock(&s->lock);
@@ -188,6 +262,7 @@ http_server_unref(struct http_server *s)
 		return;
 	cond_fini(&s->settled);
 	cond_fini(&s->conn_came);
+	mutex_fini(&s->door);
 	mutex_fini(&s->lock);
 	free(s);
 }

@@ -183,7 +183,7 @@ TEST(http, garbage_costs_only_its_own_connection)
 			ht_say(&c,
 			    "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
 		(void)ht_try_send(&c, str_of(junk, sizeof(junk)));
-		tcp_shutdown_write(c.fd);
+		ht_shut(&c);
 		while (ht_more(&c))
 			continue;
 		ht_hang_up(&c);

@@ -252,7 +252,7 @@ TEST(http, a_waiting_request_knows_whether_its_client_is_there)
 	ht_say(&c, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\nGET /next HTTP/1.1\r\n");
 	struct http_request *r = ht_held(f);
 	assert_int_equal(http_request_peer(r), HTTP_PEER_THERE);
-	tcp_shutdown_write(c.fd);
+	ht_shut(&c);
 	while (http_request_peer(r) == HTTP_PEER_THERE)
 		assert_true(clock_mono_ns() < deadline);
 	assert_int_equal(http_request_peer(r), HTTP_PEER_DONE);
@@ -290,11 +290,13 @@ TEST(http, surplus_connections_are_told_503_and_the_others_live)
 	}
 	struct http_request *r[3] = {ht_held(f), ht_held(f), ht_held(f)};
 	for (int i = 0; i < 20; i++) {
-		out = ht_dial(f);
+		out = ht_dial_plain(f);
 		(void)ht_try_send(&out, STR("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
-		ht_expect(&out, 503, "E unavailable too many connections");
+		/* Under TLS without a word: it would cost a handshake. */
+		if (!f->tls)
+			ht_expect(&out, 503, "E unavailable too many connections");
 		ht_expect_end(&out);
-		assert_false(out.failed);
+		assert_true(f->tls || !out.failed);
 		ht_hang_up(&out);
 	}
 	for (int i = 0; i < 3; i++)
@@ -429,6 +431,7 @@ TEST(http, a_stop_past_its_deadline_answers_503_and_a_late_answer_is_harmless)
 	ht_respond_text(r[0], 200, STR("late"));
 	ht_respond_text(r[1], 200, STR("late"));
 	http_server_free(f->server);
+	tls_context_close(f->tls);
 	assert_true(str_eq(http_request_header(r[2], "x-probe"), STR("p")));
 	assert_int_equal(http_request_body(r[2])->len, 3);
 	ht_respond_text(r[2], 200, STR("late"));

@@ -512,7 +512,11 @@ call(struct fixture *f, const char *path, const char *const *headers, struct str
 	struct grpc_client *c;
 	struct err err;
 	snprintf(address, sizeof(address), "127.0.0.1:%u", grpc_server_port(f->grpc));
-	assert_int_equal(grpc_client_open(str_from(address), 30000, &c, &err), ERR_OK);
+	assert_int_equal(grpc_client_open(&(struct grpc_client_options){.address =
+	                                                                    str_from(address),
+	                                      .timeout_ms = 30000},
+	                     &c, &err),
+	    ERR_OK);
 	assert_int_equal(grpc_client_call(c, path, message, false, headers, hear, &h, &err),
 	    ERR_OK);
 	assert_int_equal(grpc_client_run(c, 0, clock_mono_ns() + PATIENCE_NS, &err), ERR_OK);

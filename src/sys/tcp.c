@@ -343,6 +343,20 @@ tcp_connect(struct str address, uint64_t timeout_ms, int *fd_out, struct err *er
 	return err_set_errno(err, ERR_UNAVAILABLE, why, "cannot connect to %.*s", STR_ARG(address));
 }
 
+enum err_code
+tcp_pair(size_t buffer_bytes, int fd_out[2], struct err *err)
+{
+	/* The system doubles it, for what it needs itself. */
+	const int half = (int)(buffer_bytes / 2);
+	CHECK(buffer_bytes <= INT_MAX);
+	fd_out[0] = fd_out[1] = -1;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd_out) != 0)
+		return err_set_errno(err, ERR_BUSY, errno, "cannot make a pair of sockets");
+	for (int i = 0; i < 2; i++)
+		(void)setsockopt(fd_out[i], SOL_SOCKET, SO_SNDBUF, &half, sizeof(half));
+	return ERR_OK;
+}
+
 /* What a failed read or write means. */
 static enum tcp_io
 io_failure(enum tcp_io wait)

@@ -41,6 +41,10 @@ MUST_CHECK enum err_code tcp_accept(int listen_fd, int *fd_out, struct err *err)
 MUST_CHECK enum err_code tcp_connect(struct str address, uint64_t timeout_ms, int *fd_out,
     struct err *err);
 
+/* Two ends of a connection inside this process, each as tcp_accept() gives them; no port. What is written may wait
+ * in the system up to about buffer_bytes, each way. ERR_BUSY: out of descriptors or memory. */
+MUST_CHECK enum err_code tcp_pair(size_t buffer_bytes, int fd_out[2], struct err *err);
+
 enum tcp_io {
 	TCP_OK, /* at least one byte */
 	TCP_WAIT_READ, /* nothing now: wait until it can be read */

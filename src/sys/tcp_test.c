@@ -178,3 +178,28 @@ TEST(sys, parts_are_written_in_order_and_a_full_socket_says_so)
 	tcp_close(a);
 	tcp_close(listener);
 }
+
+TEST(sys, tcp_pair_is_connected_bounded_and_tells_of_ends)
+{
+	int fd[2];
+	struct err err = {0};
+	static char big[1 << 20];
+	size_t n, sent = 0;
+	assert_int_equal(tcp_pair(256 * 1024, fd, &err), ERR_OK);
+	assert_int_equal(tcp_read(fd[0], big, 1, &n), TCP_WAIT_READ);
+	while (tcp_write(fd[0], big, sizeof(big), &n) == TCP_OK)
+		sent += n;
+	assert_in_range(sent, 64 * 1024, 300 * 1024);
+	assert_int_equal(tcp_peer(fd[1]), TCP_PEER_THERE);
+	tcp_shutdown_write(fd[0]);
+	assert_int_equal(tcp_peer(fd[1]), TCP_PEER_DONE);
+	assert_int_equal(tcp_write(fd[1], "back", 4, &n), TCP_OK);
+	tcp_close(fd[0]);
+	assert_int_equal(tcp_peer(fd[1]), TCP_PEER_GONE);
+	/* What was written before is still there. */
+	for (size_t got = 0; got < sent; got += n)
+		assert_int_equal(tcp_read(fd[1], big, sizeof(big), &n), TCP_OK);
+	assert_int_not_equal(tcp_read(fd[1], big, sizeof(big), &n), TCP_OK);
+	assert_int_equal(tcp_write(fd[1], "x", 1, &n), TCP_FAILED);
+	tcp_close(fd[1]);
+}

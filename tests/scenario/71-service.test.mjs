@@ -81,7 +81,7 @@ test('SIGHUP reads again how to log, and says what counts after a restart', asyn
 	await until(/level=warn component=serve msg="readers is another now: that counts after a restart"/);
 	writeFileSync(file, 'log-level = loud\n');
 	other.child.kill('SIGHUP');
-	await until(/level=error component=serve msg="SIGHUP: nothing is changed: --log-level: \\u0022loud\\u0022 is not debug/);
+	await until(/level=error component=serve msg="SIGHUP: no option is changed: --log-level: \\u0022loud\\u0022 is not debug/);
 	assert.equal((await other.get('/healthz')).status, 200);
 	await other.stop();
 	removeDataDir(dataDir);

@@ -4,6 +4,7 @@
 // an end for both. WEIR_BIN says which binary; tools/test.sh sets it.
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import https from 'node:https';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,11 +30,27 @@ export function removeDataDir(dir) {
 
 export const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
 
+// A request over TLS: { status, headers, text, peer (its certificate) }. tls: ca, cert, key and the like; agent.
+export function ask(url, { method = 'GET', headers = {}, body, agent = false, ...tls } = {}) {
+	return new Promise((done, failed) => {
+		const req = https.request(url, { method, headers, agent, ...tls }, (res) => {
+			const peer = res.socket.getPeerCertificate();
+			const parts = [];
+			res.on('data', (part) => parts.push(part)).on('error', failed).on('end', () =>
+				done({ status: res.statusCode, headers: new Headers(res.headers), text: Buffer.concat(parts).toString(), peer }));
+		});
+		req.on('error', failed);
+		req.setTimeout(patience, () => req.destroy(new Error('no answer')));
+		req.end(body);
+	});
+}
+
 export class Weir {
 	// Options: dataDir (kept if given, else made and removed), args (more flags), ready (false: do
-	// not wait for /readyz).
-	static async start({ dataDir, args = [], env = {}, http = '127.0.0.1:0' } = {}) {
+	// not wait for /readyz), tls (it speaks TLS: what get() needs for it).
+	static async start({ dataDir, args = [], env = {}, http = '127.0.0.1:0', tls } = {}) {
 		const w = new Weir();
+		w.tls = tls;
 		w.ownDir = dataDir === undefined;
 		w.dataDir = dataDir ?? newDataDir();
 		w.log = '';
@@ -72,8 +89,14 @@ export class Weir {
 	}
 
 	async get(path, { headers = {}, method = 'GET' } = {}) {
-		const res = await fetch(`http://${this.api}${path}`, { headers, method });
-		const text = await res.text();
+		let res, text;
+		if (this.tls) {
+			res = await ask(`https://${this.api}${path}`, { headers, method, ...this.tls });
+			text = res.text;
+		} else {
+			res = await fetch(`http://${this.api}${path}`, { headers, method });
+			text = await res.text();
+		}
 		let body;
 		try {
 			body = JSON.parse(text);
