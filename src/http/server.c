@@ -23,7 +23,9 @@ static void
 refuse_connection(struct http_server *s, int fd)
 {
 	struct buf answer = {0};
-	http_answer_raw(s, NULL, ERR_UNAVAILABLE, "too many connections", &answer);
+	struct err err;
+	err_set(&err, ERR_UNAVAILABLE, "too many connections");
+	http_answer_raw(s, NULL, &err, &answer);
 	http_answer_last_words(fd, buf_view(&answer));
 	buf_fini(&answer);
 	linger_add(s->lingerers, fd);
