@@ -33,6 +33,7 @@
 	X(METHOD, "method_not_allowed", 405, 12, false, "method not allowed")                      \
 	X(TIMEOUT, "timeout", 408, 4, false, "took too long")                                      \
 	X(EXISTS, "exists", 409, 6, false, "already there")                                        \
+	X(CONFLICT, "conflict", 409, 9, false, "not as things stand")                              \
 	X(TOO_LARGE, "too_large", 413, 8, false, "too large")                                      \
 	X(MEDIA_TYPE, "media_type", 415, 3, false, "unsupported content type")                     \
 	X(HEADERS_TOO_LARGE, "headers_too_large", 431, 8, false, "header fields too large")        \
