@@ -108,6 +108,7 @@ add_result(struct load_result *to, const struct load_result *from)
 	to->requests += from->requests;
 	to->spans += from->spans;
 	to->refused_requests += from->refused_requests;
+	to->abandoned_requests += from->abandoned_requests;
 	to->unsent_requests += from->unsent_requests;
 	to->body_bytes += from->body_bytes;
 	to->wire_bytes += from->wire_bytes;
