@@ -48,6 +48,7 @@ struct load_options {
 	uint32_t connections;
 	uint32_t inflight; /* calls, on each connection */
 	uint64_t salt; /* see struct payload */
+	uint32_t first_client; /* so are numbers: loads of one salt at a time do not share any */
 	const char *tenant; /* X-Scope-OrgID, at most LOAD_TENANT_BYTES; NULL: none */
 	enum load_refused refused; /* but for LOAD_DROPS, inflight is at most payload_ring() */
 };

@@ -269,7 +269,8 @@ load_client_run(void *ctx)
 {
 	struct load_client *c = ctx;
 	/* Clients take turns within an interval. */
-	uint64_t first_due = c->begin_ns + c->interval_ns * c->payload.client / c->opt->connections;
+	uint64_t turn = c->payload.client - c->opt->first_client;
+	uint64_t first_due = c->begin_ns + c->interval_ns * turn / c->opt->connections;
 	while (!atomic_load(c->stop) && c->started < c->requests_max) {
 		uint64_t due = c->interval_ns ? first_due + c->started * c->interval_ns : 0;
 		if (due >= c->end_ns)
