@@ -8,7 +8,8 @@
 #include "sys/thread.h"
 
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { GREEDY_INFLIGHT = 16, HTTP_TIMEOUT_MS = 30000, ANSWER_BYTES_MAX = 1 << 20 };
 
@@ -341,4 +342,31 @@ fair_quantile(const struct fair_result *r, bool beside, bool acks, double share)
 		if (r->rounds[i].beside == beside)
 			add_round(&r->rounds[i], acks, &all, &missing);
 	return take_quantile(&all, missing, share);
+}
+
+static int
+smaller_first(const void *a, const void *b)
+{
+	double x, y;
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return (x > y) - (x < y);
+}
+
+double
+fair_pair_ratio(const struct fair_result *r, bool acks, double quantile, double share)
+{
+	double ratios[FAIR_PAIRS_MAX];
+	size_t count = 0;
+	for (uint64_t i = 1; i < r->round_count; i += 2) {
+		double ratio = fair_round_quantile(&r->rounds[i], acks, quantile) /
+		    fair_round_quantile(&r->rounds[i - 1], acks, quantile);
+		ratios[count++] = isfinite(ratio) ? ratio : INFINITY;
+	}
+	if (count == 0)
+		return NAN;
+	qsort(ratios, count, sizeof(ratios[0]), smaller_first);
+	size_t at = (size_t)(share * (double)count);
+	double ratio = ratios[at < count ? at : count - 1];
+	return isfinite(ratio) ? ratio : NAN;
 }

@@ -108,6 +108,10 @@ double fair_quantile(const struct fair_result *r, bool beside, bool acks, double
 /* The same of one round. */
 double fair_round_quantile(const struct fair_round *round, bool acks, double share);
 
+/* That of a round beside over that of the round before it; of the pairs, the one at `share`: 0 is the least, 0.5 the median (of
+ * two in the middle the larger), 1 the largest. A pair of which one is not known counts as the largest. NAN: that is it. */
+double fair_pair_ratio(const struct fair_result *r, bool acks, double quantile, double share);
+
 /* ---- fair_ask.c: a thread that asks */
 
 struct fair_asker;

@@ -33,21 +33,14 @@ report_pair(struct report *r, const struct fair_result *f, bool acks, double sha
 	set_known(r, ids.ratio, beside / alone, missing);
 }
 
-/* The least and the largest p99 ratio of a round to the one before it. */
+/* Of the p99 of a round beside over that of the round before it. One stall of the disk decides a quantile of all rounds, but one
+ * pair only. */
 static void
-report_spread(struct report *r, const struct fair_result *f, bool acks, enum figure_id least_id,
-    enum figure_id most_id)
+report_spread(struct report *r, const struct fair_result *f, bool acks, const enum figure_id ids[3])
 {
-	double least = INFINITY, most = 0;
-	for (uint64_t i = 1; i < f->round_count; i += 2) {
-		double ratio = fair_round_quantile(&f->rounds[i], acks, 0.99) /
-		    fair_round_quantile(&f->rounds[i - 1], acks, 0.99);
-		/* Not known is not within anything. */
-		least = isfinite(ratio) && ratio < least ? ratio : least;
-		most = isfinite(ratio) && isfinite(most) ? fmax(most, ratio) : NAN;
-	}
-	set_known(r, least_id, least, missing);
-	set_known(r, most_id, most, missing);
+	static const double shares[] = {0, 0.5, 1};
+	for (size_t i = 0; i < ARRAY_LEN(shares); i++)
+		set_known(r, ids[i], fair_pair_ratio(f, acks, 0.99, shares[i]), missing);
 }
 
 static void
@@ -148,12 +141,14 @@ bench_figures_fair(struct bench *b)
 	    (struct ids){FIGURE_ALONE_ACK_P50, FIGURE_BESIDE_ACK_P50, FIGURE_ACK_P50_RATIO});
 	report_pair(r, f, true, 0.99,
 	    (struct ids){FIGURE_ALONE_ACK_P99, FIGURE_BESIDE_ACK_P99, FIGURE_ACK_P99_RATIO});
-	report_spread(r, f, true, FIGURE_ACK_P99_LEAST, FIGURE_ACK_P99_MOST);
+	report_spread(r, f, true,
+	    (enum figure_id[]){FIGURE_ACK_P99_LEAST, FIGURE_ACK_P99_MEDIAN, FIGURE_ACK_P99_MOST});
 	report_pair(r, f, false, 0.5,
 	    (struct ids){FIGURE_ALONE_ASK_P50, FIGURE_BESIDE_ASK_P50, FIGURE_ASK_P50_RATIO});
 	report_pair(r, f, false, 0.99,
 	    (struct ids){FIGURE_ALONE_ASK_P99, FIGURE_BESIDE_ASK_P99, FIGURE_ASK_P99_RATIO});
-	report_spread(r, f, false, FIGURE_ASK_P99_LEAST, FIGURE_ASK_P99_MOST);
+	report_spread(r, f, false,
+	    (enum figure_id[]){FIGURE_ASK_P99_LEAST, FIGURE_ASK_P99_MEDIAN, FIGURE_ASK_P99_MOST});
 	report_greed(b);
 	report_rounds(b);
 #define X(id, key, label)                                                                          \

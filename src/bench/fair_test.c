@@ -56,3 +56,22 @@ TEST(bench_fair, what_was_due_and_not_answered_rightly_is_slower_than_all_else)
 	fair_result_fini(r);
 	free(r);
 }
+
+TEST(bench_fair, ratios_are_of_neighbours_and_a_pair_without_one_is_the_largest)
+{
+	struct fair_result *r = xcalloc(1, sizeof(*r));
+	assert_true(isnan(fair_pair_ratio(r, true, 0.99, 0.5)));
+	for (uint64_t i = 1; i <= 3; i++) { /* 1x, 2x, 3x */
+		add_round(r, false, 100);
+		add_round(r, true, 100 * i);
+	}
+	assert_float_equal(fair_pair_ratio(r, true, 0.99, 0), 1, 1e-9);
+	assert_float_equal(fair_pair_ratio(r, false, 0.99, 0.5), 2, 1e-9);
+	assert_float_equal(fair_pair_ratio(r, true, 0.99, 1), 3, 1e-9);
+	r->rounds[1].modest.acks_missing = 50; /* its p99 is not known */
+	assert_float_equal(fair_pair_ratio(r, true, 0.99, 0), 2, 1e-9);
+	assert_float_equal(fair_pair_ratio(r, true, 0.99, 0.5), 3, 1e-9);
+	assert_true(isnan(fair_pair_ratio(r, true, 0.99, 1)));
+	fair_result_fini(r);
+	free(r);
+}

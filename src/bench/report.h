@@ -56,6 +56,7 @@
 	X(BESIDE_ACK_P99, "beside_ack_p99_ms", "modest beside greedy: ack p99, ms", 2)             \
 	X(ACK_P50_RATIO, "ack_p50_ratio", "ack p50, beside over alone", 2)                         \
 	X(ACK_P99_RATIO, "ack_p99_ratio", "ack p99, beside over alone", 2)                         \
+	X(ACK_P99_MEDIAN, "ack_p99_ratio_median", "ack p99, the median of the pairs of rounds", 2) \
 	X(ACK_P99_LEAST, "ack_p99_ratio_least", "ack p99, the least of a pair of rounds", 2)       \
 	X(ACK_P99_MOST, "ack_p99_ratio_most", "ack p99, the most of a pair of rounds", 2)          \
 	X(ALONE_ASK_P50, "alone_question_p50_ms", "modest alone: question p50, ms", 2)             \
@@ -64,6 +65,7 @@
 	X(BESIDE_ASK_P99, "beside_question_p99_ms", "modest beside greedy: question p99, ms", 2)   \
 	X(ASK_P50_RATIO, "question_p50_ratio", "question p50, beside over alone", 2)               \
 	X(ASK_P99_RATIO, "question_p99_ratio", "question p99, beside over alone", 2)               \
+	X(ASK_P99_MEDIAN, "question_p99_ratio_median", "question p99, the median of the pairs", 2) \
 	X(ASK_P99_LEAST, "question_p99_ratio_least", "question p99, the least of a pair", 2)       \
 	X(ASK_P99_MOST, "question_p99_ratio_most", "question p99, the most of a pair", 2)          \
 	X(GREEDY_TIMES, "greedy_sent_times", "spans/s that greedy sent, over its limit", 2)        \

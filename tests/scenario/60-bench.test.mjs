@@ -56,7 +56,7 @@ describe('weir bench', () => {
 		assert.ok(f.greedy_abandoned_requests <= f.greedy_refused_requests);
 		assert.deepEqual(got.queries.map((q) => [q.query, q.wrong, q.why]), ['trace_alone', 'trace_beside', 'service_alone', 'service_beside',
 			'services_alone', 'services_beside'].map((name) => [name, 0, '']));
-		for (const key of ['ack_p99_ratio', 'question_p99_ratio']) assert.ok(f[key] > 0 || got.unknown[key], key);
+		for (const key of ['ack_p99_ratio', 'question_p99_ratio', 'ack_p99_ratio_median']) assert.ok(f[key] > 0 || got.unknown[key], key);
 		// A server that has held spans of these tenants before.
 		const again = await run(args);
 		assert.equal(again.code, 1);
@@ -152,15 +152,15 @@ describe('the page of tools/bench.sh', () => {
 		assert.equal(metOf([millions(2e6, [], [7, 7])])[what], 'only at 2 million');
 	});
 
-	const fair = (figures) => makeCase('jaeger-fair', { ...loadRun({ greedy_sent_times: 10.9, greedy_limit_share: 1, ack_p99_ratio: 1.5, question_p99_ratio: 1.51, ...figures },
-		{ ack_p99_ratio: 'too many' }), fair: [{ round: 'alone', ack_p50_ms: 1, greedy_spans_per_s: null }, { round: 'beside', ack_p50_ms: 1 }] }, '', seen({ kind: 'fair' }));
+	const fair = (figures) => makeCase('jaeger-fair', { ...loadRun({ greedy_sent_times: 10.9, greedy_limit_share: 1, ack_p99_ratio_median: 1.5, question_p99_ratio_median: 1.51, ...figures },
+		{ ack_p99_ratio_median: 'too many' }), fair: [{ round: 'alone', ack_p50_ms: 1, greedy_spans_per_s: null }, { round: 'beside', ack_p50_ms: 1 }] }, '', seen({ kind: 'fair' }));
 
 	it('has one tenant beside another within 1.5 only when that one sent ten times its limit, and no more got in', () => {
 		const ack = 'ack p99 beside a tenant at ten times its limit', question = 'question p99 beside it';
 		assert.deepEqual([metOf([fair({})])[ack], metOf([fair({})])[question]], ['yes', 'no']);
 		assert.equal(metOf([fair({ greedy_sent_times: 9.4 })])[ack], 'only at 9.4 times');
 		assert.equal(metOf([fair({ greedy_limit_share: 1.5 })])[ack], 'no: its limit was not held');
-		assert.equal(metOf([fair({ ack_p99_ratio: null })])[ack], '-');
+		assert.equal(metOf([fair({ ack_p99_ratio_median: null })])[ack], '-');
 		const c = fair({});
 		assert.equal(c.figures.store_at_rest_bytes_per_span, null);
 		const page = pageOf([c], goalsOf([c]), {});
