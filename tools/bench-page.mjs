@@ -337,8 +337,8 @@ function fairSection(c, notes) {
 		`${f('greedy_limited_requests', 0)} because of the limit. Its spans were ${f('greedy_limit_share', 3)} of what the limit lets in, which is the rate and once a second's worth.`, '',
 		table(['round', 'ack p50 ms', 'p99', 'question p50 ms', 'p99', 'the other: spans/s', 'refused/s', 'processors: server', 'generator'], rounds), '',
 		'Rounds in turn on one server, which had loaded all before each. Quantiles are of all rounds of a kind, which one stall of the',
-		'disk may decide; the goal is for the median of the pairs, a round and the one before it. Times begin when a request or question was due. The sums were right: the server has as many spans',
-		'of each tenant as it acknowledged.', ''];
+		'disk may decide; the goal is for the median of the pairs, a round and the one before it. Times begin when',
+		`a request or question was due. In the end: ${c.conditions.sums ?? '?'}.`, ''];
 }
 
 function roundTable(c, notes) {

@@ -123,6 +123,10 @@ describe(struct bench *b)
 	report_condition(r, "rounds", "%llu alone and %llu beside, in turn, of %.1f s",
 	    (unsigned long long)o->rounds, (unsigned long long)o->rounds,
 	    (double)o->duration_ns / 1e9);
+	report_condition(r, "sums", "%s",
+	    b->fair.sums.code == ERR_OK
+	        ? "the server has as many spans of each tenant as it acknowledged"
+	        : b->fair.sums.message);
 	report_condition(r, "asked", "of %llu spans that were there before the first round",
 	    (unsigned long long)b->fair.preloaded_spans);
 }

@@ -41,6 +41,7 @@ describe('weir bench', () => {
 		assert.equal(code, 0, stderr);
 		const got = JSON.parse(stdout);
 		const f = got.figures;
+		assert.match(got.conditions.sums, /as many spans of each tenant as it acknowledged/);
 		assert.deepEqual(got.fair.map((r) => r.round), ['alone', 'beside', 'alone', 'beside']);
 		for (const r of got.fair) assert.equal(r.greedy_spans_per_s === null, r.round === 'alone', JSON.stringify(r));
 		assert.ok(f.requests > 0 && f.spans === 50 * f.requests);
@@ -60,6 +61,7 @@ describe('weir bench', () => {
 		// A server that has held spans of these tenants before.
 		const again = await run(args);
 		assert.equal(again.code, 1);
+		assert.match(JSON.parse(again.stdout).conditions.sums, /^the server has \d+ spans of (modest|greedy) and has/);
 		assert.match(again.stderr, /the server has \d+ spans of (modest|greedy) and has acknowledged \d+/);
 		await w.stop();
 	});
