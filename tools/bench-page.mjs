@@ -23,7 +23,7 @@ const NOISE = 1.05; // two runs of the same differ by that
 // follow from both.
 export function makeCase(name, run, failure, seen) {
 	const c = {
-		name, kind: 'load', conditions: {}, figures: {}, unknown: {}, cpu_us_per_span_by_thread: {}, rounds: [], queries: [],
+		name, kind: 'load', conditions: {}, figures: {}, unknown: {}, cpu_us_per_span_by_thread: {}, rounds: [], fair: [], queries: [],
 		...(run ?? { unknown: { '*': failure || 'it printed nothing' } }), ...seen,
 	};
 	const f = c.figures;
@@ -33,12 +33,16 @@ export function makeCase(name, run, failure, seen) {
 	};
 	const stopped = typeof seen?.store_bytes === 'number';
 	const sealed = f.total_spans - (seen?.restart?.unsealed_rows ?? 0);
-	if (stopped && sealed > 0)
+	if (c.kind === 'fair')
+		unknown('store_at_rest_bytes_per_span', 'it holds the spans of two tenants');
+	else if (stopped && sealed > 0)
 		f.store_at_rest_bytes_per_span = seen.store_bytes / sealed;
 	else
 		unknown('store_at_rest_bytes_per_span', stopped ? 'nothing of it is in the store' : 'the server did not stop by itself');
 	if (c.kind === 'millions')
 		unknown('stop_cpu_us_per_span', 'this server was killed');
+	else if (c.kind === 'fair')
+		unknown('stop_cpu_us_per_span', 'it is of the spans of two tenants');
 	else if (stopped && f.spans > 0)
 		f.stop_cpu_us_per_span = Math.max(0, seen.stop_cpu_ms * 1000 / f.spans);
 	else
@@ -89,6 +93,24 @@ function loadGoals(c) {
 		rows.push(figureGoal('disk, at rest', c, 'store_at_rest_bytes_per_span', { most: 60, digits: 1, unit: 'B/span' }));
 	return rows;
 }
+
+const FAIR_TIMES = 10; // the goal is for so many times its limit
+const FAIR_HELD = 1.02; // more than that of its limit let in is a limit that was not held
+
+// What the other tenant did decides what the figures are worth.
+function fairGoal(what, c, key) {
+	const { greedy_sent_times: times, greedy_limit_share: share } = c.figures;
+	const options = { most: 1.5, digits: 2, unit: 'x' };
+	if (isNumber(times) && times < FAIR_TIMES)
+		options.only = `only at ${show(times, 1)} times`;
+	const row = figureGoal(what, c, key, options);
+	return isNumber(share) && share > FAIR_HELD ? { ...row, met: 'no: its limit was not held' } : row;
+}
+
+const fairGoals = (c) => [
+	fairGoal('ack p99 beside a tenant at ten times its limit', c, 'ack_p99_ratio_median'),
+	fairGoal('question p99 beside it', c, 'question_p99_ratio_median'),
+];
 
 const inMillions = (spans) => `${show(spans / MILLION, spans < 10 * MILLION && spans % MILLION > 5e4 ? 1 : 0)} million`;
 
@@ -143,6 +165,8 @@ export function goalsOf(cases) {
 			rows.push(figureGoal('ack to visible p99, 20,000 spans/s', c, 'visible_p99_ms', { most: 250, digits: 1, unit: 'ms' }));
 		if (c.kind === 'steady')
 			rows.push(figureGoal('RSS at 10,000 spans/s of a small server, peak', c, 'rss_peak_mib', { most: 150, unit: 'MiB' }));
+		if (c.kind === 'fair')
+			rows.push(...fairGoals(c));
 		if (c.kind === 'millions')
 			rows.push(...millionsGoals(c));
 	}
@@ -204,8 +228,8 @@ function conditionSection(cases, env) {
 		const percent = (ms) => Math.round(Math.max(0, ms) * 100 / c.wall_ms);
 		return `; meanwhile other programs took ${percent(c.others_ms)} % of a processor, the host ${percent(c.stolen_ms)} %`;
 	};
-	const labels = { connections: 'connections: ', rounds: 'rounds: ', queries: 'questions: ' };
-	const words = (c) => ['payload', 'encoding', 'connections', 'load', 'visible', 'rounds', 'queries']
+	const labels = { connections: 'connections: ', rounds: 'rounds: ', queries: 'questions: ', asked: 'questions ' };
+	const words = (c) => ['payload', 'encoding', 'connections', 'load', 'tenants', 'asked', 'visible', 'rounds', 'queries']
 		.map((key) => c.conditions[key] && `${labels[key] ?? ''}${c.conditions[key]}`);
 	const options = (c) => (c.serve_options ? `weir serve ${c.serve_options}` : '');
 	return [
@@ -300,6 +324,23 @@ function visibleSection(cases, notes) {
 	'with all spans of the traces that are looked for have come. So the times are upper bounds.', ''];
 }
 
+function fairSection(c, notes) {
+	const f = (key, digits = 2) => notes.cell(c, key, digits);
+	const row = (label, key) => [label, f(`alone_${key}_p50_ms`), f(`beside_${key}_p50_ms`), f(`${key}_p50_ratio`),
+		f(`alone_${key}_p99_ms`), f(`beside_${key}_p99_ms`), f(`${key}_p99_ratio`), f(`${key}_p99_ratio_median`), f(`${key}_p99_ratio_least`), f(`${key}_p99_ratio_most`)];
+	const number = (value, digits) => (isNumber(value) ? show(value, digits) : '-');
+	const rounds = c.fair.map((x) => [x.round, number(x.ack_p50_ms, 2), number(x.ack_p99_ms, 2), number(x.question_p50_ms, 2), number(x.question_p99_ms, 2),
+		number(x.greedy_spans_per_s, 0), number(x.greedy_refused_per_s, 0), number(x.server_cores, 2), number(x.generator_cores, 2)]);
+	return ['## One tenant beside another that sends ten times what it may', '',
+		table(['ms', 'p50 alone', 'beside', 'ratio', 'p99 alone', 'beside', 'ratio', 'of pairs: median', 'least', 'most'], [row('ack', 'ack'), row('question', 'question')]), '',
+		`The other one sent ${f('greedy_sent_times')} times its limit: ${f('greedy_requests', 0)} requests were acknowledged and ${f('greedy_refused_requests', 0)} refused, of these`,
+		`${f('greedy_limited_requests', 0)} because of the limit. Its spans were ${f('greedy_limit_share', 3)} of what the limit lets in, which is the rate and once a second's worth.`, '',
+		table(['round', 'ack p50 ms', 'p99', 'question p50 ms', 'p99', 'the other: spans/s', 'refused/s', 'processors: server', 'generator'], rounds), '',
+		'Rounds in turn on one server, which had loaded all before each. Quantiles are of all rounds of a kind, which one stall of the',
+		'disk may decide; the goal is for the median of the pairs, a round and the one before it. Times begin when',
+		`a request or question was due. In the end: ${c.conditions.sums ?? '?'}.`, ''];
+}
+
 function roundTable(c, notes) {
 	const cell = (x, key, digits) => (isNumber(x[key]) ? show(x[key], digits) : notes.dash(c.name, x.why || 'the server does not tell'));
 	const shown = c.rounds.length > 1 ? [c.rounds[0], c.rounds.at(-1)] : c.rounds;
@@ -353,6 +394,7 @@ export function pageOf(cases, goals, env) {
 	const notes = new Notes();
 	const body = [
 		...goalSection(goals, notes), ...loadSection(cases, notes), ...threadSection(cases), ...visibleSection(cases, notes),
+		...cases.filter((c) => c.kind === 'fair').flatMap((c) => fairSection(c, notes)),
 		...cases.filter((c) => c.kind === 'millions').flatMap((c) => millionsSection(c, notes)), ...restartSection(cases, notes),
 	];
 	if (notes.list.length > 0)

@@ -6,9 +6,9 @@
 # Builds weir and measures it: for each case a fresh server with an empty data folder, loaded by
 # `weir bench` on the same machine, then stopped and started again on what it holds. Prints a page in Markdown
 # with the goals beside the figures; the page and all figures as JSON are left in build/bench. Takes about
-# five minutes; BENCH_MILLIONS=10 some minutes more.
+# six minutes; BENCH_MILLIONS=10 some minutes more.
 #
-#   BENCH_CASES       which: "load rate visible steady millions" (all of them)
+#   BENCH_CASES       which: "load rate visible steady fair millions" (all of them)
 #   BENCH_SECONDS     of load in each case of full speed (4)
 #   BENCH_PAYLOADS    "sdk", "jaeger" or "sdk jaeger" (both)
 #   BENCH_SPANS       spans a request at full speed: "1 64 512" (512)
@@ -17,6 +17,8 @@
 #   BENCH_VISIBLE     seconds of each case that measures ack to visible (10)
 #   BENCH_STEADY      seconds of 10,000 spans/s of a server that is told to be small (30)
 #   BENCH_SMALL       the options of `weir serve` that make it small
+#   BENCH_FAIR        pairs of rounds (4) in which one tenant is alone, and beside one that sends ten times what it may,
+#   BENCH_FAIR_LIMIT  so many spans/s (10000); of BENCH_FAIR_SECONDS each (8)
 #   BENCH_MILLIONS    million spans that are loaded, and then asked for (2)
 #   BENCH_QUERIES     questions of each kind (200), for at most BENCH_QUERY_TIME (60s)
 #   BENCH_SERVE       more options for `weir serve`
@@ -25,7 +27,7 @@ set -eu
 cd "$(dirname "$0")/.."
 export LC_ALL=C
 
-cases=${BENCH_CASES:-load rate visible steady millions}
+cases=${BENCH_CASES:-load rate visible steady fair millions}
 seconds=${BENCH_SECONDS:-4}
 payloads=${BENCH_PAYLOADS:-sdk jaeger}
 sizes=${BENCH_SPANS:-512}
@@ -35,6 +37,9 @@ rate_seconds=${BENCH_RATE_SECONDS:-10}
 visible=${BENCH_VISIBLE:-10}
 steady=${BENCH_STEADY:-30}
 small=${BENCH_SMALL:---hot-bytes 16m --seal-rows 20480 --duckdb-memory 64m --duckdb-threads 1 --readers 2 --loops 1}
+fair=${BENCH_FAIR:-4}
+fair_limit=${BENCH_FAIR_LIMIT:-10000}
+fair_seconds=${BENCH_FAIR_SECONDS:-8}
 millions=${BENCH_MILLIONS:-2}
 queries=${BENCH_QUERIES:-200}
 query_time=${BENCH_QUERY_TIME:-60s}
@@ -315,6 +320,11 @@ run_steady() {
 		--inflight 4 --warm-up 0 --seconds "${steady}s"
 }
 
+run_fair() {
+	run_case fair jaeger-fair "--tenant-limits greedy:items=$fair_limit" --payload jaeger --greedy "$fair_limit" \
+		--rounds "$fair" --seconds "${fair_seconds}s" --connections 2 --inflight 16
+}
+
 [ -n "$weir" ] || {
 	tools/build.sh release weir
 	weir=build/weir
@@ -329,6 +339,7 @@ for payload in $payloads; do
 	run_payload "$payload"
 done
 case " $cases " in *" steady "*) run_steady ;; esac
+case " $cases " in *" fair "*) run_fair ;; esac
 case " $cases " in
 *" millions "*)
 	run_case millions jaeger-millions "" --payload jaeger --spans 512 --connections 4 --inflight 2 --warm-up 0 \

@@ -47,7 +47,7 @@ answer_from_folder(struct str data_dir, const char *method, struct str path, str
 	if (code == ERR_OK)
 		return 200;
 	buf_reset(body_out);
-	(void)rest_error_body(NULL, NULL, code, str_from(err.message), body_out);
+	(void)rest_error_body(NULL, NULL, &err, body_out);
 	return err_http_status(code);
 }
 

@@ -74,6 +74,7 @@ err_fill(struct err *err, enum err_code code, int os_errno, const char *fmt, va_
 	char text[ERR_FORMAT_BYTES + 64];
 	err->code = code;
 	err->os_errno = os_errno;
+	err->retry_ms = 0;
 	int n = vsnprintf(text, ERR_FORMAT_BYTES, fmt, args);
 	CHECK(n >= 0);
 	if (n >= ERR_FORMAT_BYTES)
@@ -131,7 +132,17 @@ err_clear(struct err *err)
 		return;
 	err->code = ERR_OK;
 	err->os_errno = 0;
+	err->retry_ms = 0;
 	err->message[0] = '\0';
+}
+
+void
+err_set_retry(struct err *err, uint64_t retry_ms)
+{
+	if (!err)
+		return;
+	CHECK(err_retryable(err->code));
+	err->retry_ms = retry_ms;
 }
 
 const char *

@@ -22,6 +22,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define ERR_TABLE(X)                                                                               \
 	X(OK, "ok", 200, 0, false, "ok")                                                           \
@@ -32,6 +33,7 @@
 	X(METHOD, "method_not_allowed", 405, 12, false, "method not allowed")                      \
 	X(TIMEOUT, "timeout", 408, 4, false, "took too long")                                      \
 	X(EXISTS, "exists", 409, 6, false, "already there")                                        \
+	X(CONFLICT, "conflict", 409, 9, false, "not as things stand")                              \
 	X(TOO_LARGE, "too_large", 413, 8, false, "too large")                                      \
 	X(MEDIA_TYPE, "media_type", 415, 3, false, "unsupported content type")                     \
 	X(HEADERS_TOO_LARGE, "headers_too_large", 431, 8, false, "header fields too large")        \
@@ -56,6 +58,7 @@ enum err_code {
 struct err {
 	enum err_code code;
 	int os_errno; /* 0 when no system call was to blame */
+	uint64_t retry_ms; /* when it may go well; 0: not known here, see who answers */
 	char message[ERR_MESSAGE_BYTES];
 };
 
@@ -69,6 +72,8 @@ enum err_code err_set_errno(struct err *err, enum err_code code, int os_errno, c
  * NULL). */
 enum err_code err_wrap(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void err_clear(struct err *err);
+/* Of one that was set: when a client may come back. */
+void err_set_retry(struct err *err, uint64_t retry_ms);
 /* Copy a message to a place of n bytes, at least 160; of one that does not fit the middle is left out. */
 void err_copy(char *out, size_t n, const char *text);
 

@@ -14,6 +14,20 @@ TEST(base, err_carries_code_and_message)
 	assert_int_equal(err.code, ERR_BUSY);
 	assert_string_equal(err.message, "lag is 7");
 	assert_int_equal(err_set(NULL, ERR_IO, "nobody listens"), ERR_IO);
+	err_set_retry(NULL, 1);
+}
+
+TEST(base, err_says_when_to_come_back_until_it_is_another)
+{
+	struct err err;
+	memset(&err, 0xff, sizeof(err));
+	err_set(&err, ERR_BUSY, "full");
+	assert_int_equal(err.retry_ms, 0);
+	err_set_retry(&err, 700);
+	err_wrap(&err, "acme");
+	assert_int_equal(err.retry_ms, 700);
+	assert_int_equal(err_set(&err, ERR_BUSY, "full again"), ERR_BUSY);
+	assert_int_equal(err.retry_ms, 0);
 }
 
 TEST(base, err_errno_text_is_appended)

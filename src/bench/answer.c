@@ -216,18 +216,25 @@ read_service(struct json_reader *r, uint64_t *spans_out)
 }
 
 bool
-answer_is_services(struct str json, uint64_t services, uint64_t spans, struct err *err)
+answer_services(struct str json, uint64_t *services_out, uint64_t *spans_out, struct err *err)
 {
 	struct json_reader r;
 	enum json_token token;
-	uint64_t count = 0, found = 0;
+	*services_out = *spans_out = 0;
 	if (!find_member(&r, json, STR("services"), &token) || token != JSON_ARRAY)
 		return not_json(&r, err);
-	for (; (token = jsonr_next(&r)) == JSON_OBJECT; count++)
-		if (!read_service(&r, &found))
+	for (; (token = jsonr_next(&r)) == JSON_OBJECT; ++*services_out)
+		if (!read_service(&r, spans_out))
 			return not_json(&r, err);
-	if (token != JSON_ARRAY_END)
-		return not_json(&r, err);
+	return token == JSON_ARRAY_END || not_json(&r, err);
+}
+
+bool
+answer_is_services(struct str json, uint64_t services, uint64_t spans, struct err *err)
+{
+	uint64_t count, found;
+	if (!answer_services(json, &count, &found, err))
+		return false;
 	if (count == services && found == spans)
 		return true;
 	err_set(err, ERR_INVALID, "%llu services with %llu spans instead of %llu with %llu",

@@ -21,7 +21,9 @@ struct answer_spans {
 /* GET /api/v1/traces: newest first. */
 bool answer_is_spans(struct str json, const struct answer_spans *want, struct err *err);
 
-/* GET /api/v1/services: that many, with that many spans in all. */
+/* GET /api/v1/services: how many, and how many spans they have in all. */
+bool answer_services(struct str json, uint64_t *services_out, uint64_t *spans_out, struct err *err);
+/* The same: that many, with that many spans. */
 bool answer_is_services(struct str json, uint64_t services, uint64_t spans, struct err *err);
 
 #endif

@@ -64,18 +64,27 @@ has_status(struct asker *a, int status)
 
 /* ---- questions: each asks once and says whether the answer was right */
 
+bool
+ask_trace_path(const struct ledger *l, uint64_t *random, struct buf *path, struct payload *p_out,
+    uint64_t *trace_out)
+{
+	char hex[32];
+	if (!ledger_pick_trace(l, random, p_out, trace_out))
+		return false;
+	struct payload_trace_id id = payload_trace_id(p_out, *trace_out);
+	hex_u64(id.hi, hex);
+	hex_u64(id.lo, hex + 16);
+	buf_printf(path, "/api/v1/traces/%.*s", (int)sizeof(hex), hex);
+	return true;
+}
+
 static enum err_code
 ask_trace(struct asker *a, uint64_t *ns_out, bool *right_out, struct err *err)
 {
 	struct payload p;
 	uint64_t trace;
-	char hex[32];
-	if (!ledger_pick_trace(a->opt->ledger, &a->random, &p, &trace))
+	if (!ask_trace_path(a->opt->ledger, &a->random, &a->path, &p, &trace))
 		return err_set(err, ERR_NOT_FOUND, "no whole trace was acknowledged");
-	struct payload_trace_id id = payload_trace_id(&p, trace);
-	hex_u64(id.hi, hex);
-	hex_u64(id.lo, hex + 16);
-	buf_printf(&a->path, "/api/v1/traces/%.*s", (int)sizeof(hex), hex);
 	enum err_code code = get(a, ns_out, err);
 	*right_out = code == ERR_OK && has_status(a, 200) &&
 	    answer_is_trace(buf_view(&a->body), &p, trace, &a->wrong);

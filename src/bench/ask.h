@@ -9,6 +9,7 @@
 #ifndef BENCH_ASK_H
 #define BENCH_ASK_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "bench/latency.h"
 #include "bench/ledger.h"
@@ -49,6 +50,9 @@ struct ask_result {
 	char why[ERR_MESSAGE_BYTES]; /* what is wrong with the first one */
 };
 
+/* Append the path that asks for a whole trace, drawn from the ledger; false when there is none. */
+bool ask_trace_path(const struct ledger *l, uint64_t *random, struct buf *path,
+    struct payload *p_out, uint64_t *trace_out);
 /* results: ASK_KINDS of them, zeroed. ERR_UNAVAILABLE and the like when the API cannot be asked. */
 MUST_CHECK enum err_code ask_run(const struct ask_options *opt, struct ask_result *results,
     struct err *err);

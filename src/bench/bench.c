@@ -173,6 +173,29 @@ measure(struct bench *b, struct err *err)
 	return code == ERR_OK && b->opt.queries > 0 ? ask(b, err) : code;
 }
 
+/* Another tenant in every second round. */
+static enum err_code
+measure_fair(struct bench *b, struct err *err)
+{
+	struct fair_options opt = {.grpc = b->opt.grpc,
+	    .api = str_from(b->api_url),
+	    .modest = b->load,
+	    .ledger = b->ledger,
+	    .server = &b->server,
+	    .spans = (uint32_t)b->opt.spans,
+	    .rate = b->opt.rate,
+	    .limit = b->opt.greedy,
+	    .times = b->opt.times,
+	    .pairs = b->opt.rounds,
+	    .round_ns = b->opt.duration_ns,
+	    .preload_spans = b->opt.preload_spans,
+	    .ask_every_ns = b->opt.ask_ns,
+	    .drain_ns = b->opt.drain_ns,
+	    .settle_ns = b->opt.settle_ns,
+	    .seed = b->opt.seed};
+	return fair_run(&opt, &b->fair, err);
+}
+
 /* ---- the command */
 
 static void
@@ -194,7 +217,7 @@ connect_all(struct bench *b, struct err *err)
 {
 	if (b->opt.seed == 0)
 		b->opt.seed = rand_u64();
-	if (b->opt.queries > 0)
+	if (b->opt.queries > 0 || b->opt.greedy > 0)
 		b->ledger = ledger_new(b->opt.payload, (uint32_t)b->opt.spans,
 		    (uint32_t)b->opt.connections);
 	struct load_options opt = {.grpc = b->opt.grpc,
@@ -204,7 +227,8 @@ connect_all(struct bench *b, struct err *err)
 	    .gzip = b->opt.gzip,
 	    .connections = (uint32_t)b->opt.connections,
 	    .inflight = (uint32_t)b->opt.inflight,
-	    .salt = b->opt.seed};
+	    .salt = b->opt.seed,
+	    .tenant = b->opt.greedy > 0 ? FAIR_MODEST : NULL};
 	bool is_url = str_starts(b->opt.api, STR("http"));
 	if (b->opt.api.len > 0)
 		snprintf(b->api_url, sizeof(b->api_url), "%s%.*s", is_url ? "" : "http://",
@@ -220,10 +244,15 @@ all_right(const struct bench *b)
 	uint64_t wrong = 0;
 	for (int k = 0; k < ASK_KINDS; k++)
 		wrong += b->answers[k].wrong;
+	for (uint64_t i = 0; i < b->fair.round_count; i++)
+		for (int q = 0; q < FAIR_QUESTIONS; q++)
+			wrong += b->fair.rounds[i].modest.wrong[q];
 	if (wrong > 0)
 		fprintf(stderr, "weir bench: %llu answers of the API were wrong\n",
 		    (unsigned long long)wrong);
-	return wrong == 0;
+	if (b->fair.sums.code != ERR_OK)
+		fprintf(stderr, "weir bench: %s\n", b->fair.sums.message);
+	return wrong == 0 && b->fair.sums.code == ERR_OK;
 }
 
 static int
@@ -232,7 +261,7 @@ bench_with(struct bench *b)
 	struct err err = {0};
 	enum err_code code = connect_all(b, &err);
 	if (code == ERR_OK)
-		code = measure(b, &err);
+		code = b->opt.greedy > 0 ? measure_fair(b, &err) : measure(b, &err);
 	if (code == ERR_OK)
 		print(b);
 	else
@@ -242,6 +271,7 @@ bench_with(struct bench *b)
 	ledger_free(b->ledger);
 	server_close(&b->server);
 	ask_results_fini(b->answers);
+	fair_result_fini(&b->fair);
 	load_result_fini(&b->warmup);
 	load_result_fini(&b->run);
 	watch_result_fini(&b->watch);

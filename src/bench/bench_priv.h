@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench/bench_priv.h - between bench.c (the run) and figures.c (what it comes to).
+ * bench/bench_priv.h - between bench.c (the run), figures.c and fair_figures.c (what it comes to).
  */
 #ifndef BENCH_BENCH_PRIV_H
 #define BENCH_BENCH_PRIV_H
 
 #include "bench/ask.h"
+#include "bench/fair.h"
 #include "bench/load.h"
 #include "bench/options.h"
 #include "bench/report.h"
@@ -31,6 +32,7 @@ struct bench {
 	double hot_rows; /* when the queries began; -1: the server does not tell */
 	struct server_snapshot asked; /* after them */
 	struct ask_result answers[ASK_KINDS];
+	struct fair_result fair; /* --greedy */
 	struct report report;
 };
 
@@ -38,5 +40,7 @@ struct bench {
 void bench_figures_round(struct bench *b);
 /* b->report gets all the rest. */
 void bench_figures_all(struct bench *b);
+/* b->report gets what the rounds of --greedy came to. */
+void bench_figures_fair(struct bench *b);
 
 #endif

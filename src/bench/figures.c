@@ -269,7 +269,7 @@ describe_load(struct bench *b)
 	else
 		report_condition(r, "load", "closed loop, as fast as it goes%s",
 		    b->run.used_up ? "; ended when the prepared requests were used up" : "");
-	if (o->rounds > 1)
+	if (o->rounds > 1 && o->greedy <= 0)
 		report_condition(r, "rounds",
 		    "%llu, each when all before was loaded and the server idle; figures of the last",
 		    (unsigned long long)o->rounds);
@@ -315,6 +315,10 @@ bench_figures_all(struct bench *b)
 {
 	describe_load(b);
 	describe_machine(b);
+	if (b->opt.greedy > 0) {
+		bench_figures_fair(b);
+		return;
+	}
 	report_load(b);
 	report_api(b);
 	report_process(b);

@@ -19,13 +19,15 @@ enum err_code
 load_new(const struct load_options *opt, struct load **out, struct err *err)
 {
 	CHECK(opt->connections > 0 && opt->connections <= LOAD_CLIENTS_MAX);
+	CHECK(opt->first_client <= PAYLOAD_CLIENTS_MAX - opt->connections);
 	CHECK(opt->inflight > 0 && opt->inflight <= LOAD_INFLIGHT_MAX);
 	struct load *l = xcalloc(1, sizeof(*l));
 	l->opt = *opt;
 	enum err_code code = ERR_OK;
 	for (uint32_t i = 0; i < opt->connections && code == ERR_OK; i++) {
 		l->clients[i].opt = &l->opt;
-		l->clients[i].payload = (struct payload){opt->payload, i, opt->spans, opt->salt};
+		l->clients[i].payload =
+		    (struct payload){opt->payload, opt->first_client + i, opt->spans, opt->salt};
 		code = load_client_open(&l->clients[i], err);
 	}
 	if (code != ERR_OK) {
@@ -108,6 +110,7 @@ add_result(struct load_result *to, const struct load_result *from)
 	to->requests += from->requests;
 	to->spans += from->spans;
 	to->refused_requests += from->refused_requests;
+	to->abandoned_requests += from->abandoned_requests;
 	to->unsent_requests += from->unsent_requests;
 	to->body_bytes += from->body_bytes;
 	to->wire_bytes += from->wire_bytes;

@@ -12,8 +12,9 @@
  * it was due, so that a server that makes the client wait cannot hide it; what was due and never left
  * is counted.
  *
- * A refusal that asks for a retry (RetryInfo) is counted, and its client waits as long as it was
- * told. Everything else but full success ends the run with an error.
+ * A refusal that asks for a retry (RetryInfo) is counted; enum load_refused says what its client then does. A request
+ * that is sent again is not encoded again, so that it costs the generator next to nothing. Everything else but full success ends the
+ * run with an error.
  *
  * Threading: one owner. load_run() blocks; on_ack is called on the clients' threads.
  */
@@ -25,9 +26,20 @@
 #include "bench/payload.h"
 #include "grpc/client.h"
 
-enum { LOAD_CLIENTS_MAX = 64, LOAD_INFLIGHT_MAX = 256, LOAD_GZIP_LEVEL = 6 };
+enum {
+	LOAD_CLIENTS_MAX = 64,
+	LOAD_INFLIGHT_MAX = 256,
+	LOAD_GZIP_LEVEL = 6,
+	LOAD_TENANT_BYTES = 64
+};
 
 struct load;
+
+enum load_refused {
+	LOAD_DROPS, /* wait as long as was told, then go on with the next */
+	LOAD_RETRIES, /* wait as long as was told, then send the same: as clients do */
+	LOAD_INSISTS, /* send the same as soon as the next is due, whatever was told */
+};
 
 struct load_options {
 	struct str grpc; /* ADDR:PORT, or "https://ADDR:PORT" */
@@ -38,6 +50,9 @@ struct load_options {
 	uint32_t connections;
 	uint32_t inflight; /* calls, on each connection */
 	uint64_t salt; /* see struct payload */
+	uint32_t first_client; /* so are numbers: loads of one salt at a time do not share any */
+	const char *tenant; /* X-Scope-OrgID, at most LOAD_TENANT_BYTES; NULL: none */
+	enum load_refused refused; /* but for LOAD_DROPS, inflight is at most payload_ring() */
 };
 
 struct load_acked {
@@ -56,7 +71,8 @@ struct load_plan {
 
 struct load_result { /* zeroed before the first use */
 	uint64_t requests, spans; /* acknowledged */
-	uint64_t refused_requests;
+	uint64_t refused_requests; /* answers that said so: one sent again counts again */
+	uint64_t abandoned_requests; /* refused, to be sent again, and then the run was over */
 	uint64_t
 	    unsent_requests; /* due under a rate, but its time was over before their turn came */
 	uint64_t body_bytes, wire_bytes; /* of what was acknowledged: protobuf, and as sent */

@@ -7,6 +7,7 @@
 #include "wire/inflate.h"
 #include "wire/pb.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { CONNECT_MS = 5000, PATIENCE_S = 60, RETRY_DELAY_S_MAX = 30 };
@@ -88,6 +89,31 @@ on_failure(struct load_client *c, const struct grpc_reply *reply)
 		    STR_ARG(reply->text), reply->status);
 }
 
+/* What is in *call stays for whoever holds it, until another call starts. */
+static void
+free_call(struct load_client *c, struct load_call *call)
+{
+	if (call->body)
+		call->body->busy = false;
+	call->next = c->free_calls;
+	c->free_calls = call;
+}
+
+static void
+on_refusal(struct load_client *c, struct load_call *call, uint64_t come_back_ns)
+{
+	c->result.refused_requests++;
+	if (c->opt->refused != LOAD_INSISTS)
+		c->wait_until_ns = come_back_ns;
+	if (c->opt->refused == LOAD_DROPS) {
+		free_call(c, call);
+		return;
+	}
+	call->next = NULL;
+	*c->refused_end = call;
+	c->refused_end = &call->next;
+}
+
 static void
 on_reply(void *ctx, const struct grpc_reply *reply)
 {
@@ -95,21 +121,18 @@ on_reply(void *ctx, const struct grpc_reply *reply)
 	struct load_client *c = call->client;
 	uint64_t now = clock_mono_ns(), delay_ns;
 	uint64_t rejected = reply->status == 0 ? load_rejected_spans(reply->message) : 0;
-	if (call->body)
-		call->body->busy = false;
-	call->next = c->free_calls;
-	c->free_calls = call;
-	if (reply->status == 0 && rejected == 0) {
-		count_ack(c, call, now);
-	} else if (reply->status == 0) {
-		if (c->err.code == ERR_OK)
-			err_set(&c->err, ERR_INVALID, "the server rejected %llu spans of a request",
-			    (unsigned long long)rejected);
-	} else if (load_retry_delay(reply->details, &delay_ns)) {
-		c->result.refused_requests++;
-		c->wait_until_ns = now + delay_ns;
-	} else {
+	if (reply->status != 0 && load_retry_delay(reply->details, &delay_ns)) {
+		on_refusal(c, call, now + delay_ns);
+		return;
+	}
+	free_call(c, call);
+	if (reply->status != 0) {
 		on_failure(c, reply);
+	} else if (rejected == 0) {
+		count_ack(c, call, now);
+	} else if (c->err.code == ERR_OK) {
+		err_set(&c->err, ERR_INVALID, "the server rejected %llu spans of a request",
+		    (unsigned long long)rejected);
 	}
 }
 
@@ -157,6 +180,9 @@ next_message(struct load_client *c, struct load_call *call)
 		call->body_bytes = item->body_bytes;
 		return str_of(c->zipped.ptr + item->off, item->len);
 	}
+	/* One that is held to be sent again is passed over: there are at least as many as calls. */
+	while (c->opt->refused != LOAD_DROPS && c->ring[c->next_serial % c->ring_count].busy)
+		c->next_serial++;
 	struct load_body *body = &c->ring[c->next_serial % c->ring_count];
 	while (body->busy)
 		if (wait_for_answers(c, grpc_client_inflight(c->conn) - 1) != ERR_OK)
@@ -169,27 +195,45 @@ next_message(struct load_client *c, struct load_call *call)
 	return buf_view(&body->payload.bytes);
 }
 
-/* False when there is nothing (more) to send. */
-static bool
-start_call(struct load_client *c, uint64_t due_ns)
+static struct load_call *
+take_refused(struct load_client *c)
+{
+	struct load_call *call = c->refused_calls;
+	if (!call)
+		return NULL;
+	c->refused_calls = call->next;
+	if (!c->refused_calls)
+		c->refused_end = &c->refused_calls;
+	return call;
+}
+
+static struct load_call *
+take_new(struct load_client *c)
 {
 	struct load_call *call = c->free_calls;
 	CHECK(call != NULL);
 	c->free_calls = call->next;
 	*call = (struct load_call){.client = c};
-	struct str message = next_message(c, call);
-	call->wire_bytes = message.len;
+	call->message = next_message(c, call);
+	call->wire_bytes = call->message.len;
+	return call;
+}
+
+/* False when there is nothing (more) to send. */
+static bool
+start_call(struct load_client *c, uint64_t due_ns)
+{
+	struct load_call *call = take_refused(c);
+	if (!call)
+		call = take_new(c);
 	call->start_ns = due_ns ? due_ns : clock_mono_ns();
-	if (message.len > 0 &&
-	    grpc_client_call(c->conn, export_path, message, c->opt->gzip, NULL, on_reply, call,
-	        &c->err) == ERR_OK) {
+	if (call->message.len > 0 &&
+	    grpc_client_call(c->conn, export_path, call->message, c->opt->gzip, c->headers,
+	        on_reply, call, &c->err) == ERR_OK) {
 		c->started++;
 		return true;
 	}
-	if (call->body)
-		call->body->busy = false;
-	call->next = c->free_calls;
-	c->free_calls = call;
+	free_call(c, call);
 	c->result.used_up = c->err.code == ERR_OK;
 	return false;
 }
@@ -198,13 +242,13 @@ start_call(struct load_client *c, uint64_t due_ns)
 static enum err_code
 wait_for_turn(struct load_client *c, uint64_t due_ns)
 {
-	if (c->err.code == ERR_OK && !c->free_calls)
+	if (c->err.code == ERR_OK && !c->free_calls && !c->refused_calls)
 		(void)wait_for_answers(c, c->opt->inflight - 1);
 	if (c->err.code == ERR_OK && clock_mono_ns() < c->wait_until_ns)
 		(void)pass_time(c, c->wait_until_ns);
 	if (c->err.code == ERR_OK && due_ns)
 		(void)pass_time(c, due_ns);
-	CHECK(c->err.code != ERR_OK || c->free_calls);
+	CHECK(c->err.code != ERR_OK || c->free_calls || c->refused_calls);
 	return c->err.code;
 }
 
@@ -225,7 +269,8 @@ load_client_run(void *ctx)
 {
 	struct load_client *c = ctx;
 	/* Clients take turns within an interval. */
-	uint64_t first_due = c->begin_ns + c->interval_ns * c->payload.client / c->opt->connections;
+	uint64_t turn = c->payload.client - c->opt->first_client;
+	uint64_t first_due = c->begin_ns + c->interval_ns * turn / c->opt->connections;
 	while (!atomic_load(c->stop) && c->started < c->requests_max) {
 		uint64_t due = c->interval_ns ? first_due + c->started * c->interval_ns : 0;
 		if (due >= c->end_ns)
@@ -241,6 +286,8 @@ load_client_run(void *ctx)
 	c->result.unsent_requests = count_unsent(c, first_due);
 	if (c->err.code == ERR_OK)
 		(void)wait_for_answers(c, 0);
+	for (struct load_call *call; (call = take_refused(c)); free_call(c, call))
+		c->result.abandoned_requests++;
 	if (c->err.code != ERR_OK)
 		atomic_store(c->stop, true);
 }
@@ -286,7 +333,15 @@ load_client_open(struct load_client *c, struct err *err)
 		c->calls[i].next = c->free_calls;
 		c->free_calls = &c->calls[i];
 	}
+	c->refused_end = &c->refused_calls;
+	if (c->opt->tenant) {
+		CHECK(strlen(c->opt->tenant) <= LOAD_TENANT_BYTES);
+		snprintf(c->tenant_field, sizeof(c->tenant_field), "x-scope-orgid: %s",
+		    c->opt->tenant);
+		c->headers[0] = c->tenant_field;
+	}
 	c->ring_count = payload_ring(c->payload.kind, c->payload.spans);
+	CHECK(c->opt->refused == LOAD_DROPS || c->opt->inflight <= c->ring_count);
 	c->ring = xcalloc(c->ring_count, sizeof(*c->ring));
 	for (uint64_t i = 0; i < c->ring_count; i++)
 		payload_encode(&c->payload, i, &c->ring[i].payload);

@@ -17,8 +17,9 @@ struct load_call {
 	uint64_t start_ns;
 	uint64_t serial;
 	size_t body_bytes, wire_bytes;
-	struct load_body *body; /* plain: busy until the answer */
-	struct load_call *next; /* free */
+	struct load_body *body; /* plain: busy until the answer, or until it is given up */
+	struct str message; /* what was sent */
+	struct load_call *next; /* free, or to be sent again */
 };
 
 struct load_body {
@@ -41,6 +42,9 @@ struct load_client {
 	uint64_t next_serial;
 	struct load_call *calls;
 	struct load_call *free_calls;
+	struct load_call *refused_calls, **refused_end; /* to be sent again, in this order */
+	char tenant_field[LOAD_TENANT_BYTES + 16];
+	const char *headers[2];
 
 	struct buf zipped; /* gzip requests, one behind the other */
 	struct load_gzip *items;

@@ -21,7 +21,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum answer { ANSWER_OK, ANSWER_BUSY_ONCE, ANSWER_REJECT, ANSWER_FAIL };
+enum answer {
+	ANSWER_OK,
+	ANSWER_BUSY_ONCE,
+	ANSWER_BUSY_OFTEN,
+	ANSWER_BUSY,
+	ANSWER_REJECT,
+	ANSWER_FAIL
+};
 
 /* What the server saw. */
 struct seen {
@@ -35,6 +42,10 @@ struct seen {
 	uint64_t hold_ns; /* before each answer */
 	struct map spans; /* id -> request */
 	uint64_t requests, gzip_requests;
+	struct map begun; /* first span of each request, however often it came */
+	uint64_t taken, refusals, hurried; /* of ANSWER_BUSY_OFTEN */
+	uint64_t refused_at_ns, busy_ms; /* and what a refusal says */
+	char tenant[80];
 	struct kit_request request;
 	bool broken; /* a span came twice, or a request with other than `expected` spans */
 	uint64_t expected;
@@ -58,6 +69,27 @@ read_request(struct seen *s, struct str body)
 	}
 }
 
+/* Two of three are refused: a span of a request that was taken never comes again, one of a refused request does. */
+static enum answer
+take_or_refuse(struct seen *s, struct str body)
+{
+	uint64_t now = clock_mono_ns();
+	kit_read(body, &s->request);
+	assert_true(map_put(&s->begun, s->request.spans[0].span_id, 1));
+	s->hurried += s->refusals > 0 && now < s->refused_at_ns + s->busy_ms * NS_PER_MS;
+	if (s->requests++ % 3 != 2) {
+		s->refusals++;
+		s->refused_at_ns = now;
+		return ANSWER_BUSY;
+	}
+	s->taken++;
+	for (size_t i = 0; i < s->request.count; i++) {
+		uint64_t id = s->request.spans[i].span_id;
+		s->broken = s->broken || map_get(&s->spans, id) || !map_put(&s->spans, id, 1);
+	}
+	return ANSWER_OK;
+}
+
 static void
 handle_grpc(void *ctx, struct grpc_call *call)
 {
@@ -67,8 +99,13 @@ handle_grpc(void *ctx, struct grpc_call *call)
 	struct otlp_counts counts = {.rejected = 2, .reason = "because"};
 	mutex_lock(&s->lock);
 	s->gzip_requests += grpc_call_header(call, STR("grpc-encoding")).len > 0;
-	read_request(s, buf_view(grpc_call_message(call)));
+	snprintf(s->tenant, sizeof(s->tenant), "%.*s",
+	    STR_ARG(grpc_call_header(call, STR("x-scope-orgid"))));
 	enum answer kind = s->answer;
+	if (kind == ANSWER_BUSY_OFTEN)
+		kind = take_or_refuse(s, buf_view(grpc_call_message(call)));
+	else
+		read_request(s, buf_view(grpc_call_message(call)));
 	if (kind == ANSWER_BUSY_ONCE)
 		s->answer = ANSWER_OK;
 	uint64_t hold_ns = s->hold_ns;
@@ -80,8 +117,8 @@ handle_grpc(void *ctx, struct grpc_call *call)
 	} else if (kind != ANSWER_OK) {
 		answer.code = kind == ANSWER_FAIL ? ERR_INTERNAL : ERR_BUSY;
 		answer.text = STR("not now");
-		if (kind == ANSWER_BUSY_ONCE)
-			otlp_write_status(ERR_BUSY, STR("later"), 30, false, &details);
+		if (kind == ANSWER_BUSY_ONCE || kind == ANSWER_BUSY)
+			otlp_write_status(ERR_BUSY, STR("later"), s->busy_ms, false, &details);
 		answer.details = buf_view(&details);
 	}
 	grpc_respond(call, &answer);
@@ -147,6 +184,7 @@ start_server(uint64_t expected)
 	mutex_init(&s->lock);
 	s->limits = limits_default();
 	s->expected = expected;
+	s->busy_ms = 30;
 	struct grpc_server_options grpc = {.address = STR("127.0.0.1:0"),
 	    .loop_count = 2,
 	    .limits = &s->limits,
@@ -178,10 +216,30 @@ stop_server(struct seen *s)
 	http_server_stop(s->api, clock_mono_ns() + 5 * NS_PER_S);
 	http_server_free(s->api);
 	map_fini(&s->spans);
+	map_fini(&s->begun);
 	map_fini(&s->polls);
 	kit_request_fini(&s->request);
 	mutex_fini(&s->lock);
 	free(s);
+}
+
+/* One client, of a tenant. */
+static struct load *
+connect_refused(struct seen *s, enum load_refused refused)
+{
+	struct load *l = NULL;
+	struct err err = {0};
+	struct load_options opt = {.grpc = str_from(s->address),
+	    .payload = PAYLOAD_SDK,
+	    .spans = 5,
+	    .connections = 1,
+	    .inflight = 4,
+	    .salt = 78,
+	    .tenant = "greedy",
+	    .refused = refused};
+	if (load_new(&opt, &l, &err) != ERR_OK)
+		fail_msg("%s", err.message);
+	return l;
 }
 
 static struct load *
@@ -285,6 +343,69 @@ TEST(bench_load, a_refusal_is_counted_waited_for_and_not_acknowledged)
 	assert_int_equal(r.refused_requests, 1);
 	assert_int_equal(r.requests, 29);
 	assert_int_equal(s->requests, 30);
+	load_free(l);
+	stop_server(s);
+	load_result_fini(&r);
+}
+
+/* Every request that was begun is taken once or abandoned at the end; the sums agree with what the server saw. */
+static void
+refused_often(enum load_refused refused, uint64_t busy_ms)
+{
+	struct seen *s = start_server(5);
+	struct load *l = connect_refused(s, refused);
+	struct load_result r = {0};
+	struct load_plan plan = {.requests_max = 60, .spans_per_s = 5 * 500.0};
+	struct err err = {0};
+	uint64_t abandoned = 0;
+	s->answer = ANSWER_BUSY_OFTEN;
+	s->busy_ms = busy_ms;
+	for (uint64_t run = 1; run <= 2; run++) {
+		assert_int_equal(load_run(l, &plan, &r, &err), ERR_OK);
+		assert_int_equal(r.requests, 20);
+		assert_int_equal(r.refused_requests, 40);
+		assert_in_range(r.abandoned_requests, 0, 4);
+		abandoned += r.abandoned_requests;
+		assert_int_equal(s->begun.count, s->taken + abandoned);
+		assert_int_equal(s->requests, run * 60);
+		assert_int_equal(s->taken, run * 20);
+		assert_int_equal(s->spans.count, s->taken * 5);
+	}
+	assert_false(s->broken);
+	assert_string_equal(s->tenant, "greedy");
+	load_free(l);
+	stop_server(s);
+	load_result_fini(&r);
+}
+
+TEST(bench_load, a_refused_request_is_sent_again_until_it_is_taken)
+{
+	refused_often(LOAD_RETRIES, 2);
+	refused_often(LOAD_INSISTS, 20000); /* which nobody waits for */
+}
+
+/* One call at a time: the next comes no sooner than the server said, or does not care. */
+TEST(bench_load, who_retries_waits_as_long_as_was_said)
+{
+	struct seen *s = start_server(5);
+	struct load *l = NULL;
+	struct load_result r = {0};
+	struct load_plan plan = {.requests_max = 9};
+	struct err err = {0};
+	struct load_options opt = {.grpc = str_from(s->address),
+	    .payload = PAYLOAD_SDK,
+	    .spans = 5,
+	    .connections = 1,
+	    .inflight = 1,
+	    .refused = LOAD_RETRIES};
+	assert_int_equal(load_new(&opt, &l, &err), ERR_OK);
+	s->answer = ANSWER_BUSY_OFTEN;
+	assert_int_equal(load_run(l, &plan, &r, &err), ERR_OK);
+	assert_int_equal(r.requests, 3);
+	assert_int_equal(r.abandoned_requests, 0);
+	assert_int_equal(s->hurried, 0);
+	assert_true(r.end_mono_ns - r.start_mono_ns >= 6 * s->busy_ms * NS_PER_MS);
+	assert_string_equal(s->tenant, "");
 	load_free(l);
 	stop_server(s);
 	load_result_fini(&r);

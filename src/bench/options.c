@@ -2,6 +2,7 @@
 #include "bench/options.h"
 
 #include "base/timefmt.h"
+#include "bench/fair.h"
 #include "bench/load.h"
 #include "bench/report.h"
 
@@ -41,12 +42,19 @@ enum kind { SWITCH, TEXT, PATH, COUNT, RATE, SPAN, SPAN_OR_ZERO, PAYLOAD, FORMAT
 	    "traces of each of these to look for, spread over it [all]")                           \
 	X("poll", SPAN, poll_ns, 0, 0, "SPAN", "pause between two looks of --visible [5ms]")       \
 	X("rounds", COUNT, rounds, 1, REPORT_ROUNDS_MAX, "N",                                      \
-	    "run the load so often, each time on top of all before [1]")                           \
+	    "run the load so often, each time on top of all before; pairs with --greedy [1]")      \
 	X("queries", COUNT, queries, 1, 1000000, "N",                                              \
 	    "then ask N questions of each kind; the server holds nothing else [none]")             \
 	X("query-time", SPAN, query_ns, 0, 0, "SPAN", "ask at most so long for each kind [60s]")   \
 	X("seal-wait", SPAN_OR_ZERO, seal_ns, 0, 0, "SPAN",                                        \
 	    "wait before that while rows are being sealed, at most so long [120s]")                \
+	X("greedy", RATE, greedy, 0, 0, "N",                                                       \
+	    "tenant modest alone, then beside tenant greedy, who may send N spans/s [none]")       \
+	X("times", RATE, times, 0, 0, "N", "what greedy offers: so many times that [10]")          \
+	X("preload", COUNT, preload_spans, 5000, UINT64_C(1000000000), "N",                        \
+	    "spans of modest that are there before, instead of a warm-up [200000]")                \
+	X("ask-every", SPAN, ask_ns, 0, 0, "SPAN",                                                 \
+	    "from one question of modest to the next [25ms]")                                      \
 	X("drain", SPAN, drain_ns, 0, 0, "SPAN", "wait at most so long for the loader [120s]")     \
 	X("settle", SPAN_OR_ZERO, settle_ns, 0, 0, "SPAN",                                         \
 	    "then so long for the server to be idle [60s]")                                        \
@@ -152,12 +160,33 @@ parse_one(int argc, char **argv, int *i, struct bench_options *out, struct err *
 	return parse_value(row, value, field) ? ERR_OK : bad_value(row, value, err);
 }
 
+/* --greedy: what it needs, and what its rounds are made of. */
+static enum err_code
+complete_fair(struct bench_options *o, struct err *err)
+{
+	if (o->visible || o->queries > 0 || o->gzip || o->requests > 0)
+		return err_set(err, ERR_INVALID,
+		    "--greedy goes with none of --visible, --queries, --gzip and --requests");
+	if (o->api.len == 0 || o->payload != PAYLOAD_JAEGER)
+		return err_set(err, ERR_INVALID, "--greedy needs --api and --payload jaeger");
+	if (o->rounds > FAIR_PAIRS_MAX)
+		return err_set(err, ERR_INVALID, "--rounds is at most %d with --greedy",
+		    (int)FAIR_PAIRS_MAX);
+	if (o->spans == 0)
+		o->spans = 50;
+	if (o->rate <= 0)
+		o->rate = 5000;
+	return ERR_OK;
+}
+
 /* What goes together, and defaults that follow from other options. */
 static enum err_code
 complete(struct bench_options *o, struct err *err)
 {
 	if (o->duration_ns == 0 && o->requests == 0)
 		o->duration_ns = 10 * NS_PER_S;
+	if (o->greedy > 0)
+		return complete_fair(o, err);
 	if (o->spans == 0)
 		o->spans = o->visible ? 10 : 512;
 	if (o->api.len == 0 && (o->visible || o->rounds > 1 || o->queries > 0))
@@ -197,7 +226,10 @@ bench_options_parse(int argc, char **argv, struct bench_options *out, struct err
 	    .query_ns = 60 * NS_PER_S,
 	    .seal_ns = 120 * NS_PER_S,
 	    .poll_ns = 5 * NS_PER_MS,
-	    .samples = 400};
+	    .samples = 400,
+	    .times = 10,
+	    .preload_spans = 200000,
+	    .ask_ns = 25 * NS_PER_MS};
 	for (int i = 1; i < argc; i++) {
 		enum err_code code = parse_one(argc, argv, &i, out, err);
 		if (code != ERR_OK || out->help)

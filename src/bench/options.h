@@ -35,6 +35,10 @@ struct bench_options { /* strings are argv's */
 	uint64_t queries; /* of each kind, after it; 0: none */
 	uint64_t query_ns; /* at most, for each kind */
 	uint64_t seal_ns; /* at most, before the queries */
+	double greedy; /* spans a second of another tenant's limit; 0: there is none */
+	double times; /* its limit, so much it offers */
+	uint64_t preload_spans; /* before the first round with or without it */
+	uint64_t ask_ns; /* from one question to the next in these rounds */
 	uint64_t seed;
 	bool gzip;
 	bool visible;

@@ -141,3 +141,34 @@ TEST(bench_options, help_and_mistakes_have_their_exit_codes)
 	assert_int_equal(bench_run(3, bad), 2);
 	assert_int_equal(bench_run(3, nobody), 1);
 }
+
+TEST(bench_options, greedy_has_its_own_defaults_and_needs)
+{
+	struct bench_options o;
+	struct err err;
+	assert_int_equal(parse("--greedy 10000 --api x:1 --payload jaeger --rounds 3", &o, &err),
+	    ERR_OK);
+	assert_true(o.greedy > 9999 && o.greedy < 10001);
+	assert_true(o.times > 9.9 && o.times < 10.1);
+	assert_int_equal(o.spans, 50);
+	assert_true(o.rate > 4999 && o.rate < 5001);
+	assert_int_equal(o.duration_ns, 10 * NS_PER_S);
+	assert_int_equal(o.preload_spans, 200000);
+	assert_int_equal(o.ask_ns, 25 * NS_PER_MS);
+	static const struct {
+		const char *text, *said;
+	} bad[] = {
+	    {"--greedy 0", "--greedy"},
+	    {"--greedy 10 --payload jaeger", "needs --api"},
+	    {"--greedy 10 --api x:1", "--payload jaeger"},
+	    {"--greedy 10 --api x:1 --payload jaeger --visible", "none of --visible"},
+	    {"--greedy 10 --api x:1 --payload jaeger --requests 5", "--requests"},
+	    {"--greedy 10 --api x:1 --payload jaeger --rounds 101", "at most 100"},
+	    {"--preload 10", "--preload must be a number from 5000"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		assert_int_equal(parse(bad[i].text, &o, &err), ERR_INVALID);
+		if (!strstr(err.message, bad[i].said))
+			fail_msg("%s", err.message);
+	}
+}

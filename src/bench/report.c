@@ -68,18 +68,25 @@ report_round(struct report *r, const struct report_round *round)
 }
 
 void
+report_fair(struct report *r, const struct report_fair *round)
+{
+	CHECK(r->fair_count < REPORT_ROUNDS_MAX);
+	r->fair[r->fair_count++] = *round;
+}
+
+void
 report_query(struct report *r, const char *key, const char *label, struct latency *times,
     uint64_t wrong, const char *why)
 {
 	CHECK(r->query_count < REPORT_QUERIES_MAX);
 	struct report_query *q = &r->queries[r->query_count++];
 	*q = (struct report_query){.key = key,
-	    .label = label,
 	    .right = (double)times->count,
 	    .wrong = (double)wrong,
 	    .p50_ms = NAN,
 	    .p99_ms = NAN,
 	    .max_ms = NAN};
+	snprintf(q->label, sizeof(q->label), "%s", label);
 	snprintf(q->why, sizeof(q->why), "%s", why);
 	if (times->count == 0)
 		return;
@@ -194,6 +201,29 @@ print_rounds(const struct report *r, struct buf *out)
 }
 
 static void
+print_fair(const struct report *r, struct buf *out)
+{
+	if (r->fair_count > 0)
+		buf_str(out,
+		    STR("\n  round      acks  p50 ms  p99 ms  question p50  p99 ms  greedy spans/s  "
+		        "refused/s  processors: server  generator\n"));
+	for (size_t i = 0; i < r->fair_count; i++) {
+		const struct report_fair *x = &r->fair[i];
+		buf_printf(out, "  %-6s", x->beside ? "beside" : "alone");
+		print_number(x->acks, 8, 0, out);
+		print_number(x->ack_p50_ms, 7, 2, out);
+		print_number(x->ack_p99_ms, 7, 2, out);
+		print_number(x->ask_p50_ms, 13, 2, out);
+		print_number(x->ask_p99_ms, 7, 2, out);
+		print_number(x->greedy_spans_per_s, 15, 0, out);
+		print_number(x->refused_per_s, 10, 0, out);
+		print_number(x->server_cores, 19, 2, out);
+		print_number(x->generator_cores, 10, 2, out);
+		buf_char(out, '\n');
+	}
+}
+
+static void
 print_queries(const struct report *r, struct buf *out)
 {
 	if (r->query_count > 0)
@@ -223,6 +253,7 @@ report_print_text(const struct report *r, struct buf *out)
 		buf_printf(out, "  %12.2f  %s\n", r->threads[i].cpu_us_per_span,
 		    r->threads[i].name);
 	print_rounds(r, out);
+	print_fair(r, out);
 	print_queries(r, out);
 }
 
@@ -294,6 +325,29 @@ write_rounds(const struct report *r, struct json_writer *w)
 }
 
 static void
+write_fair(const struct report *r, struct json_writer *w)
+{
+	jsonw_key(w, "fair");
+	jsonw_array(w);
+	for (size_t i = 0; i < r->fair_count; i++) {
+		const struct report_fair *x = &r->fair[i];
+		jsonw_object(w);
+		write_text(w, "round", x->beside ? "beside" : "alone");
+		write_number(w, "acks", x->acks);
+		write_number(w, "ack_p50_ms", x->ack_p50_ms);
+		write_number(w, "ack_p99_ms", x->ack_p99_ms);
+		write_number(w, "question_p50_ms", x->ask_p50_ms);
+		write_number(w, "question_p99_ms", x->ask_p99_ms);
+		write_number(w, "greedy_spans_per_s", x->greedy_spans_per_s);
+		write_number(w, "greedy_refused_per_s", x->refused_per_s);
+		write_number(w, "server_cores", x->server_cores);
+		write_number(w, "generator_cores", x->generator_cores);
+		jsonw_object_end(w);
+	}
+	jsonw_array_end(w);
+}
+
+static void
 write_queries(const struct report *r, struct json_writer *w)
 {
 	jsonw_key(w, "queries");
@@ -336,6 +390,7 @@ report_print_json(const struct report *r, struct buf *out)
 	}
 	jsonw_object_end(&w);
 	write_rounds(r, &w);
+	write_fair(r, &w);
 	write_queries(r, &w);
 	jsonw_object_end(&w);
 	buf_char(out, '\n');

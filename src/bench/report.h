@@ -50,6 +50,34 @@
 	X(VISIBLE_COUNT, "visible_samples", "requests followed until visible", 0)                  \
 	X(POLL_P50, "poll_gap_p50_ms", "time between two looks p50, ms", 1)                        \
 	X(POLL_MAX, "poll_gap_max_ms", "time between two looks max, ms", 1)                        \
+	X(ALONE_ACK_P50, "alone_ack_p50_ms", "modest alone: ack p50, ms", 2)                       \
+	X(ALONE_ACK_P99, "alone_ack_p99_ms", "modest alone: ack p99, ms", 2)                       \
+	X(BESIDE_ACK_P50, "beside_ack_p50_ms", "modest beside greedy: ack p50, ms", 2)             \
+	X(BESIDE_ACK_P99, "beside_ack_p99_ms", "modest beside greedy: ack p99, ms", 2)             \
+	X(ACK_P50_RATIO, "ack_p50_ratio", "ack p50, beside over alone", 2)                         \
+	X(ACK_P99_RATIO, "ack_p99_ratio", "ack p99, beside over alone", 2)                         \
+	X(ACK_P99_MEDIAN, "ack_p99_ratio_median", "ack p99, the median of the pairs of rounds", 2) \
+	X(ACK_P99_LEAST, "ack_p99_ratio_least", "ack p99, the least of a pair of rounds", 2)       \
+	X(ACK_P99_MOST, "ack_p99_ratio_most", "ack p99, the most of a pair of rounds", 2)          \
+	X(ALONE_ASK_P50, "alone_question_p50_ms", "modest alone: question p50, ms", 2)             \
+	X(ALONE_ASK_P99, "alone_question_p99_ms", "modest alone: question p99, ms", 2)             \
+	X(BESIDE_ASK_P50, "beside_question_p50_ms", "modest beside greedy: question p50, ms", 2)   \
+	X(BESIDE_ASK_P99, "beside_question_p99_ms", "modest beside greedy: question p99, ms", 2)   \
+	X(ASK_P50_RATIO, "question_p50_ratio", "question p50, beside over alone", 2)               \
+	X(ASK_P99_RATIO, "question_p99_ratio", "question p99, beside over alone", 2)               \
+	X(ASK_P99_MEDIAN, "question_p99_ratio_median", "question p99, the median of the pairs", 2) \
+	X(ASK_P99_LEAST, "question_p99_ratio_least", "question p99, the least of a pair", 2)       \
+	X(ASK_P99_MOST, "question_p99_ratio_most", "question p99, the most of a pair", 2)          \
+	X(GREEDY_TIMES, "greedy_sent_times", "spans/s that greedy sent, over its limit", 2)        \
+	X(GREEDY_TAKEN, "greedy_requests", "requests of greedy acknowledged", 0)                   \
+	X(GREEDY_REFUSED, "greedy_refused_requests", "requests of greedy refused", 0)              \
+	X(GREEDY_LIMITED, "greedy_limited_requests",                                               \
+	    "of these because of its limit, as the server says", 0)                                \
+	X(GREEDY_ABANDONED, "greedy_abandoned_requests",                                           \
+	    "requests of greedy that were refused and not taken until the round's end", 0)         \
+	X(GREEDY_SHARE, "greedy_limit_share",                                                      \
+	    "spans of greedy acknowledged, over its limit and the second that it lets in at once", \
+	    3)                                                                                     \
 	X(TOTAL_SPANS, "total_spans", "spans acknowledged with those of the warm-up", 0)
 
 enum figure_id {
@@ -76,9 +104,21 @@ struct report_round {
 	char why[ERR_MESSAGE_BYTES]; /* why something is not known; empty: all is */
 };
 
+/* One round of --greedy. A figure that is not known is NAN. */
+struct report_fair {
+	bool beside;
+	double acks; /* requests of modest */
+	double ack_p50_ms, ack_p99_ms;
+	double ask_p50_ms, ask_p99_ms; /* its questions */
+	double greedy_spans_per_s,
+	    refused_per_s; /* greedy's, acknowledged spans, refused requests */
+	double server_cores, generator_cores; /* processors in use */
+};
+
 /* Questions of one kind. */
 struct report_query {
-	const char *key, *label;
+	const char *key;
+	char label[64];
 	double right, wrong; /* answers */
 	double p50_ms, p99_ms, max_ms; /* of the right ones; NAN: there is none */
 	char why[ERR_MESSAGE_BYTES]; /* what is wrong with the first wrong one */
@@ -107,6 +147,8 @@ struct report { /* zeroed: everything unknown, without a reason */
 	size_t condition_count;
 	struct report_round rounds[REPORT_ROUNDS_MAX];
 	size_t round_count;
+	struct report_fair fair[REPORT_ROUNDS_MAX];
+	size_t fair_count;
 	struct report_query queries[REPORT_QUERIES_MAX];
 	size_t query_count;
 };
@@ -117,6 +159,7 @@ void report_unknown(struct report *r, enum figure_id id, const char *why);
 void report_set_quantile(struct report *r, enum figure_id id, struct latency *l, double share,
     const char *why);
 void report_round(struct report *r, const struct report_round *round);
+void report_fair(struct report *r, const struct report_fair *round);
 /* `times`: of the right answers. */
 void report_query(struct report *r, const char *key, const char *label, struct latency *times,
     uint64_t wrong, const char *why);

@@ -39,7 +39,7 @@ TEST(bench_report, what_is_not_known_is_a_dash_with_its_reason_and_null)
 	    "\"cpu_us_per_span\":12.345,\"rss_peak_mib\":null},"
 	    "\"unknown\":{\"acked_spans_per_s\":\"there is nothing to divide by\","
 	    "\"loaded_spans_per_s\":\"there is nothing to divide by\","
-	    "\"rss_peak_mib\":\"needs --server-pid\"},\"cpu_us_per_span_by_thread\":{},\"rounds\":[],\"queries\":[]}\n");
+	    "\"rss_peak_mib\":\"needs --server-pid\"},\"cpu_us_per_span_by_thread\":{},\"rounds\":[],\"fair\":[],\"queries\":[]}\n");
 	buf_fini(&text);
 	buf_fini(&json);
 }
@@ -125,4 +125,32 @@ TEST(bench_report, rounds_and_queries_are_printed_with_what_is_not_known)
 	buf_fini(&text);
 	buf_fini(&json);
 	free(r);
+}
+
+TEST(bench_report, rounds_beside_another_tenant_are_rows_and_what_is_not_known_is_null)
+{
+	struct report r = {0};
+	struct buf text = {0}, json = {0};
+	report_fair(&r,
+	    &(struct report_fair){.acks = 800,
+	        .ack_p50_ms = 1.5,
+	        .ack_p99_ms = 9,
+	        .ask_p50_ms = 4,
+	        .ask_p99_ms = NAN,
+	        .greedy_spans_per_s = NAN,
+	        .refused_per_s = NAN,
+	        .server_cores = 0.25,
+	        .generator_cores = 0.125});
+	report_fair(&r, &(struct report_fair){.beside = true, .refused_per_s = 1900});
+	report_print_text(&r, &text);
+	report_print_json(&r, &json);
+	assert_non_null(strstr(text_of(&text), "\n  alone       800    1.50    9.00"));
+	assert_non_null(strstr(text.ptr, "\n  beside        0    0.00"));
+	assert_non_null(strstr(text_of(&json),
+	    "\"fair\":[{\"round\":\"alone\",\"acks\":800.0,\"ack_p50_ms\":1.5,\"ack_p99_ms\":9.0,"
+	    "\"question_p50_ms\":4.0,\"question_p99_ms\":null,\"greedy_spans_per_s\":null,"
+	    "\"greedy_refused_per_s\":null,\"server_cores\":0.25,\"generator_cores\":0.125},"
+	    "{\"round\":\"beside\""));
+	buf_fini(&text);
+	buf_fini(&json);
 }

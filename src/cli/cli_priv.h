@@ -172,7 +172,7 @@ extern const char cli_dlq_help[];
 extern const struct table_column cli_dlq_columns[];
 
 int cli_keys(const struct cli_io *io, int argc, char **argv);
-bool cli_keys_revokes(const struct op *op);
+bool cli_keys_asks(const struct op *op);
 extern const char cli_keys_help[];
 extern const struct table_column cli_keys_columns[];
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `weir keys list | create | rotate | revoke`: over REST, or on a data folder without a server. */
+/* `weir keys list | create | rotate | revoke | delete`: over REST, or on a data folder without a server. */
 #include "cli/cli_priv.h"
 
 #include "base/timefmt.h"
@@ -8,7 +8,7 @@
 
 #define KEYS_PATH "/api/v1/keys"
 
-const char cli_keys_help[] = "list, create, rotate or revoke keys";
+const char cli_keys_help[] = "list, create, rotate, revoke or delete keys";
 
 static const char help_text[] =
     "weir keys: who may send, ask and administer\n"
@@ -18,12 +18,15 @@ static const char help_text[] =
     "                        [--expires SPAN]\n"
     "       weir keys rotate ID [--grace SPAN]\n"
     "       weir keys revoke ID [--yes]\n"
+    "       weir keys delete ID [--yes]\n"
     "\n"
     "While there are no keys nobody needs one; from the first on everybody does, so\n"
     "begin with one for yourself:\n"
     "\n"
     "       weir keys create --data-dir weir-data --tenant '*' --right admin \\\n"
     "                        --right read\n"
+    "\n"
+    "Revoked and expired keys stay in the list until they are deleted.\n"
     "\n"
     "A key is shown once. Give it to SDKs as the header \"authorization=Bearer KEY\" or\n"
     "\"x-api-key=KEY\", and to weir as $WEIR_TOKEN.\n"
@@ -64,26 +67,37 @@ static const struct op_param rotate_params[] = {
     {.name = "grace", .type = OP_SPAN, .help = "the text before stays valid so long"},
     {.name = NULL},
 };
-static const struct op_param revoke_params[] = {PARAM_ID, {.name = NULL}};
+static const struct op_param one_params[] = {PARAM_ID, {.name = NULL}};
 
 static const struct verb {
 	const char *name;
 	const char *method; /* NULL: GET */
 	struct op op;
+	const char *question; /* before it is done; NULL: none */
+	const char *undone; /* after a no */
 } verbs[] = {
-    {"list", NULL, {"keys list", KEYS_PATH, "list keys", "keys", list_params, NULL}},
-    {"create", "POST", {"keys create", KEYS_PATH, "make a key", NULL, create_params, NULL}},
+    {"list", NULL, {"keys list", KEYS_PATH, "list keys", "keys", list_params, NULL}, NULL, NULL},
+    {"create", "POST", {"keys create", KEYS_PATH, "make a key", NULL, create_params, NULL}, NULL,
+        NULL},
     {"rotate", "POST",
         {"keys rotate", KEYS_PATH "/{id}/rotate", "give a key a new text", NULL, rotate_params,
-            NULL}},
-    {"revoke", "DELETE",
-        {"keys revoke", KEYS_PATH "/{id}", "revoke a key", NULL, revoke_params, NULL}},
+            NULL},
+        NULL, NULL},
+    {"revoke", "DELETE", {"keys revoke", KEYS_PATH "/{id}", "revoke a key", NULL, one_params, NULL},
+        "revoke this key for good? [y/N] ", "nothing was revoked"},
+    {"delete", "DELETE",
+        {"keys delete", KEYS_PATH "/{id}/record", "forget a key that is revoked or expired", NULL,
+            one_params, NULL},
+        "delete this key from the list for good? [y/N] ", "nothing was deleted"},
 };
 
 bool
-cli_keys_revokes(const struct op *op)
+cli_keys_asks(const struct op *op)
 {
-	return strcmp(op->name, "keys revoke") == 0;
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (verbs[i].question && strcmp(op->name, verbs[i].op.name) == 0)
+			return true;
+	return false;
 }
 
 /* ---- the table */
@@ -212,6 +226,8 @@ put_change(struct buf *out, const json_t *key, const struct cli_style *style)
 	put_clean(out, buf_view(&rights), style);
 	buf_str(out, STR("; "));
 	put_clean(out, cli_item_str(key, "state"), style);
+	if (json_is_true(json_object_get(key, "deleted")))
+		buf_str(out, STR(", and deleted"));
 	buf_char(out, '\n');
 	buf_fini(&rights);
 }
@@ -283,9 +299,9 @@ ask(const struct cli_io *io, struct cli_request *req, const struct verb *verb)
 {
 	struct err e = {0};
 	req->method = verb->method;
-	if (cli_keys_revokes(req->op) && !cli_is_meant(io, req, "revoke this key for good? [y/N] "))
+	if (verb->question && !cli_is_meant(io, req, verb->question))
 		return cli_fail(io, CLI_ERROR,
-		    (err_set(&e, ERR_CANCELLED, "nothing was revoked"), &e));
+		    (err_set(&e, ERR_CANCELLED, "%s", verb->undone), &e));
 	return verb->method ? ask_change(io, req) : cli_ask(io, req);
 }
 

@@ -172,9 +172,9 @@ grpc_answer_error(struct grpc_call *call, enum err_code code, const char *text)
 
 /* google.rpc.Status { code, message, details: [Any { RetryInfo { retry_delay } }] } */
 void
-grpc_answer_busy(struct grpc_call *call, const char *text)
+grpc_answer_busy(struct grpc_call *call, const char *text, uint64_t retry_ms)
 {
-	uint64_t ms = call->server->opt.busy_retry_ms;
+	uint64_t ms = retry_ms > 0 ? retry_ms : call->server->opt.busy_retry_ms;
 	struct buf b = {0};
 	pb_put_u64(&b, 1, (uint64_t)err_grpc_status(ERR_BUSY));
 	pb_put_bytes(&b, 2, str_from(text));

@@ -184,7 +184,7 @@ accept_header(struct grpc_call *call)
 	if (!call->refusal && opt->admit)
 		call->refusal = opt->admit(opt->ctx, call, &call->refusal_text);
 	if (call->refusal == ERR_BUSY)
-		grpc_answer_busy(call, call->refusal_text.message);
+		grpc_answer_busy(call, call->refusal_text.message, call->refusal_text.retry_ms);
 	else if (call->refusal)
 		grpc_answer_error(call, call->refusal, call->refusal_text.message);
 	return !call->refusal;
@@ -202,7 +202,7 @@ static bool
 charge(struct grpc_call *call, size_t n)
 {
 	if (!grpc_server_charge(call->server, n)) {
-		grpc_answer_busy(call, "too many bytes in flight (--max-inflight-bytes)");
+		grpc_answer_busy(call, "too many bytes in flight (--max-inflight-bytes)", 0);
 		return false;
 	}
 	call->charged += n;
@@ -360,7 +360,7 @@ inflate(struct grpc_call *call)
 		return true;
 	}
 	if (code == ERR_BUSY)
-		grpc_answer_busy(call, err.message);
+		grpc_answer_busy(call, err.message, err.retry_ms);
 	else
 		grpc_answer_error(call, code, err.message);
 	return false;

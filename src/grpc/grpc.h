@@ -53,9 +53,9 @@ struct grpc_server_options {
 	void (*handle)(void *ctx, struct grpc_call *call);
 	void *ctx;
 	/* On a loop's thread, when the header is complete: whether the message is worth receiving. Must not block.
-	 * NULL: always. */
+	 * ERR_BUSY is answered with err->retry_ms. NULL: always. */
 	enum err_code (*admit)(void *ctx, const struct grpc_call *call, struct err *err);
-	/* Milliseconds for RetryInfo when the memory budget is spent. */
+	/* Milliseconds for RetryInfo when the memory budget is spent, or `admit` does not say. */
 	uint64_t busy_retry_ms;
 };
 

@@ -235,7 +235,7 @@ uint64_t grpc_call_check(struct grpc_call *call, uint64_t now_ns);
 /* On the worker's thread, for a call the handler does not have (or no longer). */
 void grpc_answer_error(struct grpc_call *call, enum err_code code, const char *text);
 /* The same, busy: with RetryInfo. */
-void grpc_answer_busy(struct grpc_call *call, const char *text);
+void grpc_answer_busy(struct grpc_call *call, const char *text, uint64_t retry_ms);
 /* HTTP 405 or 415, no gRPC status: the peer does not speak gRPC. */
 void grpc_answer_http(struct grpc_call *call, enum err_code code);
 /* HEADERS with END_STREAM of this call has left. */

@@ -4,12 +4,13 @@
 #include "base/arena.h"
 #include "sys/tcp.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { PART_BYTES = 64 * 1024 };
 
 /* A client that finds the server full or stopping may come back after this. */
-#define RETRY_AFTER_TEXT "1"
+enum { RETRY_AFTER_MS = 1000 };
 
 static void
 add_header(struct MHD_Response *response, const char *name, const char *value)
@@ -110,13 +111,27 @@ http_answer_response(struct http_answer *answer, struct http_request *r)
 }
 
 static const char *
-error_body(struct http_server *s, struct http_request *r, enum err_code code, const char *message,
-    struct buf *out)
+error_body(struct http_server *s, struct http_request *r, const struct err *why, struct buf *out)
 {
 	if (s->opt.error_body)
-		return s->opt.error_body(s->opt.ctx, r, code, str_from(message), out);
-	buf_printf(out, "%s\n", message);
+		return s->opt.error_body(s->opt.ctx, r, why, out);
+	buf_printf(out, "%s\n", why->message);
 	return "text/plain; charset=utf-8";
+}
+
+void
+http_retry_after(uint64_t retry_ms, char out[HTTP_RETRY_AFTER_BYTES])
+{
+	unsigned long long seconds = retry_ms / 1000 + (retry_ms % 1000 > 0 ? 1 : 0);
+	snprintf(out, HTTP_RETRY_AFTER_BYTES, "%llu", seconds);
+}
+
+/* False: it is no use to come back. */
+static bool
+retry_after(const struct err *why, char out[HTTP_RETRY_AFTER_BYTES])
+{
+	http_retry_after(why->retry_ms > 0 ? why->retry_ms : RETRY_AFTER_MS, out);
+	return err_retryable(why->code);
 }
 
 static void
@@ -127,35 +142,37 @@ count_error(struct http_server *s, enum err_code code)
 }
 
 struct MHD_Response *
-http_answer_error(struct http_server *s, struct http_request *r, enum err_code code,
-    const char *message)
+http_answer_error(struct http_server *s, struct http_request *r, const struct err *why)
 {
 	struct buf body = {0};
-	const char *type = error_body(s, r, code, message, &body);
+	char seconds[HTTP_RETRY_AFTER_BYTES];
+	const char *type = error_body(s, r, why, &body);
 	CHECK(!body.failed);
 	struct MHD_Response *response = add_headers(response_of_buf(&body), type);
 	add_header(response, "Connection", "close");
-	if (err_retryable(code))
-		add_header(response, "Retry-After", RETRY_AFTER_TEXT);
-	add_challenge(s, response, err_http_status(code));
-	count_error(s, code);
+	if (retry_after(why, seconds))
+		add_header(response, "Retry-After", seconds);
+	add_challenge(s, response, err_http_status(why->code));
+	count_error(s, why->code);
 	return response;
 }
 
 void
-http_answer_raw(struct http_server *s, struct http_request *r, enum err_code code,
-    const char *message, struct buf *out)
+http_answer_raw(struct http_server *s, struct http_request *r, const struct err *why,
+    struct buf *out)
 {
 	struct buf body = {0};
-	const char *type = error_body(s, r, code, message, &body);
-	int status = err_http_status(code);
+	char seconds[HTTP_RETRY_AFTER_BYTES];
+	const char *type = error_body(s, r, why, &body);
+	int status = err_http_status(why->code);
 	buf_printf(out, "HTTP/1.1 %d %s\r\n", status, MHD_get_reason_phrase_for((unsigned)status));
 	buf_printf(out, "Content-Type: %s\r\nContent-Length: %zu\r\n", type, body.len);
-	buf_printf(out, "X-Content-Type-Options: nosniff\r\n%sConnection: close\r\n\r\n",
-	    err_retryable(code) ? "Retry-After: " RETRY_AFTER_TEXT "\r\n" : "");
+	if (retry_after(why, seconds))
+		buf_printf(out, "Retry-After: %s\r\n", seconds);
+	buf_printf(out, "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n");
 	buf_str(out, buf_view(&body));
 	buf_fini(&body);
-	count_error(s, code);
+	count_error(s, why->code);
 }
 
 void

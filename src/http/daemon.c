@@ -151,7 +151,7 @@ queue_response(struct MHD_Connection *mhd, int status, struct MHD_Response *resp
 
 /* Answer on the connection's own thread, where libmicrohttpd still takes an answer. */
 static enum MHD_Result
-refuse(struct http_request *r, struct http_conn *c, enum err_code code, const char *message)
+refuse(struct http_request *r, struct http_conn *c, const struct err *why)
 {
 	struct http_server *s = r->server;
 	uint64_t deadline_ns = clock_mono_ns() + s->limits.body_grace_ms * NS_PER_MS;
@@ -162,14 +162,20 @@ refuse(struct http_request *r, struct http_conn *c, enum err_code code, const ch
 	if (!alive)
 		return MHD_NO;
 	c->linger = true;
-	return queue_response(c->mhd, err_http_status(code),
-	    http_answer_error(s, r, code, message));
+	return queue_response(c->mhd, err_http_status(why->code), http_answer_error(s, r, why));
+}
+
+static enum MHD_Result
+refuse_stopping(struct http_request *r, struct http_conn *c)
+{
+	struct err err;
+	err_set(&err, ERR_UNAVAILABLE, "the server is stopping");
+	return refuse(r, c, &err);
 }
 
 /* Amid the body libmicrohttpd takes no answer: write it ourselves and close. */
 static enum MHD_Result
-refuse_amid_body(struct http_request *r, struct http_conn *c, enum err_code code,
-    const char *message)
+refuse_amid_body(struct http_request *r, struct http_conn *c, const struct err *why)
 {
 	struct http_server *s = r->server;
 	struct buf answer = {0};
@@ -178,7 +184,7 @@ refuse_amid_body(struct http_request *r, struct http_conn *c, enum err_code code
 	mutex_unlock(&s->lock);
 	if (!alive)
 		return MHD_NO;
-	http_answer_raw(s, r, code, message, &answer);
+	http_answer_raw(s, r, why, &answer);
 	http_answer_last_words(c->fd, buf_view(&answer));
 	buf_fini(&answer);
 	return MHD_NO;
@@ -193,9 +199,9 @@ begin(struct http_request *r, struct http_conn *c, const char *method, const cha
 	if (code == ERR_OK && s->opt.admit)
 		code = s->opt.admit(s->opt.ctx, r, &err);
 	if (code != ERR_OK)
-		return refuse(r, c, code, err.message);
+		return refuse(r, c, &err);
 	if (atomic_load(&s->stopping))
-		return refuse(r, c, ERR_UNAVAILABLE, "the server is stopping");
+		return refuse_stopping(r, c);
 	uint64_t now_ns = clock_mono_ns();
 	mutex_lock(&s->lock);
 	bool alive = enter_phase(c, CONN_BODY, UINT64_MAX);
@@ -217,7 +223,7 @@ add_body(struct http_request *r, struct http_conn *c, const char *bytes, size_t 
 	if (!alive)
 		return MHD_NO;
 	enum err_code code = http_request_add_body(r, bytes, n, &err);
-	return code == ERR_OK ? MHD_YES : refuse_amid_body(r, c, code, err.message);
+	return code == ERR_OK ? MHD_YES : refuse_amid_body(r, c, &err);
 }
 
 /* The answer is there: hand it to libmicrohttpd. */
@@ -231,7 +237,7 @@ send_answer(struct http_request *r, struct http_conn *c)
 	r->response = NULL;
 	mutex_unlock(&s->lock);
 	if (!response) /* disowned */
-		return refuse(r, c, ERR_UNAVAILABLE, "the server is stopping");
+		return refuse_stopping(r, c);
 	return queue_response(c->mhd, status, response);
 }
 
@@ -259,7 +265,7 @@ hand_over(struct http_request *r, struct http_conn *c)
 	}
 	mutex_unlock(&s->lock);
 	if (stopping)
-		return refuse(r, c, ERR_UNAVAILABLE, "the server is stopping");
+		return refuse_stopping(r, c);
 	if (!alive)
 		return MHD_NO;
 	s->opt.handle(s->opt.ctx, r);

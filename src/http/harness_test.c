@@ -58,12 +58,11 @@ handle(void *ctx, struct http_request *r)
 }
 
 static const char *
-error_body(void *ctx, struct http_request *r, enum err_code code, struct str message,
-    struct buf *out)
+error_body(void *ctx, struct http_request *r, const struct err *err, struct buf *out)
 {
 	(void)ctx;
 	struct str probe = r ? http_request_header(r, "X-Probe") : STR("no request");
-	buf_printf(out, "E %s %.*s (%.*s)", err_name(code), STR_ARG(message), STR_ARG(probe));
+	buf_printf(out, "E %s %s (%.*s)", err_name(err->code), err->message, STR_ARG(probe));
 	return "text/x-error";
 }
 

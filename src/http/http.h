@@ -18,7 +18,8 @@
  *     passed, and never idle_timeout_ms without any. Closed. (What sockets buffer counts as read.)
  *
  * Admission. `admit` is asked when the header is complete: a request that is refused then has cost no body, and the
- * connection is closed. Every answer of 401 has WWW-Authenticate, as RFC 9110 asks.
+ * connection is closed. Retry-After is err->retry_ms, in whole seconds, upwards. Every answer of 401 has WWW-Authenticate,
+ * as RFC 9110 asks.
  *
  * Size. More than connections_max: 503 and close, at once, from the acceptor. Content-Length beyond
  * wire_bytes_max is answered 413 before the body is read (and before 100 Continue); a chunked body
@@ -76,8 +77,8 @@ struct http_server_options {
 	/* Body of an error that the server itself answers (413, 408, 503 ...): content type returned,
 	 * body appended. Any server thread. `req` tells what the client sent; it is NULL when that is
 	 * not known yet. No callback: plain text. */
-	const char *(*error_body)(void *ctx, struct http_request *req, enum err_code code,
-	    struct str message, struct buf *out);
+	const char *(*error_body)(void *ctx, struct http_request *req, const struct err *err,
+	    struct buf *out);
 	void *ctx;
 };
 
@@ -140,6 +141,10 @@ enum http_peer {
 	HTTP_PEER_DONE,
 	HTTP_PEER_GONE,
 };
+
+/* The value of Retry-After: whole seconds, upwards. */
+enum { HTTP_RETRY_AFTER_BYTES = 24 };
+void http_retry_after(uint64_t retry_ms, char out[HTTP_RETRY_AFTER_BYTES]);
 
 /* Any thread, before http_respond(): does somebody still wait? */
 enum http_peer http_request_peer(const struct http_request *r);

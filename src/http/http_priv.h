@@ -141,10 +141,10 @@ void http_request_discharge(struct http_request *r);
 /* answer.c */
 /* An error of the server itself. r may be NULL. */
 struct MHD_Response *http_answer_error(struct http_server *s, struct http_request *r,
-    enum err_code code, const char *message);
+    const struct err *why);
 /* The same as bytes for the wire, for when libmicrohttpd cannot answer any more. */
-void http_answer_raw(struct http_server *s, struct http_request *r, enum err_code code,
-    const char *message, struct buf *out);
+void http_answer_raw(struct http_server *s, struct http_request *r, const struct err *why,
+    struct buf *out);
 /* Takes the body. A large one is sent in parts, and http_request_progress() called for each on the connection's
  * thread while the request is under way. */
 struct MHD_Response *http_answer_response(struct http_answer *answer, struct http_request *r);

@@ -87,12 +87,13 @@ static void
 cut(struct http_server *s, struct victim *v)
 {
 	struct buf answer = {0};
-	if (v->phase == CONN_HEADER)
-		http_answer_raw(s, NULL, ERR_TIMEOUT, "the header came too slowly", &answer);
-	else if (v->phase == CONN_BODY)
-		http_answer_raw(s, v->request, ERR_TIMEOUT, "the body came too slowly", &answer);
-	if (answer.len > 0)
+	struct err err;
+	if (v->phase == CONN_HEADER || v->phase == CONN_BODY) {
+		bool header = v->phase == CONN_HEADER;
+		err_set(&err, ERR_TIMEOUT, "the %s came too slowly", header ? "header" : "body");
+		http_answer_raw(s, header ? NULL : v->request, &err, &answer);
 		http_answer_last_words(v->fd, buf_view(&answer));
+	}
 	if (v->phase != CONN_IDLE)
 		stats_add(s->stats, STATS_CONNS_TIMED_OUT, 1);
 	linger_cut(v->fd);

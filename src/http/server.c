@@ -30,12 +30,14 @@ static void
 refuse_connection(struct http_server *s, int fd)
 {
 	struct buf answer = {0};
+	struct err err;
 	if (s->pump) { /* a word would cost a handshake */
 		stats_add(s->stats, STATS_CONNS_REFUSED, 1);
 		tcp_close(fd);
 		return;
 	}
-	http_answer_raw(s, NULL, ERR_UNAVAILABLE, "too many connections", &answer);
+	err_set(&err, ERR_UNAVAILABLE, "too many connections");
+	http_answer_raw(s, NULL, &err, &answer);
 	http_answer_last_words(fd, buf_view(&answer));
 	buf_fini(&answer);
 	linger_add(s->lingerers, fd);

@@ -215,12 +215,11 @@ ingest_check_open(struct ingest *in, struct err *err)
 enum err_code
 ingest_admits(struct ingest *in, struct str tenant, struct err *err)
 {
-	uint64_t retry_ms;
 	if (!tenant_name_valid(tenant))
 		return err_set(err, ERR_INVALID,
 		    "the tenant must be 1 to %d characters of A-Z a-z 0-9 . _ -",
 		    LIMIT_TENANT_BYTES);
-	return quota_look(in->quota, tenant, clock_mono_ns(), &retry_ms, err);
+	return quota_look(in->quota, tenant, clock_mono_ns(), err);
 }
 
 /* Validate and turn into what is logged. */

@@ -73,7 +73,8 @@ MUST_CHECK enum err_code ingest_start(const struct ingest_options *opt, struct i
     struct err *err);
 MUST_CHECK enum err_code ingest_submit(struct ingest *in, struct ingest_request *req,
     struct err *err);
-/* Whether the tenant may send more now: asked before a request costs anything. ERR_BUSY, ERR_INVALID. */
+/* Whether the tenant may send more now: asked before a request costs anything. ERR_BUSY, with the time it has to
+ * wait, ERR_INVALID. */
 MUST_CHECK enum err_code ingest_admits(struct ingest *in, struct str tenant, struct err *err);
 /* Refuse new requests, answer all waiting ones, load what is durable (until the deadline), stop
  * the threads. Does not close the log, the letters or the store. Call it once, before ingest_free();
@@ -82,7 +83,7 @@ MUST_CHECK enum err_code ingest_admits(struct ingest *in, struct str tenant, str
 void ingest_stop(struct ingest *in, uint64_t deadline_mono_ns);
 void ingest_free(struct ingest *in); /* NULL allowed */
 
-/* Milliseconds after which a refused client should come back; 0: never. */
+/* Milliseconds after which a client should come back that was refused without err->retry_ms; 0: never. */
 uint64_t ingest_retry_after_ms(const struct ingest *in, enum err_code code);
 
 /* Named checks for /readyz. Any thread. text says what is, or why it is not ok. */

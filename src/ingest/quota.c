@@ -109,30 +109,36 @@ fill(struct place *p, uint64_t now_ns)
 		p->filled_ns = now_ns;
 }
 
-/* Which kind is used up, and how long until it is not; KIND_COUNT: none. */
+/* Which kind is used up, and how long until it is not; KIND_COUNT: none. Of several the one that takes longest. */
 static enum kind
 used_up(const struct quota *q, const struct place *p, uint64_t *retry_ms)
 {
 	enum { LAG_RETRY_MS = 1000 };
+	enum kind worst = KIND_COUNT;
+	*retry_ms = 0;
 	for (int k = 0; k < 2; k++) {
 		if (p->rate[k] == 0 || p->left[k] > 0)
 			continue;
-		*retry_ms = (uint64_t)(-p->left[k] / (double)p->rate[k] * 1000) + 1;
-		return (enum kind)k;
+		uint64_t ms = (uint64_t)(-p->left[k] / (double)p->rate[k] * 1000) + 1;
+		if (ms <= *retry_ms)
+			continue;
+		*retry_ms = ms;
+		worst = (enum kind)k;
 	}
+	if (worst != KIND_COUNT || p->lag_bytes <= q->lag_bytes_max)
+		return worst;
 	*retry_ms = LAG_RETRY_MS;
-	return p->lag_bytes > q->lag_bytes_max ? KIND_LAG : KIND_COUNT;
+	return KIND_LAG;
 }
 
 enum err_code
-quota_look(struct quota *q, struct str tenant, uint64_t now_mono_ns, uint64_t *retry_ms_out,
-    struct err *err)
+quota_look(struct quota *q, struct str tenant, uint64_t now_mono_ns, struct err *err)
 {
-	uint64_t limit = 0;
+	uint64_t limit = 0, retry_ms;
 	mutex_lock(&q->lock);
 	struct place *p = place_of(q, tenant);
 	fill(p, now_mono_ns);
-	enum kind kind = used_up(q, p, retry_ms_out);
+	enum kind kind = used_up(q, p, &retry_ms);
 	if (kind != KIND_COUNT)
 		p->refused[kind]++;
 	if (kind < KIND_LAG)
@@ -141,13 +147,16 @@ quota_look(struct quota *q, struct str tenant, uint64_t now_mono_ns, uint64_t *r
 	if (kind == KIND_COUNT)
 		return ERR_OK;
 	if (kind == KIND_LAG)
-		return err_set(err, ERR_BUSY,
+		err_set(err, ERR_BUSY,
 		    "the tenant has its share of the log that is waiting to be loaded (%s): try again later",
 		    kinds[kind].option);
-	return err_set(err, ERR_BUSY,
-	    "the tenant sends more than %llu %s a second (%s): try again in %llu ms",
-	    (unsigned long long)limit, kinds[kind].name, kinds[kind].option,
-	    (unsigned long long)*retry_ms_out);
+	else
+		err_set(err, ERR_BUSY,
+		    "the tenant sends more than %llu %s a second (%s): try again in %llu ms",
+		    (unsigned long long)limit, kinds[kind].name, kinds[kind].option,
+		    (unsigned long long)retry_ms);
+	err_set_retry(err, retry_ms);
+	return ERR_BUSY;
 }
 
 void

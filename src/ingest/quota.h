@@ -30,9 +30,10 @@ void quota_free(struct quota *q); /* NULL allowed */
  * is wrong. Before any request. */
 MUST_CHECK enum err_code quota_override(struct quota *q, struct str text, struct err *err);
 
-/* May this tenant send now? ERR_BUSY, counted, and how long it should wait. */
+/* May this tenant send now? ERR_BUSY, counted, with the time (err->retry_ms) after which it owes nothing any more if it
+ * sends nothing meanwhile. */
 MUST_CHECK enum err_code quota_look(struct quota *q, struct str tenant, uint64_t now_mono_ns,
-    uint64_t *retry_ms_out, struct err *err);
+    struct err *err);
 /* It has. */
 void quota_pay(struct quota *q, struct str tenant, uint64_t bytes, uint64_t items,
     uint64_t now_mono_ns);

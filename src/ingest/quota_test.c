@@ -22,9 +22,8 @@ new_quota(uint64_t bytes, uint64_t items, uint64_t lag_max)
 static enum err_code
 look(struct quota *q, const char *tenant, uint64_t at_ms)
 {
-	uint64_t retry_ms;
 	struct err err;
-	return quota_look(q, str_from(tenant), T0 + at_ms * NS_PER_MS, &retry_ms, &err);
+	return quota_look(q, str_from(tenant), T0 + at_ms * NS_PER_MS, &err);
 }
 
 /* Send requests of so many bytes and items whenever it may, looked at every ms: how many went. */
@@ -63,15 +62,36 @@ TEST(ingest, quota_lets_a_tenant_send_at_its_rate_and_a_second_at_once)
 TEST(ingest, quota_lets_a_large_request_in_and_makes_the_next_wait_for_it)
 {
 	struct quota *q = new_quota(1000, 0, 1000);
-	uint64_t retry_ms;
 	struct err err;
 	assert_int_equal(look(q, "acme", 0), ERR_OK);
 	quota_pay(q, STR("acme"), 5000, 1, T0);
-	assert_int_equal(quota_look(q, STR("acme"), T0 + NS_PER_S, &retry_ms, &err), ERR_BUSY);
-	assert_in_range(retry_ms, 3000, 3001);
+	assert_int_equal(quota_look(q, STR("acme"), T0 + NS_PER_S, &err), ERR_BUSY);
+	assert_in_range(err.retry_ms, 3000, 3001);
 	assert_non_null(strstr(err.message, "1000 bytes a second (--tenant-bytes-per-s)"));
 	assert_int_equal(look(q, "acme", 3990), ERR_BUSY);
 	assert_int_equal(look(q, "acme", 4010), ERR_OK);
+	quota_free(q);
+}
+
+TEST(ingest, quota_says_a_wait_after_which_it_lets_in)
+{
+	struct quota *q = new_quota(1000, 10, 1000);
+	struct err err;
+	/* Owes for 1 s by bytes and for 6 s by items, then the other way round. */
+	quota_pay(q, STR("acme"), 2000, 70, T0);
+	assert_int_equal(quota_look(q, STR("acme"), T0, &err), ERR_BUSY);
+	assert_in_range(err.retry_ms, 6000, 6001);
+	assert_non_null(strstr(err.message, "10 items a second"));
+	assert_int_equal(look(q, "acme", err.retry_ms), ERR_OK);
+	quota_pay(q, STR("zeta"), 9000, 20, T0);
+	assert_int_equal(quota_look(q, STR("zeta"), T0, &err), ERR_BUSY);
+	assert_in_range(err.retry_ms, 8000, 8001);
+	assert_non_null(strstr(err.message, "1000 bytes a second"));
+	assert_int_equal(look(q, "zeta", err.retry_ms), ERR_OK);
+	/* The log's share: a time, for want of a better one. */
+	quota_logged(q, STR("slow"), 501);
+	assert_int_equal(quota_look(q, STR("slow"), T0, &err), ERR_BUSY);
+	assert_int_equal(err.retry_ms, 1000);
 	quota_free(q);
 }
 

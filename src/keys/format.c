@@ -83,6 +83,14 @@ key_set_add(struct key_set *s)
 	return k;
 }
 
+void
+key_set_remove(struct key_set *s, size_t idx)
+{
+	CHECK(idx < s->count);
+	struct key *k = &s->items[idx];
+	memmove(k, k + 1, (--s->count - idx) * sizeof(*k));
+}
+
 /* ---- reading */
 
 static bool

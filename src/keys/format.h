@@ -21,6 +21,7 @@ struct key_set {
 
 void key_set_fini(struct key_set *s);
 struct key *key_set_add(struct key_set *s); /* zeroed */
+void key_set_remove(struct key_set *s, size_t idx); /* the others keep their order */
 /* All of the text or nothing: ERR_CORRUPT names the line. */
 MUST_CHECK enum err_code key_set_parse(struct str text, struct key_set *out, struct err *err);
 void key_set_print(const struct key_set *s, struct buf *out);

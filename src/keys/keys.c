@@ -429,14 +429,16 @@ static enum err_code
 apply_create(struct key_set *set, const struct change *c, struct key *out, struct err *err)
 {
 	if (set->count >= KEYS_MAX)
-		return err_set(err, ERR_TOO_LARGE, "there are %d keys, which is all that may be",
+		return err_set(err, ERR_TOO_LARGE,
+		    "there are %d keys, which is all that may be: delete some that are revoked or expired",
 		    (int)KEYS_MAX);
 	size_t of_tenant = 0;
 	for (size_t i = 0; i < set->count; i++)
 		of_tenant += str_eq(str_from(set->items[i].tenant), c->wish->tenant);
 	if (of_tenant >= KEYS_TENANT_MAX)
 		return err_set(err, ERR_TOO_LARGE,
-		    "the tenant has %d keys, revoked ones too, which is all that one may have",
+		    "the tenant has %d keys, which is all that one may have: delete some that are revoked or "
+		    "expired",
 		    (int)KEYS_TENANT_MAX);
 	char id[KEY_ID_BYTES];
 	do
@@ -489,6 +491,23 @@ apply_revoke(struct key_set *set, const struct change *c, struct key *out, struc
 	return ERR_OK;
 }
 
+static enum err_code
+apply_delete(struct key_set *set, const struct change *c, struct key *out, struct err *err)
+{
+	struct key *k = find_id(set, c->id);
+	if (!k)
+		return no_such_key(c->id, err);
+	if (is_good(k, c->now_ns))
+		return err_set(err, ERR_CONFLICT, "the key %s is in force: revoke it first", k->id);
+	if (set->count == 1)
+		return err_set(err, ERR_CONFLICT,
+		    "the key %s is the only one: without any, nobody would need one; make another first",
+		    k->id);
+	*out = *k;
+	key_set_remove(set, (size_t)(k - set->items));
+	return ERR_OK;
+}
+
 enum err_code
 keys_create(struct keys *k, const struct key_wish *wish, uint64_t now_unix_ns, struct key *out,
     char token_out[KEY_TOKEN_BYTES], struct err *err)
@@ -514,5 +533,12 @@ enum err_code
 keys_revoke(struct keys *k, struct str id, uint64_t now_unix_ns, struct key *out, struct err *err)
 {
 	struct change c = {.apply = apply_revoke, .id = id, .now_ns = now_unix_ns};
+	return change(k, &c, out, err);
+}
+
+enum err_code
+keys_delete(struct keys *k, struct str id, uint64_t now_unix_ns, struct key *out, struct err *err)
+{
+	struct change c = {.apply = apply_delete, .id = id, .now_ns = now_unix_ns};
 	return change(k, &c, out, err);
 }

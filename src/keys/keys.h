@@ -7,7 +7,7 @@
  * to one tenant, or to all (KEYS_ANY_TENANT): then the request names one.
  *
  * While there are no keys, nobody needs one. From the first on everybody does, also when all have been revoked:
- * a revoked key stays in the file.
+ * a revoked key stays in the file until it is deleted, and the last one cannot be.
  *
  * The file <data>/keys holds JSON lines: {"weir_keys":1,"count":N}, then one object for each key. It is replaced whole, by the server
  * and by `weir keys --data-dir`, each under the lock <data>/keys.lock; the server notices within KEYS_WATCH_MS.
@@ -88,6 +88,10 @@ MUST_CHECK enum err_code keys_rotate(struct keys *k, struct str id, uint64_t gra
     uint64_t now_unix_ns, struct key *out, char token_out[KEY_TOKEN_BYTES], struct err *err);
 /* Of one that is revoked: nothing more happens. */
 MUST_CHECK enum err_code keys_revoke(struct keys *k, struct str id, uint64_t now_unix_ns,
+    struct key *out, struct err *err);
+/* Forget one that is revoked or has expired; *out is what it was. ERR_CONFLICT: it is in force, or the last in the file,
+ * without which everybody might do everything. */
+MUST_CHECK enum err_code keys_delete(struct keys *k, struct str id, uint64_t now_unix_ns,
     struct key *out, struct err *err);
 
 /* "ingest", "read", "admin"; 0: none of these. */

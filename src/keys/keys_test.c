@@ -178,6 +178,77 @@ TEST(keys, key_ends_when_it_is_revoked_expires_or_is_rotated)
 	keys_close(k);
 }
 
+TEST(keys, key_that_is_not_in_force_can_be_deleted_and_makes_room)
+{
+	const char *dir = test_tmp_dir();
+	struct keys *k = open_keys(dir), *again;
+	char token[KEY_TOKEN_BYTES], mine[KEY_TOKEN_BYTES];
+	struct key a, b, c, key;
+	struct err err;
+	struct key_wish wish = {
+	    .tenant = STR("acme"), .rights = KEY_READ, .expires_ns = NOW + 1000};
+	a = create(k, "acme", KEY_READ, token);
+	b = create(k, "zeta", KEY_ADMIN, mine);
+	assert_int_equal(keys_create(k, &wish, NOW, &c, token, &err), ERR_OK);
+	assert_int_equal(keys_delete(k, STR("nobody"), NOW, &key, &err), ERR_NOT_FOUND);
+	assert_int_equal(keys_delete(k, str_from(a.id), NOW, &key, &err), ERR_CONFLICT);
+	assert_non_null(strstr(err.message, "revoke it first"));
+	assert_int_equal(keys_delete(k, str_from(c.id), NOW + 999, &key, &err), ERR_CONFLICT);
+	assert_int_equal(keys_delete(k, str_from(c.id), NOW + 1000, &key, &err), ERR_OK);
+	assert_string_equal(key.id, c.id);
+	assert_int_equal(keys_revoke(k, str_from(a.id), NOW, &key, &err), ERR_OK);
+	assert_int_equal(keys_delete(k, str_from(a.id), NOW, &key, &err), ERR_OK);
+	assert_string_equal(key_state(&key, NOW), "revoked");
+	assert_int_equal(keys_delete(k, str_from(a.id), NOW, &key, &err), ERR_NOT_FOUND);
+	again = open_keys(dir);
+	assert_int_equal(keys_get(again, str_from(a.id), &key, &err), ERR_NOT_FOUND);
+	assert_int_equal(keys_get(again, str_from(c.id), &key, &err), ERR_NOT_FOUND);
+	assert_int_equal(find_at(again, mine, NOW), ERR_OK);
+	assert_int_equal(find_at(k, mine, NOW), ERR_OK);
+	/* The last one keeps the door shut. */
+	assert_int_equal(keys_revoke(k, str_from(b.id), NOW, &key, &err), ERR_OK);
+	assert_int_equal(keys_delete(k, str_from(b.id), NOW, &key, &err), ERR_CONFLICT);
+	assert_non_null(strstr(err.message, "the only one"));
+	assert_true(keys_required(k));
+	keys_close(again);
+	keys_close(k);
+}
+
+/* A file as full for one tenant as it may be, of keys that have expired. */
+TEST(keys, deleting_makes_room_for_a_tenant_that_has_all_it_may)
+{
+	const char *dir = test_tmp_dir();
+	struct keys *k = open_keys(dir);
+	char token[KEY_TOKEN_BYTES], first[KEY_ID_BYTES] = "";
+	struct key_set set = {0};
+	struct buf text = {0};
+	struct key key;
+	struct err err;
+	struct key_wish wish = {.tenant = STR("acme"), .rights = KEY_READ};
+	for (int i = 1; i <= KEYS_TENANT_MAX; i++) {
+		struct key *one = key_set_add(&set);
+		memset(one->id, 'a', sizeof(one->id) - 1);
+		for (int rest = i, n = 0; rest > 0; rest /= 26)
+			one->id[n++] = (char)('a' + rest % 26);
+		snprintf(one->tenant, sizeof(one->tenant), "acme");
+		one->rights = KEY_READ;
+		one->created_ns = NOW;
+		one->expires_ns = NOW + 1;
+		memcpy(one->hash, &i, sizeof(i)); /* distinct is enough */
+	}
+	memcpy(first, set.items[0].id, sizeof(first));
+	key_set_print(&set, &text);
+	key_set_fini(&set);
+	write_keys_file(dir, buf_view(&text));
+	assert_int_equal(keys_create(k, &wish, NOW + 1, &key, token, &err), ERR_TOO_LARGE);
+	assert_non_null(strstr(err.message, "delete some"));
+	assert_int_equal(keys_delete(k, str_from(first), NOW + 1, &key, &err), ERR_OK);
+	assert_int_equal(keys_create(k, &wish, NOW + 1, &key, token, &err), ERR_OK);
+	assert_int_equal(keys_create(k, &wish, NOW + 1, &key, token, &err), ERR_TOO_LARGE);
+	buf_fini(&text);
+	keys_close(k);
+}
+
 TEST(keys, wishes_that_make_no_key_are_refused)
 {
 	struct keys *k = open_keys(test_tmp_dir());

@@ -26,13 +26,13 @@ struct pending {
 };
 
 static void
-respond_error(struct receive *r, struct grpc_call *call, enum err_code code, const char *message)
+respond_error(struct receive *r, struct grpc_call *call, const struct err *err)
 {
 	struct buf details = {0};
-	otlp_write_status(code, str_from(message), receive_retry_after_ms(r, code), false,
-	    &details);
+	struct str message = str_from(err->message);
+	otlp_write_status(err->code, message, receive_retry_after_ms(r, err), false, &details);
 	struct grpc_answer answer = {
-	    .code = code, .text = str_from(message), .details = buf_view(&details)};
+	    .code = err->code, .text = message, .details = buf_view(&details)};
 	grpc_respond(call, &answer);
 	buf_fini(&details);
 }
@@ -42,8 +42,10 @@ done(void *ctx, enum err_code code, const struct otlp_counts *counts, const char
 {
 	struct pending *p = ctx;
 	struct buf response = {0};
+	struct err err;
 	if (code != ERR_OK) {
-		respond_error(p->receive, p->call, receive_outcome(code), message);
+		err_set(&err, receive_outcome(code), "%s", message);
+		respond_error(p->receive, p->call, &err);
 		free(p);
 		return;
 	}
@@ -85,7 +87,7 @@ receive_grpc(void *ctx, struct grpc_call *call)
 	CHECK(path < ARRAY_LEN(path_signals));
 	enum err_code code = check_key(r, call, &grant, &err);
 	if (code != ERR_OK) {
-		respond_error(r, call, code, err.message);
+		respond_error(r, call, &err);
 		return;
 	}
 	struct buf *message = grpc_call_message(call);
@@ -105,5 +107,6 @@ receive_grpc(void *ctx, struct grpc_call *call)
 		return;
 	buf_fini(&req.body);
 	free(p);
-	respond_error(r, call, receive_outcome(code), err.message);
+	err.code = receive_outcome(code);
+	respond_error(r, call, &err);
 }

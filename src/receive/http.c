@@ -4,7 +4,6 @@
 #include "base/arena.h"
 #include "sys/clock.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 static const struct {
@@ -47,24 +46,24 @@ body_type(const struct http_request *req)
 
 /* `header` is one more for the answer; its name may be NULL. */
 static void
-respond_error(struct receive *r, struct http_request *req, enum err_code code, const char *message,
+respond_error(struct receive *r, struct http_request *req, const struct err *err,
     struct http_header header)
 {
 	enum body_type type = body_type(req);
-	uint64_t retry_ms = receive_retry_after_ms(r, code);
-	char seconds[24];
+	uint64_t retry_ms = receive_retry_after_ms(r, err);
+	char seconds[HTTP_RETRY_AFTER_BYTES];
 	struct http_answer answer = {
-	    .status = err_http_status(code), .content_type = type_names[type]};
+	    .status = err_http_status(err->code), .content_type = type_names[type]};
 	size_t n = 0;
 	if (header.name)
 		answer.headers[n++] = header;
 	if (retry_ms > 0) {
-		snprintf(seconds, sizeof(seconds), "%llu",
-		    (unsigned long long)((retry_ms + 999) / 1000));
+		http_retry_after(retry_ms, seconds);
 		answer.headers[n++] = (struct http_header){"Retry-After", seconds};
 	}
-	otlp_write_status(code, str_from(message), retry_ms, type != BODY_PROTOBUF, &answer.body);
-	stats_refused(r->opt.stats, code);
+	otlp_write_status(err->code, str_from(err->message), retry_ms, type != BODY_PROTOBUF,
+	    &answer.body);
+	stats_refused(r->opt.stats, err->code);
 	http_respond(req, &answer);
 }
 
@@ -75,7 +74,9 @@ done(void *ctx, enum err_code code, const struct otlp_counts *counts, const char
 {
 	struct pending *p = ctx;
 	if (code != ERR_OK) {
-		respond_error(p->receive, p->request, receive_outcome(code), message, no_header);
+		struct err err;
+		err_set(&err, receive_outcome(code), "%s", message);
+		respond_error(p->receive, p->request, &err, no_header);
 		free(p);
 		return;
 	}
@@ -194,9 +195,9 @@ receive_http(void *ctx, struct http_request *req)
 	struct ingest_request in = {.received_ns = http_request_received_ns(req), .done = done};
 	enum body_type type = body_type(req);
 	if (!find_route(http_request_path(req), &in.signal)) {
-		respond_error(r, req, ERR_NOT_FOUND,
-		    "no such path: OTLP is served at /v1/traces, /v1/metrics and /v1/logs",
-		    no_header);
+		err_set(&err, ERR_NOT_FOUND,
+		    "no such path: OTLP is served at /v1/traces, /v1/metrics and /v1/logs");
+		respond_error(r, req, &err, no_header);
 		return;
 	}
 	enum err_code code = prepare(r, req, type, &in, &grant, &header, &err);
@@ -211,19 +212,18 @@ receive_http(void *ctx, struct http_request *req)
 		if (code == ERR_OK)
 			return;
 		free(p);
-		code = receive_outcome(code);
+		err.code = receive_outcome(code);
 	}
 	buf_fini(&in.body);
-	respond_error(r, req, code, err.message, header);
+	respond_error(r, req, &err, header);
 }
 
 const char *
-receive_http_error(void *ctx, struct http_request *req, enum err_code code, struct str message,
-    struct buf *out)
+receive_http_error(void *ctx, struct http_request *req, const struct err *err, struct buf *out)
 {
 	struct receive *r = ctx;
 	enum body_type type = req ? body_type(req) : BODY_UNKNOWN;
-	otlp_write_status(code, message, receive_retry_after_ms(r, code), type != BODY_PROTOBUF,
-	    out);
+	otlp_write_status(err->code, str_from(err->message), receive_retry_after_ms(r, err),
+	    type != BODY_PROTOBUF, out);
 	return type_names[type];
 }

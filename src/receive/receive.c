@@ -66,10 +66,14 @@ receive_admits(const struct receive *r, struct str tenant, struct err *err)
 }
 
 uint64_t
-receive_retry_after_ms(const struct receive *r, enum err_code code)
+receive_retry_after_ms(const struct receive *r, const struct err *err)
 {
-	uint64_t ms = err_retryable(code) ? r->opt.sink->retry_after_ms(r->opt.ingest, code) : 0;
-	return err_retryable(code) && ms == 0 ? 1 : ms;
+	if (!err_retryable(err->code))
+		return 0;
+	uint64_t ms = err->retry_ms;
+	if (ms == 0)
+		ms = r->opt.sink->retry_after_ms(r->opt.ingest, err->code);
+	return ms > 0 ? ms : 1;
 }
 
 enum err_code

@@ -11,8 +11,9 @@
  *
  * Answers. Success: Export*ServiceResponse, with partial_success when items were refused. Errors:
  * google.rpc.Status; over HTTP as the request was, protobuf or JSON (JSON when it was neither).
- * A refusal that may be retried says when: RetryInfo, over HTTP a Retry-After header too. One
- * that can never succeed (too large, malformed) does not, which is what tells clients so. What
+ * A refusal that may be retried says when: RetryInfo, over HTTP a Retry-After header too, in whole seconds and so
+ * later rather than sooner. A tenant over its limit hears the time that it owes (quota_look()). What can
+ * never succeed (too large, malformed) does not say when, which is what tells clients so. What
  * fails on this side once a request was taken (the log cannot be written, say) is UNAVAILABLE,
  * never INTERNAL: the client must keep its data and try again.
  *
@@ -61,7 +62,7 @@ void receive_grpc(void *ctx, struct grpc_call *call);
 
 enum err_code receive_http_admit(void *ctx, const struct http_request *req, struct err *err);
 void receive_http(void *ctx, struct http_request *req);
-const char *receive_http_error(void *ctx, struct http_request *req, enum err_code code,
-    struct str message, struct buf *out);
+const char *receive_http_error(void *ctx, struct http_request *req, const struct err *err,
+    struct buf *out);
 
 #endif

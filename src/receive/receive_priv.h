@@ -31,8 +31,8 @@ MUST_CHECK enum err_code receive_submit(struct receive *r, struct ingest_request
 MUST_CHECK enum err_code receive_admits(const struct receive *r, struct str tenant,
     struct err *err);
 /* When a client that was refused so may come back; 0 when it need not. */
-uint64_t receive_retry_after_ms(const struct receive *r, enum err_code code);
-/* The error a client is told when ingest says `code` of a request it had taken. */
+uint64_t receive_retry_after_ms(const struct receive *r, const struct err *err);
+/* The code a client is told when ingest says `code` of a request it had taken. */
 enum err_code receive_outcome(enum err_code code);
 
 #endif

@@ -29,6 +29,7 @@ struct fixture {
 	struct stats stats;
 	/* What the sink shall do. */
 	enum err_code refuse; /* submit fails */
+	uint64_t refuse_retry_ms; /* and says when to come back */
 	enum err_code outcome; /* or `done` says so */
 	struct otlp_counts counts;
 	bool later;
@@ -60,8 +61,12 @@ submit(struct ingest *in, struct ingest_request *req, struct err *err)
 	f->received_ns = req->received_ns;
 	snprintf(f->tenant, sizeof(f->tenant), "%.*s", STR_ARG(req->tenant));
 	atomic_fetch_add(&f->submitted, 1);
-	if (f->refuse != ERR_OK)
-		return err_set(err, f->refuse, "refused because");
+	if (f->refuse != ERR_OK) {
+		err_set(err, f->refuse, "refused because");
+		if (f->refuse_retry_ms > 0)
+			err_set_retry(err, f->refuse_retry_ms);
+		return f->refuse;
+	}
 	buf_fini(&f->body);
 	f->body = req->body;
 	f->pending = *req;
@@ -83,7 +88,11 @@ static enum err_code
 admits(struct ingest *in, struct str tenant, struct err *err)
 {
 	(void)in;
-	return str_eq(tenant, STR("greedy")) ? err_set(err, ERR_BUSY, "it has had enough") : ERR_OK;
+	if (!str_eq(tenant, STR("greedy")))
+		return ERR_OK;
+	err_set(err, ERR_BUSY, "it has had enough");
+	err_set_retry(err, 12001);
+	return ERR_BUSY;
 }
 
 static const struct receive_sink sink = {submit, admits, retry_after_ms};
@@ -106,6 +115,7 @@ start(void (*adjust)(struct limits *))
 	    .stats_requests = STATS_REQUESTS_HTTP,
 	    .stats_connections = STATS_CONNS_HTTP,
 	    .handle = receive_http,
+	    .admit = receive_http_admit,
 	    .error_body = receive_http_error,
 	    .ctx = f->receive};
 	assert_int_equal(http_server_start(&http, &f->http, &err), ERR_OK);
@@ -432,6 +442,34 @@ TEST(receive, only_what_may_succeed_later_says_when_to_retry)
 	finish(f);
 }
 
+/* Before the body and behind it, in the header, in whole seconds, and in the body exactly. */
+TEST(receive, who_is_over_a_limit_is_told_how_long_over_http)
+{
+	struct fixture *f = start(NULL);
+	struct reply r = post(f, "/v1/logs", JS "X-Scope-OrgID: greedy\r\n", STR("{}"));
+	assert_int_equal(r.status, 429);
+	assert_true(has(&r, "\r\nRetry-After: 13\r\n"));
+	assert_true(body_has(&r, "\"retryDelay\":\"12.001s\""));
+	assert_int_equal(f->submitted, 0);
+	buf_fini(&r.text);
+	static const struct {
+		uint64_t ms;
+		const char *header;
+	} rows[] = {
+	    {1, "1"}, {999, "1"}, {1000, "1"}, {1001, "2"}, {UINT64_MAX, "18446744073709552"}};
+	f->refuse = ERR_BUSY;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char header[64];
+		f->refuse_retry_ms = rows[i].ms;
+		snprintf(header, sizeof(header), "\r\nRetry-After: %s\r\n", rows[i].header);
+		r = post(f, "/v1/logs", JS, STR("{}"));
+		assert_int_equal(r.status, 429);
+		assert_true(has(&r, header));
+		buf_fini(&r.text);
+	}
+	finish(f);
+}
+
 static void
 small_wire(struct limits *l)
 {
@@ -480,6 +518,7 @@ start_grpc(struct fixture *f)
 	    .stats = &f->stats,
 	    .paths = receive_grpc_paths,
 	    .handle = receive_grpc,
+	    .admit = receive_grpc_admit,
 	    .ctx = f->receive,
 	    .busy_retry_ms = 1000};
 	assert_int_equal(grpc_server_start(&opt, &f->grpc, &err), ERR_OK);
@@ -490,25 +529,32 @@ struct heard {
 	char text[200];
 	char message[200];
 	size_t message_len;
+	uint64_t retry_ms; /* of ERR_BUSY: so the details should be */
+	bool retry_as_wanted;
 };
 
 static void
 hear(void *ctx, const struct grpc_reply *reply)
 {
 	struct heard *h = ctx;
+	struct buf want = {0};
 	h->status = reply->status;
 	snprintf(h->text, sizeof(h->text), "%.*s", STR_ARG(reply->text));
 	assert_true(reply->message.len < sizeof(h->message));
 	if (reply->message.len > 0)
 		memcpy(h->message, reply->message.ptr, reply->message.len);
 	h->message_len = reply->message.len;
+	otlp_write_status(ERR_BUSY, reply->text, h->retry_ms, false, &want);
+	h->retry_as_wanted = str_eq(reply->details, buf_view(&want));
+	buf_fini(&want);
 }
 
 static struct heard
-call(struct fixture *f, const char *path, const char *const *headers, struct str message)
+call_expecting(struct fixture *f, const char *path, const char *const *headers, struct str message,
+    uint64_t retry_ms)
 {
 	char address[32];
-	struct heard h = {.status = -1};
+	struct heard h = {.status = -1, .retry_ms = retry_ms};
 	struct grpc_client *c;
 	struct err err;
 	snprintf(address, sizeof(address), "127.0.0.1:%u", grpc_server_port(f->grpc));
@@ -522,6 +568,12 @@ call(struct fixture *f, const char *path, const char *const *headers, struct str
 	assert_int_equal(grpc_client_run(c, 0, clock_mono_ns() + PATIENCE_NS, &err), ERR_OK);
 	grpc_client_close(c);
 	return h;
+}
+
+static struct heard
+call(struct fixture *f, const char *path, const char *const *headers, struct str message)
+{
+	return call_expecting(f, path, headers, message, 0);
 }
 
 #define SERVICE(s, n) "/opentelemetry.proto.collector." s ".v1." n "Service/Export"
@@ -581,5 +633,24 @@ TEST(receive, grpc_refusals_have_the_code_and_the_reason)
 	assert_int_equal(call(f, SERVICE("trace", "Trace"), headers, STR("")).status, 3);
 	assert_int_equal(stats_get(&f->stats, STATS_REQUESTS_GRPC), 2 * ARRAY_LEN(rows) + 1);
 	assert_int_equal(f->stats.refused[ERR_BUSY], 2);
+	finish(f);
+}
+
+TEST(receive, who_is_over_a_limit_is_told_how_long_over_grpc)
+{
+	struct fixture *f = start(NULL);
+	start_grpc(f);
+	const char *const headers[] = {"x-scope-orgid: greedy", NULL};
+	const char *path = SERVICE("trace", "Trace");
+	struct heard h = call_expecting(f, path, headers, STR("abc"), 12001);
+	assert_int_equal(h.status, 8);
+	assert_string_equal(h.text, "it has had enough");
+	assert_true(h.retry_as_wanted);
+	assert_int_equal(f->submitted, 0);
+	f->refuse = ERR_BUSY;
+	f->refuse_retry_ms = 345;
+	assert_true(call_expecting(f, path, NULL, STR("abc"), 345).retry_as_wanted);
+	f->refuse_retry_ms = 0; /* the usual */
+	assert_true(call_expecting(f, path, NULL, STR("abc"), 2500).retry_as_wanted);
 	finish(f);
 }

@@ -4,6 +4,8 @@
  *
  * An administrator of one tenant sees and changes the keys of that tenant; of all tenants, all, and keys for all
  * tenants too. A key's text is in the answer that made it, and in no other.
+ *
+ * DELETE of a key revokes it, as often as it is asked for; what is left of it is its record, which has a path of its own.
  */
 #include "rest/rest_priv.h"
 
@@ -61,6 +63,18 @@ answer_key(struct buf *json, const struct key *k, const char *token, uint64_t no
 	if (token)
 		rest_write_text(&w, "key", token);
 	write_key(&w, k, now_unix_ns);
+	rest_write_end(&w);
+}
+
+static void
+answer_deleted(struct buf *json, const struct key *k, uint64_t now_unix_ns)
+{
+	struct json_writer w;
+	json_writer_init(&w, json);
+	jsonw_object(&w);
+	write_key(&w, k, now_unix_ns);
+	jsonw_key(&w, "deleted");
+	jsonw_bool(&w, true);
 	rest_write_end(&w);
 }
 
@@ -213,6 +227,24 @@ handle_revoke(const struct op_context *ctx, const struct op *op, const struct op
 	return ERR_OK;
 }
 
+static enum err_code
+handle_delete(const struct op_context *ctx, const struct op *op, const struct op_value *values,
+    size_t count, struct buf *json, struct err *err)
+{
+	const struct rest_context *c = context_of(ctx);
+	struct key key;
+	(void)op;
+	enum err_code code = find_key(c, values, count, &key, err);
+	if (code == ERR_OK)
+		code =
+		    keys_delete(c->rest->opt.keys, str_from(key.id), ctx->now_unix_ns, &key, err);
+	if (code != ERR_OK)
+		return code;
+	say(c, &key, "deleted");
+	answer_deleted(json, &key, ctx->now_unix_ns);
+	return ERR_OK;
+}
+
 /* ---- routes */
 
 #define PARAM_ID {.name = "id", .type = OP_TEXT, .in_path = true, .help = "as list shows it"}
@@ -250,6 +282,9 @@ static const struct rest_route routes[] = {
             handle_rotate}},
     {HTTP_DELETE, "/", "",
         {"revoke", KEYS_PATH "/{id}", "revoke a key for good", NULL, one_params, handle_revoke}},
+    {HTTP_DELETE, "/", "/record",
+        {"delete", KEYS_PATH "/{id}/record", "forget a key that is revoked or expired", NULL,
+            one_params, handle_delete}},
     {.op = {.name = NULL}},
 };
 

@@ -78,12 +78,11 @@ rest_respond_method(struct rest *r, struct http_request *req, const char *allowe
 }
 
 const char *
-rest_error_body(void *ctx, struct http_request *req, enum err_code code, struct str message,
-    struct buf *out)
+rest_error_body(void *ctx, struct http_request *req, const struct err *err, struct buf *out)
 {
 	(void)ctx;
 	(void)req;
-	write_error(code, message, out);
+	write_error(err->code, str_from(err->message), out);
 	return REST_JSON;
 }
 

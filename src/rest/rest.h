@@ -78,7 +78,7 @@ void rest_handle(void *ctx, struct http_request *req);
 /* What DELETE, GET or POST of a path below /api/v1/keys does for whoever may do everything, without a server. */
 MUST_CHECK enum err_code rest_keys_offline(struct keys *keys, const char *method, struct str path,
     uint64_t now_unix_ns, struct buf *json_out, struct err *err);
-const char *rest_error_body(void *ctx, struct http_request *req, enum err_code code,
-    struct str message, struct buf *out);
+const char *rest_error_body(void *ctx, struct http_request *req, const struct err *err,
+    struct buf *out);
 
 #endif

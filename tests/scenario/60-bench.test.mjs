@@ -31,12 +31,48 @@ describe('weir bench', () => {
 		await w.stop();
 	});
 
+	it('has one tenant beside another, and sums that agree', async () => {
+		const w = await Weir.start({ args: ['--tenant-limits', 'greedy:items=100'] });
+		const spans = async (tenant) => (await w.get('/api/v1/services', { headers: { 'x-scope-orgid': tenant } })).body.services
+			.reduce((n, s) => n + s.span_count, 0);
+		const args = ['bench', '--grpc', w.grpc, '--api', w.api, '--payload', 'jaeger', '--greedy', '100', '--times', '100', '--rate', '1000',
+			'--rounds', '2', '--seconds', '1s', '--preload', '5000', '--ask-every', '50ms', '--connections', '2', '-o', 'json'];
+		const { code, stdout, stderr } = await run(args);
+		assert.equal(code, 0, stderr);
+		const got = JSON.parse(stdout);
+		const f = got.figures;
+		assert.match(got.conditions.sums, /as many spans of each tenant as it acknowledged/);
+		assert.deepEqual(got.fair.map((r) => r.round), ['alone', 'beside', 'alone', 'beside']);
+		for (const r of got.fair) assert.equal(r.greedy_spans_per_s === null, r.round === 'alone', JSON.stringify(r));
+		assert.ok(f.requests > 0 && f.spans === 50 * f.requests);
+		assert.equal(f.total_spans, 5050 + f.spans);
+		assert.equal(await spans('modest'), f.total_spans);
+		assert.equal(await spans('greedy'), 50 * f.greedy_requests);
+		assert.equal(await spans('default'), 0);
+		// It is refused far more often than not, and told so as often as the server says.
+		assert.ok(f.greedy_refused_requests > 0);
+		assert.equal(f.greedy_limited_requests, f.greedy_refused_requests);
+		assert.equal(await w.metric('weir_tenant_refused_total{tenant="greedy",limit="items"}'), f.greedy_refused_requests);
+		assert.equal(await w.metric('weir_tenant_refused_total{tenant="modest",limit="items"}'), undefined);
+		assert.ok(f.greedy_abandoned_requests <= f.greedy_refused_requests);
+		assert.deepEqual(got.queries.map((q) => [q.query, q.wrong, q.why]), ['trace_alone', 'trace_beside', 'service_alone', 'service_beside',
+			'services_alone', 'services_beside'].map((name) => [name, 0, '']));
+		for (const key of ['ack_p99_ratio', 'question_p99_ratio', 'ack_p99_ratio_median']) assert.ok(f[key] > 0 || got.unknown[key], key);
+		// A server that has held spans of these tenants before.
+		const again = await run(args);
+		assert.equal(again.code, 1);
+		assert.match(JSON.parse(again.stdout).conditions.sums, /^the server has \d+ spans of (modest|greedy) and has/);
+		assert.match(again.stderr, /the server has \d+ spans of (modest|greedy) and has acknowledged \d+/);
+		await w.stop();
+	});
+
 	it('refuses what does not go together', async () => {
 		for (const [args, said] of [
 			[['--queries', '5'], /--queries needs --api/],
 			[['--rounds', '2'], /--rounds needs --api/],
 			[['--rounds', '0'], /--rounds must be a number/],
 			[['--queries', '1', '--api', 'x:1'], /--queries needs --payload jaeger/],
+			[['--greedy', '5', '--payload', 'jaeger'], /--greedy needs --api and --payload jaeger/],
 		]) {
 			const { code, stderr } = await run(['bench', ...args]);
 			assert.equal(code, 2);
@@ -116,6 +152,22 @@ describe('the page of tools/bench.sh', () => {
 		assert.equal(metOf([millions(1e7, [], [7])])[what], '-');
 		assert.equal(metOf([millions(1e7, [], [7, null])])[what], '-');
 		assert.equal(metOf([millions(2e6, [], [7, 7])])[what], 'only at 2 million');
+	});
+
+	const fair = (figures) => makeCase('jaeger-fair', { ...loadRun({ greedy_sent_times: 10.9, greedy_limit_share: 1, ack_p99_ratio_median: 1.5, question_p99_ratio_median: 1.51, ...figures },
+		{ ack_p99_ratio_median: 'too many' }), fair: [{ round: 'alone', ack_p50_ms: 1, greedy_spans_per_s: null }, { round: 'beside', ack_p50_ms: 1 }] }, '', seen({ kind: 'fair' }));
+
+	it('has one tenant beside another within 1.5 only when that one sent ten times its limit, and no more got in', () => {
+		const ack = 'ack p99 beside a tenant at ten times its limit', question = 'question p99 beside it';
+		assert.deepEqual([metOf([fair({})])[ack], metOf([fair({})])[question]], ['yes', 'no']);
+		assert.equal(metOf([fair({ greedy_sent_times: 9.4 })])[ack], 'only at 9.4 times');
+		assert.equal(metOf([fair({ greedy_limit_share: 1.5 })])[ack], 'no: its limit was not held');
+		assert.equal(metOf([fair({ ack_p99_ratio_median: null })])[ack], '-');
+		const c = fair({});
+		assert.equal(c.figures.store_at_rest_bytes_per_span, null);
+		const page = pageOf([c], goalsOf([c]), {});
+		assert.match(page, /sent 10.90 times its limit/);
+		assert.doesNotMatch(page, /NaN|undefined|null/);
 	});
 
 	it('takes the latency of the case with a rate, and names the rate', () => {

@@ -95,6 +95,7 @@ const api = [
 	['GET', '/api/v1/dlq', 'admin'], ['GET', '/api/v1/dlq/0000000000000001-00000000', 'admin'], ['POST', '/api/v1/dlq/retry?state=quarantined', 'admin'],
 	['DELETE', '/api/v1/dlq?state=quarantined', 'admin'],
 	['GET', '/api/v1/keys', 'admin'], ['POST', '/api/v1/keys?right=nothing', 'admin'], ['POST', '/api/v1/keys/nobody/rotate', 'admin'], ['DELETE', '/api/v1/keys/nobody', 'admin'],
+	['DELETE', '/api/v1/keys/nobody/record', 'admin'],
 	['GET', '/metrics', 'read', 'tenantless'], ['GET', '/nothing', 'read'], ['GET', '/api/v1/nothing', 'read'], ['POST', '/api/v1/traces', 'read'],
 ];
 const bad = ['none', 'wrong', 'revoked', 'rotated', 'expired'];
@@ -209,7 +210,7 @@ test('an administrator of one tenant stays there', async () => {
 	const all = (await weir.get('/api/v1/keys', { headers: bearer(keys.root) })).body.keys;
 	const theirs = all.find((k) => k.tenant === 'zeta');
 	for (const [method, path, status] of [
-		['DELETE', `/api/v1/keys/${theirs.id}`, 404], ['POST', `/api/v1/keys/${theirs.id}/rotate`, 404],
+		['DELETE', `/api/v1/keys/${theirs.id}`, 404], ['DELETE', `/api/v1/keys/${theirs.id}/record`, 404], ['POST', `/api/v1/keys/${theirs.id}/rotate`, 404],
 		['POST', '/api/v1/keys?right=read&tenant=zeta', 403], ['POST', '/api/v1/keys?right=read&tenant=*', 403],
 		['GET', '/api/v1/keys?tenant=zeta', 403], ['GET', '/api/v1/keys?tenant=*', 403], ['GET', '/api/v1/dlq?tenant=*', 403], ['GET', '/api/v1/dlq?tenant=zeta', 403],
 	]) {
@@ -226,6 +227,21 @@ test('an administrator of one tenant stays there', async () => {
 	assert.equal((await weir.get(`/api/v1/keys/${made.body.id}`, { method: 'DELETE', headers: bearer(keys.admin) })).body.state, 'revoked');
 	for (const k of [made.body.key, renewed.body.key])
 		assert.equal((await weir.get('/api/v1/traces', { headers: bearer(k) })).status, 401);
+	// What is not in force may be forgotten, and nothing else.
+	const record = (k, admin = keys.admin) => weir.get(`/api/v1/keys/${k.id}/record`, { method: 'DELETE', headers: bearer(admin) });
+	const own = mine.body.keys.find((k) => k.name === 'acme admin');
+	const inForce = await record(own);
+	assert.deepEqual([inForce.status, inForce.body.error.code], [409, 'conflict']);
+	assert.match(inForce.body.error.message, /is in force: revoke it first/);
+	const gone = await record(made.body);
+	assert.deepEqual([gone.status, gone.body.id, gone.body.state, gone.body.deleted], [200, made.body.id, 'revoked', true]);
+	assert.equal((await record(made.body)).status, 404);
+	const left = (await weir.get('/api/v1/keys', { headers: bearer(keys.admin) })).body.keys;
+	assert.ok(!left.some((k) => k.id === made.body.id) && left.some((k) => k.id === own.id));
+	const foreign = await weir.get('/api/v1/keys?right=read&tenant=zeta', { method: 'POST', headers: bearer(keys.root) });
+	await weir.get(`/api/v1/keys/${foreign.body.id}`, { method: 'DELETE', headers: bearer(keys.root) });
+	assert.equal((await record(foreign.body)).status, 404);
+	assert.equal((await record(foreign.body, keys.root)).status, 200);
 	// Not for a page of another site.
 	assert.equal((await weir.get('/api/v1/keys?right=read', { method: 'POST', headers: { ...bearer(keys.admin), origin: 'http://evil.example' } })).status, 403);
 });
@@ -243,7 +259,16 @@ test('the command line uses $WEIR_TOKEN, and says what is wrong', async () => {
 	assert.match(no.stderr, /has not the right/);
 	// A revocation by another process, while this one runs.
 	const made = await make('acme', 'read');
+	const early = await run(['keys', 'delete', '--data-dir', dataDir, made.id]);
+	assert.equal(early.code, 1);
+	assert.match(early.stderr, /is in force: revoke it first/);
 	await cli('revoke', '--data-dir', dataDir, made.id);
+	await weir.until('/api/v1/keys', (b) => b.keys.some((k) => k.id === made.id), { headers: bearer(keys.root) });
+	const deleted = await run(['keys', 'delete', '-o', 'table', made.id], { env: { ...env, WEIR_TOKEN: keys.root } });
+	assert.equal(deleted.code, 0, deleted.stderr);
+	assert.match(deleted.stdout, /of tenant acme: read; revoked, and deleted/);
+	assert.match((await run(['keys', 'delete', '--data-dir', dataDir, made.id])).stderr, /there is no key with the id/);
+	assert.ok(!(await cli('list', '--data-dir', dataDir)).keys.some((k) => k.id === made.id));
 	assert.match((await run(['keys', 'list', '--data-dir', `${dataDir}/nowhere`])).stderr, /there is no data folder/);
 	assert.match((await run(['keys', 'list', '--data-dir', '/etc/passwd'])).stderr, /is a file, not a folder/);
 });
@@ -265,6 +290,10 @@ test('a weir that others can reach wants keys', async () => {
 	assert.match(refused.stderr, /--http can be reached by other machines, and there are no keys/);
 	const made = await run(['keys', 'create', '--data-dir', empty, '--right', 'read']);
 	assert.equal(made.code, 0);
+	// Nor does the last one go, which would let everybody in.
+	const only = JSON.parse(made.stdout).id;
+	await cli('revoke', '--data-dir', empty, only);
+	assert.match((await run(['keys', 'delete', '--data-dir', empty, only])).stderr, /is the only one/);
 	const other = await Weir.start({ dataDir: empty, http: '0.0.0.0:0' });
 	assert.equal((await other.get('/api/v1/services')).status, 401);
 	await other.stop();

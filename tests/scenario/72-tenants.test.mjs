@@ -35,8 +35,8 @@ test('who sends too much is told to come back, and others go on', async () => {
 		if (status === 200) sent += 50;
 		else {
 			assert.equal(status, 429);
-			assert.ok(Number(retry) >= 1);
 			assert.match(text, /200 items a second \(--tenant-items-per-s\)/);
+			assert.equal(Number(retry), Math.ceil(Number(/try again in (\d+) ms/.exec(text)[1]) / 1000));
 			refused++;
 		}
 		assert.equal((await post('modest', 1)).status, 200);
@@ -55,14 +55,55 @@ test('who sends too much is told to come back, and others go on', async () => {
 	assert.equal(await weir.metric('weir_tenant_refused_total{tenant="modest",limit="items"}'), undefined);
 });
 
-test('over gRPC too, and before the body is received', async () => {
-	assert.equal((await post('owing', 40000)).status, 200); // 200 seconds' worth
+// An empty request by gRPC: what became of it.
+async function call(tenant) {
 	const client = new grpc.Client(weir.grpc, grpc.credentials.createInsecure());
 	const metadata = new grpc.Metadata();
-	metadata.set('x-scope-orgid', 'owing');
+	metadata.set('x-scope-orgid', tenant);
 	const error = await new Promise((done) => client.makeUnaryRequest('/opentelemetry.proto.collector.trace.v1.TraceService/Export',
 		(b) => b, (b) => b, Buffer.alloc(0), metadata, { deadline: Date.now() + patience }, (e) => done(e)));
 	client.close();
+	return { error, retryMs: error && retryDelayMs(error.metadata.get('grpc-status-details-bin')[0]) };
+}
+
+// google.rpc.Status.details[0].value: RetryInfo { retry_delay: Duration { 1: seconds, 2: nanos } }
+function retryDelayMs(status) {
+	const fields = (bytes) => {
+		const out = {};
+		for (let at = 0; at < bytes.length;) {
+			const number = () => { let n = 0, s = 0; for (;;) { const b = bytes[at++]; n += (b & 127) * 2 ** s; s += 7; if (b < 128) return n; } };
+			const tag = number();
+			const value = number();
+			out[tag >> 3] = tag & 2 ? bytes.subarray(at, at += value) : value;
+		}
+		return out;
+	};
+	const any = fields(fields(status)[3]);
+	assert.equal(any[1].toString(), 'type.googleapis.com/google.rpc.RetryInfo');
+	const delay = fields(fields(any[2])[1]);
+	return (delay[1] ?? 0) * 1000 + (delay[2] ?? 0) / 1e6;
+}
+
+test('the wait that is said is the true one, in both protocols, and who has waited is let in', async () => {
+	const sent = performance.now();
+	assert.equal((await post('late', 1000)).status, 200); // 5 s' worth, of which the bucket holds 1
+	const overHttp = await post('late', 1);
+	const { error, retryMs } = await call('late');
+	const asked = performance.now();
+	assert.equal(overHttp.status, 429);
+	assert.equal(error.code, grpc.status.RESOURCE_EXHAUSTED);
+	assert.equal(retryMs, Number(/try again in (\d+) ms/.exec(error.details)[1]));
+	// It owed 4 s when it was taken; since then some of that has gone by.
+	assert.ok(retryMs <= 4001 && retryMs >= 4000 - (asked - sent), `${retryMs} ms, ${asked - sent} ms later`);
+	assert.ok(Number(overHttp.retry) * 1000 >= retryMs && Number(overHttp.retry) <= 5, overHttp.retry);
+	await sleep(retryMs + 1); // timers of Node's may be a fraction early
+	assert.equal((await call('late')).error, null);
+	assert.equal((await post('late', 1)).status, 200);
+});
+
+test('over gRPC too, and before the body is received', async () => {
+	assert.equal((await post('owing', 40000)).status, 200); // 200 seconds' worth
+	const { error } = await call('owing');
 	assert.equal(error.code, grpc.status.RESOURCE_EXHAUSTED);
 	assert.match(error.details, /200 items a second/);
 	const status = await new Promise((done, failed) => {
