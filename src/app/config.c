@@ -50,6 +50,10 @@ static const struct option options[] = {
         "nothing said: all of it, for ever"),
     TEXT("tenant-retain", tenant_retain, "", "LIST",
         "otherwise for some tenants: acme:traces=7d,logs-bytes=2g; zeta:traces=0"),
+    TEXT("trace-to", trace_to, "", "PLACE",
+        "send spans of weir's own work to `self`, or to http://HOST:4318 (a key for it: "
+        "$WEIR_TRACE_TOKEN)"),
+    TEXT("trace-tenant", trace_tenant, "weir", "NAME", "whose telemetry they are"),
     BOOL("insecure", insecure, "allow listening on other than loopback addresses without keys"),
     COUNT("loops", loops, 0, 0, 64, "gRPC and HTTP threads each; 0: by the number of processors"),
     COUNT("readers", readers, 4, 1, 64, "queries that run at once"),

@@ -29,6 +29,7 @@ struct config {
 	struct str log_format;
 	struct str tenant_limits;
 	struct str retain, tenant_retain;
+	struct str trace_to, trace_tenant;
 	struct str tls_cert, tls_key, tls_client_ca; /* files; empty: none */
 	uint64_t insecure; /* 0 or 1 */
 	uint64_t loops; /* 0: by the number of processors */

@@ -9,6 +9,7 @@
  */
 #include "app/app.h"
 #include "app/config.h"
+#include "app/own.h"
 #include "app/secure.h"
 
 #include "base/timefmt.h"
@@ -57,6 +58,7 @@ struct serve {
 	struct http_server *api;
 	struct http_server *http;
 	struct grpc_server *grpc;
+	struct own *own;
 };
 
 /* Before anything is made or opened. */
@@ -163,6 +165,9 @@ check_config(struct serve *s, struct err *err)
 		return err->code;
 	if (check_tenant_limits(s, err) != ERR_OK)
 		return err->code;
+	if (!tenant_name_valid(c->trace_tenant))
+		return err_set(err, ERR_INVALID, "--trace-tenant: \"%.*s\" is no name of a tenant",
+		    STR_ARG(c->trace_tenant));
 	if (check_retain(s, err) != ERR_OK || secure_check(c, err) != ERR_OK ||
 	    take_sockets(s, err) != ERR_OK)
 		return err->code;
@@ -268,6 +273,7 @@ start_ingest(struct serve *s, struct err *err)
 	                        .limits = &s->config.limits,
 	                        .stats = &s->stats,
 	                        .data_dir = s->config.data_dir,
+	                        .own_tenant = s->config.trace_tenant,
 	                        .load_delay_ms = s->config.load_delay_ms,
 	                        .tenant_limits = s->config.tenant_limits},
 	    &s->ingest, err);
@@ -306,6 +312,7 @@ more_metrics(void *ctx, struct buf *out)
 {
 	struct serve *s = ctx;
 	ingest_metrics(s->ingest, out);
+	own_metrics(s->own, out);
 	if (s->tls)
 		tls_context_metrics(s->tls, out);
 }
@@ -394,6 +401,17 @@ start_http(struct serve *s, struct err *err)
 }
 
 static enum err_code
+start_own(struct serve *s, struct err *err)
+{
+	return own_start(&(struct own_options){.to = s->config.trace_to,
+	                     .tenant = s->config.trace_tenant,
+	                     .token = getenv("WEIR_TRACE_TOKEN"),
+	                     .ingest = s->ingest,
+	                     .version = WEIR_VERSION},
+	    &s->own, err);
+}
+
+static enum err_code
 bring_up(struct serve *s, struct err *err)
 {
 	static const struct {
@@ -410,6 +428,7 @@ bring_up(struct serve *s, struct err *err)
 	    {"API (--api)", start_api},
 	    {"OTLP/gRPC (--grpc)", start_grpc},
 	    {"OTLP/HTTP (--http)", start_http},
+	    {"weir's own spans (--trace-to)", start_own},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
 		if (steps[i].start(s, err) != ERR_OK)
@@ -454,6 +473,7 @@ take_down(struct serve *s)
 		grpc_server_stop(s->grpc, deadline);
 	if (s->http)
 		http_server_stop(s->http, deadline);
+	own_stop(s->own);
 	if (s->ingest)
 		ingest_stop(s->ingest, deadline);
 	if (s->api)
@@ -468,6 +488,7 @@ take_down(struct serve *s)
 	store_close(s->store); /* it may still give rows it cannot keep to ingest */
 	ingest_free(s->ingest);
 	wal_close(s->wal);
+	own_free(s->own);
 	dlq_close(s->dlq);
 	keys_close(s->keys);
 	tls_context_close(s->tls);

@@ -29,6 +29,7 @@
 #include "sys/file.h"
 #include "sys/log.h"
 #include "sys/process.h"
+#include "sys/trace.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -170,9 +171,12 @@ checkpoint(struct duck *d)
 	struct err err;
 	if (is_looked_at(d))
 		return;
+	struct trace_span span;
 	uint64_t start_ns = clock_mono_ns();
+	trace_begin(&span, "checkpoint", TRACE_INTERNAL);
 	enum err_code code = checkpoint_once(d, &err);
 	uint64_t end_ns = clock_mono_ns();
+	trace_end(&span, code, err.message);
 	if (code != ERR_OK) {
 		log_warn("duck", "checkpoint failed, will be tried again: %s", err.message);
 		k->checkpoint_retry_ns = end_ns + NS_PER_S;

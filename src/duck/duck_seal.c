@@ -5,6 +5,7 @@
 #include "base/timefmt.h"
 #include "sys/clock.h"
 #include "sys/log.h"
+#include "sys/trace.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -500,7 +501,9 @@ static enum err_code
 seal(struct sealing *s, enum seal_into into, struct err *err)
 {
 	struct duck *d = s->d;
+	struct trace_span span;
 	uint64_t start_ns = clock_mono_ns();
+	trace_begin(&span, s->change ? "remove" : "seal", TRACE_INTERNAL);
 	bloom_init(&s->filters.traces, SEAL_ROWS * 2);
 	bloom_init(&s->filters.attrs, SEAL_ROWS * 8);
 	if (s->take.rows > 0) {
@@ -522,6 +525,12 @@ seal(struct sealing *s, enum seal_into into, struct err *err)
 	bloom_fini(&s->filters.traces);
 	bloom_fini(&s->filters.attrs);
 	free(s->rows);
+	trace_number(&span, "weir.rows", (int64_t)s->take.rows);
+	trace_number(&span, "weir.generation", (int64_t)s->take.generation);
+	if (s->take.rows > 0)
+		trace_text(&span, "weir.table", table_defs[s->id].name,
+		    strlen(table_defs[s->id].name));
+	trace_end(&span, code, err->message);
 	return code;
 }
 

@@ -176,6 +176,7 @@ ingest_start(const struct ingest_options *opt, struct ingest **out, struct err *
 		return err->code;
 	}
 	snprintf(in->data_dir, sizeof(in->data_dir), "%.*s", STR_ARG(opt->data_dir));
+	in->own_tenant = opt->own_tenant;
 	uint64_t position = store_position(in->store);
 	enum err_code code = wal_reader_open(in->wal, position, &in->reader, err);
 	if (code == ERR_OK) {

@@ -53,6 +53,7 @@ struct ingest {
 	const struct limits *limits;
 	struct stats *stats;
 	char data_dir[FILE_PATH_BYTES];
+	struct str own_tenant;
 	uint64_t load_rows_max;
 	uint64_t load_delay_ns;
 	uint64_t load_retry_ms;

@@ -21,8 +21,11 @@
  * position is asked after each failure: such a batch has been loaded, and counts.
  */
 #include "ingest/load_priv.h"
+
+#include "base/timefmt.h"
 #include "sys/clock.h"
 #include "sys/log.h"
+#include "sys/trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +35,8 @@ enum {
 	MEMORY_ATTEMPTS_MAX = 7, /* 6 seconds */
 	BACKOFF_TIMES_MAX = 50,
 	GATHER_BYTES_MAX = 8 << 20,
-	PAYLOAD_KEEP_BYTES = 4 << 20
+	PAYLOAD_KEEP_BYTES = 4 << 20,
+	SLOW_MS = 50 /* a load that is worth a span */
 };
 
 static const uint64_t idle_wait_ns = UINT64_C(1000000000);
@@ -351,15 +355,34 @@ on_appended(struct loader *l)
 	advance(l, l->take);
 }
 
+/* A span of a load that was slow, unless all of it is weir's own spans. */
+static void
+trace_load(struct loader *l, struct trace_span *span, enum err_code code, const struct err *err)
+{
+	const struct batch *b = &l->batch;
+	bool others = false;
+	for (size_t i = 0; i < b->request_count; i++)
+		others = others || !str_eq(b->requests[i].tenant, l->in->own_tenant);
+	if (!span->on || !others ||
+	    (code == ERR_OK && clock_mono_ns() - span->start_mono_ns < SLOW_MS * NS_PER_MS))
+		return;
+	trace_number(span, "weir.requests", (int64_t)b->request_count);
+	trace_number(span, "weir.rows", (int64_t)batch_row_count(b));
+	trace_end(span, code, err->message);
+}
+
 static enum err_code
 try_load(struct loader *l, struct err *err)
 {
 	struct ingest *in = l->in;
+	struct trace_span span;
 	uint64_t start = clock_mono_ns();
+	trace_begin(&span, "load", TRACE_INTERNAL);
 	enum err_code code = load_build(l, err);
 	if (code != ERR_OK)
 		return code;
 	code = store_append(in->store, &l->batch, err);
+	trace_load(l, &span, code, err);
 	if (code != ERR_OK && store_applied(in->store) < l->batch.last_seq)
 		return code;
 	if (code != ERR_OK)

@@ -5,7 +5,9 @@
 #include "base/timefmt.h"
 #include "ops/ops.h"
 #include "sys/clock.h"
+#include "sys/trace.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* What a reader keeps of its arena between queries. */
@@ -172,16 +174,51 @@ respond_charged(struct rest *r, struct http_request *req, const struct ops_otlp 
 }
 
 static void
+begin_span(const struct job *job, struct trace_span *span)
+{
+	char name[TRACE_NAME_BYTES];
+	static const char *const methods[] = {[HTTP_GET] = "GET",
+	    [HTTP_HEAD] = "HEAD",
+	    [HTTP_POST] = "POST",
+	    [HTTP_PUT] = "PUT",
+	    [HTTP_DELETE] = "DELETE",
+	    [HTTP_OPTIONS] = "OPTIONS",
+	    [HTTP_OTHER] = "HTTP"};
+	struct str parent = http_request_header(job->request, "traceparent");
+	const char *method = methods[http_request_method(job->request)];
+	snprintf(name, sizeof(name), "%s %s", method, job->op->path);
+	trace_begin(span, name, TRACE_SERVER);
+	trace_join(span, parent.ptr, parent.len);
+	trace_text(span, "http.request.method", method, strlen(method));
+	trace_text(span, "http.route", job->op->path, strlen(job->op->path));
+	trace_text(span, "weir.tenant", job->grant.tenant, strlen(job->grant.tenant));
+}
+
+static void
+end_span(struct trace_span *span, enum err_code code, size_t bytes, const struct err *err)
+{
+	trace_number(span, "http.response.status_code",
+	    code == ERR_OK ? 200 : err_http_status(code));
+	trace_number(span, "http.response.body.size", (int64_t)bytes);
+	/* What the client did wrong is not the server's failure. */
+	bool failed = code != ERR_OK && err_http_status(code) >= 500;
+	trace_end(span, failed ? code : ERR_OK, err->message);
+}
+
+static void
 run_job(struct rest *r, struct job *job, struct arena *arena)
 {
 	struct buf json;
+	struct trace_span span;
 	struct err err = {0};
 	struct ops_otlp otlp = {0};
 	uint64_t start_ns = clock_mono_ns();
 	uint64_t charged;
+	begin_span(job, &span);
 	buf_init(&json, answer_room(r));
 	enum err_code code = run_op(r, job, arena, &otlp, &json, &err);
 	code = charge_answer(r, &json, code, &charged, &err);
+	end_span(&span, code, json.len, &err);
 	/* An answer may be read for long: only its text is kept. */
 	arena_reset(arena);
 	stats_add(r->opt.stats, STATS_QUERIES, 1);
