@@ -50,6 +50,9 @@ struct importing {
 static struct transfer_option options[] = {
     {"otlp", 0, false, NULL},
     {"token", 0, false, NULL},
+    {"ca", 0, false, NULL},
+    {"client-cert", 0, false, NULL},
+    {"client-key", 0, false, NULL},
     {"tenant", 0, false, NULL},
     {"signal", 0, false, NULL},
     {"again", 0, true, NULL},
