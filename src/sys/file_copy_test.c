@@ -109,8 +109,8 @@ TEST(file, copy_that_fails_says_so)
 		assert_non_null(strstr(err.message, i == 0 ? from_path : to_path));
 	}
 	/* A short step goes on. */
-	file_fault_begin(
-	    &(struct file_fault_plan){.op = FILE_OP_WRITE, .nth = 1, .short_bytes = 1000});
+	file_fault_begin(&(struct file_fault_plan){
+	    .op = FILE_OP_WRITE, .nth = 1, .short_bytes = 1000});
 	assert_int_equal(file_copy(&from, &to, 0, SIZE, &err), ERR_OK);
 	file_fault_end();
 	same_bytes(from_path, to_path);
