@@ -95,6 +95,7 @@ const api = [
 	['GET', '/api/v1/dlq', 'admin'], ['GET', '/api/v1/dlq/0000000000000001-00000000', 'admin'], ['POST', '/api/v1/dlq/retry?state=quarantined', 'admin'],
 	['DELETE', '/api/v1/dlq?state=quarantined', 'admin'],
 	['GET', '/api/v1/keys', 'admin'], ['POST', '/api/v1/keys?right=nothing', 'admin'], ['POST', '/api/v1/keys/nobody/rotate', 'admin'], ['DELETE', '/api/v1/keys/nobody', 'admin'],
+	['GET', '/api/v1/backups', 'admin', 'tenantless'], ['POST', '/api/v1/backups?name=..', 'admin', 'tenantless'], ['DELETE', '/api/v1/backups/nothing', 'admin', 'tenantless'],
 	['GET', '/metrics', 'read', 'tenantless'], ['GET', '/nothing', 'read'], ['GET', '/api/v1/nothing', 'read'], ['POST', '/api/v1/traces', 'read'],
 ];
 const bad = ['none', 'wrong', 'revoked', 'rotated', 'expired'];
