@@ -12,6 +12,7 @@
 
 static const struct cli_command commands[] = {
     {"serve", "run the server", app_serve},
+    {"restore", "put a backup into a data folder", app_restore},
     {"demo", "play a small shop of services into a server", demo_run},
     {"bench", "load a server and print what it cost", bench_run},
     {0},
