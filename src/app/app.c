@@ -13,6 +13,7 @@
 
 static const struct cli_command commands[] = {
     {"serve", "run the server", app_serve},
+    {"restore", "put a backup into a data folder", app_restore},
     {"demo", "play a small shop of services into a server", demo_run},
     {"export", "write telemetry of a server to files", transfer_export},
     {"import", "send what files hold to a server", transfer_import},

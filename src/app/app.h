@@ -11,7 +11,8 @@
 /* The whole program: returns its exit code (0 yes, 1 error, 2 usage, 3 not found, 4 partial). */
 int app_main(int argc, char **argv);
 
-/* `weir serve`; argv[0] is "serve". Returns the exit code. */
+/* `weir serve` and `weir restore`; argv[0] is "serve", "restore". They return the exit code. */
 int app_serve(int argc, char **argv);
+int app_restore(int argc, char **argv);
 
 #endif

@@ -31,6 +31,8 @@ enum { OPTIONS_MAX = 64, CONFIG_FILE_BYTES_MAX = 1 << 20 };
 
 static const struct option options[] = {
     TEXT("data-dir", data_dir, "weir-data", "DIR", "where everything is kept"),
+    TEXT("backup-dir", backup_dir, "", "DIR",
+        "where backups go; nothing said: backups/ in the data folder"),
     TEXT("grpc", grpc, "127.0.0.1:4317", "ADDR:PORT", "OTLP/gRPC"),
     TEXT("http", http, "127.0.0.1:4318", "ADDR:PORT",
         "OTLP/HTTP: /v1/traces, /v1/logs, /v1/metrics"),

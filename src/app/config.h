@@ -21,6 +21,7 @@
 
 struct config {
 	struct str data_dir;
+	struct str backup_dir; /* empty: <data_dir>/backups */
 	struct str grpc; /* ADDR:PORT */
 	struct str http;
 	struct str api;

@@ -12,6 +12,7 @@
 #include "app/own.h"
 #include "app/secure.h"
 
+#include "backup/backup.h"
 #include "base/timefmt.h"
 #include "dlq/dlq.h"
 #include "duck/duck.h"
@@ -54,6 +55,8 @@ struct serve {
 	struct wal *wal;
 	struct ingest *ingest;
 	struct receive *receive;
+	char backup_dir[BACKUP_PATH_BYTES];
+	struct rest_backups backups;
 	struct rest *rest;
 	struct http_server *api;
 	struct http_server *http;
@@ -187,6 +190,12 @@ open_data_dir(struct serve *s, struct err *err)
 		code = file_join(dir, STR("LOCK"), path, err);
 	if (code == ERR_OK)
 		code = file_lock(path, &s->lock, err);
+	if (code == ERR_OK)
+		code = file_join(dir, STR(BACKUP_RESTORING), path, err);
+	if (code == ERR_OK && file_exists(path))
+		code = err_set(err, ERR_CORRUPT,
+		    "a restore into %s has not ended: delete the folder and restore once more",
+		    dir.ptr);
 	return code;
 }
 
@@ -279,6 +288,61 @@ start_ingest(struct serve *s, struct err *err)
 	    &s->ingest, err);
 }
 
+/* ---- backups */
+
+static enum err_code
+make_backup(void *ctx, struct str name, uint64_t now_unix_ns, struct buf *json, struct err *err)
+{
+	struct serve *s = ctx;
+	struct backup_info info;
+	enum err_code code = backup_create(&(struct backup_source){.store = s->store,
+	                                       .wal = s->wal,
+	                                       .data_dir = s->config.data_dir,
+	                                       .backup_dir = str_from(s->backup_dir),
+	                                       .version = WEIR_VERSION,
+	                                       .free_bytes_min = s->config.limits.free_bytes_min},
+	    name, now_unix_ns, &info, err);
+	if (code == ERR_OK)
+		backup_write_one(&info, json);
+	return code;
+}
+
+static enum err_code
+list_backups(void *ctx, struct buf *json, struct err *err)
+{
+	struct serve *s = ctx;
+	struct backup_info *list;
+	size_t count;
+	enum err_code code = backup_list(str_from(s->backup_dir), &list, &count, err);
+	if (code == ERR_OK)
+		backup_write_list(list, count, json);
+	free(list);
+	return code;
+}
+
+static enum err_code
+delete_backup(void *ctx, struct str name, struct err *err)
+{
+	struct serve *s = ctx;
+	return backup_delete(str_from(s->backup_dir), name, err);
+}
+
+static enum err_code
+set_up_backups(struct serve *s, struct err *err)
+{
+	const struct config *c = &s->config;
+	s->backups = (struct rest_backups){
+	    .create = make_backup, .list = list_backups, .remove = delete_backup, .ctx = s};
+	if (c->backup_dir.len == 0)
+		return file_join(c->data_dir, STR("backups"), s->backup_dir, err);
+	if (c->backup_dir.len >= sizeof(s->backup_dir))
+		return err_set(err, ERR_TOO_LARGE, "the path of --backup-dir is too long");
+	snprintf(s->backup_dir, sizeof(s->backup_dir), "%.*s", STR_ARG(c->backup_dir));
+	return ERR_OK;
+}
+
+/* ---- the API */
+
 static size_t
 ready_checks(void *ctx, struct rest_check *out, size_t max)
 {
@@ -329,17 +393,21 @@ loop_count(const struct serve *s)
 static enum err_code
 start_api(struct serve *s, struct err *err)
 {
-	enum err_code code = rest_start(&(struct rest_options){.store = s->store,
-	                                    .limits = &s->config.limits,
-	                                    .stats = &s->stats,
-	                                    .thread_count = (unsigned)s->config.readers,
-	                                    .checks = ready_checks,
-	                                    .checks_ctx = s,
-	                                    .keys = s->keys,
-	                                    .dlq = s->dlq,
-	                                    .dlq_to_json = record_json,
-	                                    .metrics = more_metrics,
-	                                    .metrics_ctx = s},
+	enum err_code code = set_up_backups(s, err);
+	if (code != ERR_OK)
+		return code;
+	code = rest_start(&(struct rest_options){.store = s->store,
+	                      .backups = &s->backups,
+	                      .limits = &s->config.limits,
+	                      .stats = &s->stats,
+	                      .thread_count = (unsigned)s->config.readers,
+	                      .checks = ready_checks,
+	                      .checks_ctx = s,
+	                      .keys = s->keys,
+	                      .dlq = s->dlq,
+	                      .dlq_to_json = record_json,
+	                      .metrics = more_metrics,
+	                      .metrics_ctx = s},
 	    &s->rest, err);
 	if (code != ERR_OK)
 		return code;

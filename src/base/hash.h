@@ -18,6 +18,11 @@ struct hash128 {
 uint64_t hash_u64(struct str s);
 uint64_t hash_u64_seed(struct str s, uint64_t seed);
 struct hash128 hash_u128(struct str s);
+/* The same of bytes that come in pieces. Ending it frees it. */
+struct hash_stream;
+struct hash_stream *hash_stream_new(void);
+void hash_stream_add(struct hash_stream *h, const void *bytes, size_t n);
+struct hash128 hash_stream_end(struct hash_stream *h);
 /* Of (tenant, signal, body): the identity of a request. */
 struct hash128 hash_request(struct str tenant, uint8_t signal, struct str body);
 

@@ -69,3 +69,22 @@ TEST(base, limits_defaults_lie_within_their_bounds)
 	assert_int_equal(l.depth_max, 64);
 	assert_int_equal(l.items_max, 100000);
 }
+
+TEST(hash, pieces_hash_as_the_whole)
+{
+	static char bytes[100000];
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)(i * 31 + i / 255);
+	static const size_t wholes[] = {0, 1, 16, 17, 240, 241, 1024, 65537, sizeof(bytes)};
+	for (size_t w = 0; w < ARRAY_LEN(wholes); w++) {
+		struct hash128 once = hash_u128(str_of(bytes, wholes[w]));
+		for (size_t step = 1; step <= 70000; step = step * 7 + 1) {
+			struct hash_stream *h = hash_stream_new();
+			for (size_t at = 0; at < wholes[w]; at += step)
+				hash_stream_add(h, bytes + at,
+				    wholes[w] - at < step ? wholes[w] - at : step);
+			struct hash128 again = hash_stream_end(h);
+			assert_true(once.hi == again.hi && once.lo == again.lo);
+		}
+	}
+}

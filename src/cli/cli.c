@@ -113,6 +113,7 @@ unknown_command(const struct cli_io *io, struct str name, const struct cli_comma
 const struct cli_group cli_groups[] = {
     {"dlq", cli_dlq_help, cli_dlq},
     {"keys", cli_keys_help, cli_keys},
+    {"backup", cli_backup_help, cli_backup},
     {NULL, NULL, NULL},
 };
 

@@ -154,7 +154,8 @@ bool cli_is_meant(const struct cli_io *io, const struct cli_request *req, const 
 MUST_CHECK enum err_code cli_check_id(const struct cli_request *req, const char *of,
     struct err *err);
 
-/* Commands of several, argv being the words behind "weir": `weir dlq ...` (dlq.c), `weir keys ...` (keys.c). */
+/* Commands of several, argv being the words behind "weir": `weir dlq ...` (dlq.c), `weir keys ...` (keys.c),
+ * `weir backup ...` (backup.c). */
 struct cli_group {
 	const char *name;
 	const char *help; /* one line */
@@ -175,6 +176,11 @@ int cli_keys(const struct cli_io *io, int argc, char **argv);
 bool cli_keys_asks(const struct op *op);
 extern const char cli_keys_help[];
 extern const struct table_column cli_keys_columns[];
+
+int cli_backup(const struct cli_io *io, int argc, char **argv);
+bool cli_backup_deletes(const struct op *op);
+extern const char cli_backup_help[];
+extern const struct table_column cli_backup_columns[];
 
 /* ---- drawing: text.h, table.h, tree.h; the views (views.c) and trees (tree_draw.c) */
 

@@ -390,6 +390,7 @@ cli_view_of(const char *op)
 	    {"services", "services", service_columns},
 	    {"dlq list", "dead letters", cli_dlq_columns},
 	    {"keys list", "keys", cli_keys_columns},
+	    {"backup list", "backups", cli_backup_columns},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(views); i++)
 		if (strcmp(views[i].op, op) == 0)

@@ -35,6 +35,9 @@
 
 #define DUCK_FILE "weir.duckdb"
 
+/* What this program makes of a file; newer ones it refuses. */
+uint64_t duck_schema_version(void);
+
 /* Where an append can fail, for tests. */
 enum duck_step {
 	/* An append. */

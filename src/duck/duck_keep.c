@@ -11,7 +11,7 @@
  *     delete identities of requests that are not recognised any more
  *     delete rows that are kept no longer
  *     write down how far the log is no longer needed, when that has moved without a seal
- *     checkpoint
+ *     checkpoint, unless somebody copies the file (duck_hold.c)
  *
  * DuckDB's own rule for checkpoints is off: it makes a commit wait for one and, at its default of 16 MiB,
  * costs five times the work of the rows. After a seal of whole row groups one takes 2 ms, for the
@@ -164,6 +164,7 @@ is_looked_at(struct duck *d)
 	return false;
 }
 
+/* What it fails for is logged, and the file stays dirty. */
 static void
 checkpoint(struct duck *d)
 {
@@ -551,6 +552,39 @@ become_ready(struct duck *d)
 	cond_broadcast(&k->room);
 }
 
+/* Also of a file that is clean as far as is known here: it may have been opened with a log of DuckDB's. */
+static void
+begin_hold(struct duck *d)
+{
+	struct duck_keeper *k = &d->keeper;
+	k->dirty = true;
+	if (clock_mono_ns() >= k->checkpoint_retry_ns)
+		checkpoint(d);
+	if (!k->dirty)
+		duck_hold_begin(d);
+}
+
+/* To open the file again makes a checkpoint too: whoever copies it is told to give up, and is waited for. */
+static bool
+work(struct duck *d)
+{
+	struct duck_keeper *k = &d->keeper;
+	enum duck_hold_state hold = duck_hold_state(d);
+	bool more = false;
+	if (!atomic_load(&d->broken))
+		more = seal_something(d) || stage_something(d) || forget_something(d) ||
+		    retain_something(d);
+	else if (hold != DUCK_HOLD_ON)
+		reopen(d);
+	if (atomic_load(&d->broken) || hold == DUCK_HOLD_ON)
+		return more;
+	if (hold == DUCK_HOLD_WANTED)
+		begin_hold(d);
+	else if (k->dirty && clock_mono_ns() >= k->checkpoint_retry_ns)
+		checkpoint(d);
+	return more;
+}
+
 static void
 keeper_main(void *ctx)
 {
@@ -562,15 +596,7 @@ keeper_main(void *ctx)
 	k->retainer.next_ns =
 	    clock_mono_ns() + (look_ms < FIRST_LOOK_MS ? look_ms : FIRST_LOOK_MS) * NS_PER_MS;
 	while (!must_stop(k)) {
-		bool more = false;
-		if (atomic_load(&d->broken))
-			reopen(d);
-		else
-			more = seal_something(d) || stage_something(d) || forget_something(d) ||
-			    retain_something(d);
-		if (k->dirty && !atomic_load(&d->broken) &&
-		    clock_mono_ns() >= k->checkpoint_retry_ns)
-			checkpoint(d);
+		bool more = work(d);
 		mutex_lock(&k->lock);
 		if (!more && !k->rung && !k->stop)
 			(void)cond_wait_until(&k->wake, &k->lock,

@@ -47,10 +47,14 @@ struct duck_retainer {
 	    leftovers; /* rows of seals that are no longer there may be in seal_services and seal_traces */
 };
 
+/* Whether checkpoints are held: duck_hold.c. The holder takes it from NONE to WANTED and from any to NONE, the sealer's
+ * thread from WANTED to ON. */
+enum duck_hold_state { DUCK_HOLD_NONE, DUCK_HOLD_WANTED, DUCK_HOLD_ON };
+
 /* The sealer's thread. */
 struct duck_keeper {
 	struct thread thread;
-	struct mutex lock; /* of the next five */
+	struct mutex lock; /* of the next five, and of hold */
 	struct cond wake; /* of the thread */
 	struct cond room; /* a seal has ended: an append that waits for memory looks again */
 	bool stop;
@@ -71,6 +75,7 @@ struct duck_keeper {
 	uint64_t removed_gen; /* removed rows since the last checkpoint; 0: nothing was */
 	struct duck_retainer retainer;
 	bool trim; /* after the next checkpoint */
+	enum duck_hold_state hold; /* under the lock */
 	uint64_t checkpoint_retry_ns;
 	store_poison_fn poison;
 	void *poison_ctx;
@@ -96,6 +101,11 @@ void duck_trim(struct duck *d);
 
 /* duck_retain.c: one bounded piece of what is to be removed, if there is any. */
 MUST_CHECK enum err_code duck_retain(struct duck *d, bool *done_out, struct err *err);
+
+/* duck_hold.c: store/hold.h. On the sealer's thread: how it stands, and, after a checkpoint, that it is on. */
+MUST_CHECK enum err_code duck_hold(struct store *s, store_files_fn fn, void *ctx, struct err *err);
+enum duck_hold_state duck_hold_state(struct duck *d);
+void duck_hold_begin(struct duck *d);
 
 /* duck_keep.c */
 MUST_CHECK enum err_code duck_keep_start(struct duck *d, struct err *err);

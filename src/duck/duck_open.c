@@ -201,6 +201,7 @@ static const struct store_ops ops = {
     .on_poison = on_poison,
     .query = query,
     .status = status,
+    .hold = duck_hold,
     .cancel = cancel,
     .close = close_store,
 };

@@ -15,6 +15,7 @@
  *     duck_seal.c    one seal          duck_sort.c   its order       duck_write.c  its rows
  *     duck_stage.c   from the catch-all to the days
  *     duck_retain.c  what is kept no longer                  duck_trim.c    giving its disk back
+ *     duck_hold.c    the file stands still to be copied
  *     duck_shred.c   attributes as columns, and back         duck_catalog.c what is in the file
  *
  *     duck_query.c   questions         duck_where.c  their conditions

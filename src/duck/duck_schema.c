@@ -218,3 +218,9 @@ duck_schema_migrate(struct duck *d, duckdb_connection con, struct err *err)
 		code = migrate_one(d, con, version, err);
 	return code;
 }
+
+uint64_t
+duck_schema_version(void)
+{
+	return SCHEMA_VERSION;
+}

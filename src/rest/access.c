@@ -31,6 +31,16 @@ fields_of(const struct http_request *req)
 	    .tenant_2 = http_request_header(req, TENANT_HEADER_2)};
 }
 
+/* Why a key of one tenant will not do there; NULL: it will. */
+static const char *
+tenantless_at(struct str path)
+{
+	const struct rest_routes *all = rest_routes_find(path);
+	if (str_eq(path, STR("/metrics")))
+		return "the numbers name all tenants: that needs a key for all tenants";
+	return all ? all->tenantless : NULL;
+}
+
 enum err_code
 rest_check_key(const struct rest *r, const struct http_request *req, unsigned right,
     struct auth_grant *out, struct err *err)
@@ -44,9 +54,9 @@ rest_check_key(const struct rest *r, const struct http_request *req, unsigned ri
 			*out = (struct auth_grant){0};
 		return ERR_OK;
 	}
-	if (code == ERR_OK && str_eq(path, STR("/metrics")) && !out->any_tenant)
-		return err_set(err, ERR_FORBIDDEN,
-		    "the numbers name all tenants: that needs a key for all tenants");
+	const char *tenantless = tenantless_at(path);
+	if (code == ERR_OK && tenantless && !out->any_tenant)
+		return err_set(err, ERR_FORBIDDEN, "%s", tenantless);
 	return code;
 }
 

@@ -473,7 +473,14 @@ static const struct rest_route routes[] = {
     {.op = {.name = NULL}},
 };
 
+static bool
+is_served(const struct rest *r)
+{
+	return r->opt.dlq != NULL;
+}
+
 const struct rest_routes rest_dlq_routes = {.path = STR_INIT(DLQ_PATH),
     .routes = routes,
     .right = KEY_ADMIN,
+    .is_served = is_served,
     .absent = "this weir keeps no dead letters"};

@@ -288,9 +288,16 @@ static const struct rest_route routes[] = {
     {.op = {.name = NULL}},
 };
 
+static bool
+is_served(const struct rest *r)
+{
+	return r->opt.keys != NULL;
+}
+
 const struct rest_routes rest_keys_routes = {.path = STR_INIT(KEYS_PATH),
     .routes = routes,
     .right = KEY_ADMIN,
+    .is_served = is_served,
     .absent = "this weir keeps no keys"};
 
 /* ---- without a server */

@@ -156,6 +156,9 @@ rest_start(const struct rest_options *opt, struct rest **out, struct err *err)
 	r->readers = xcalloc(r->opt.thread_count, sizeof(*r->readers));
 	for (unsigned i = 0; i < r->opt.thread_count && code == ERR_OK; i++)
 		code = thread_start(&r->readers[i], "reader", rest_reader_main, r, err);
+	r->slow_jobs = queue_new(1);
+	if (code == ERR_OK)
+		code = thread_start(&r->slow, "slow", rest_slow_main, r, err);
 	if (code != ERR_OK) {
 		rest_free(r);
 		return code;
@@ -169,9 +172,11 @@ rest_stop(struct rest *r)
 {
 	atomic_store(&r->stopping, true);
 	queue_close(r->jobs);
+	queue_close(r->slow_jobs);
 	store_cancel(r->opt.store);
 	for (unsigned i = 0; i < r->opt.thread_count; i++)
 		thread_join(&r->readers[i]);
+	thread_join(&r->slow);
 }
 
 void
@@ -181,6 +186,7 @@ rest_free(struct rest *r)
 		return;
 	rest_stop(r);
 	queue_free(r->jobs);
+	queue_free(r->slow_jobs);
 	free(r->readers);
 	free(r);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rest/rest.h - the REST face of weir: ops_table over HTTP, dead letters, keys, and /, /healthz, /readyz,
- * /metrics.
+ * rest/rest.h - the REST face of weir: ops_table over HTTP, dead letters, keys, backups, and /, /healthz,
+ * /readyz, /metrics.
  * docs/api.md is the contract. No query logic here.
  *
  * Who may (access.c). Once there are keys, questions need the right to read, dead letters and keys that to administer, and
- * /metrics, which names tenants, a key for all tenants. /, /healthz and the status of /readyz are everybody's.
+ * /metrics, which names tenants, and backups a key for all tenants. /, /healthz and the status of /readyz are everybody's.
  *
  * Plug rest_admit(), rest_handle() and rest_error_body() into struct http_server_options, ctx being the struct
  * rest. An operation is put into a bounded queue and run by one of the reader threads, each with
@@ -19,6 +19,8 @@
  * soon as that is clear. Answers of up to REST_SMALL_BYTES are not counted: they are answered
  * whatever others leave unread. The most there can be, all told:
  *     thread_count * 2 * result_bytes_max + answer_bytes_max + connections_max * REST_SMALL_BYTES
+ *
+ * What takes long, like a backup, has a thread of its own and no deadline; there is one such work at a time.
  *
  * Clients that leave. When its turn comes, a query whose connection was reset is not run, nor is
  * one whose client has closed its side while at least as many others wait as there are readers:
@@ -45,6 +47,16 @@ struct rest_check {
 	char text[160]; /* for people: what is, or why it is not ok */
 };
 
+/* Backups, made by somebody who knows of what. Called on a thread that may block, create and remove one at a time; both
+ * have to end soon after store_cancel(). Each appends the JSON of its answer. */
+struct rest_backups {
+	enum err_code (*create)(void *ctx, struct str name, uint64_t now_unix_ns, struct buf *json,
+	    struct err *err); /* name empty: one of its choice */
+	enum err_code (*list)(void *ctx, struct buf *json, struct err *err);
+	enum err_code (*remove)(void *ctx, struct str name, struct err *err);
+	void *ctx;
+};
+
 enum { REST_CHECKS_MAX = 16, REST_THREADS_DEFAULT = 4, REST_SMALL_BYTES = 64 * 1024 };
 
 struct rest_options {
@@ -53,6 +65,8 @@ struct rest_options {
 	struct dlq *dlq; /* borrowed; NULL: there are no dead letters, which is answered 404 */
 	/* What is in a letter's payload, as JSON, appended. NULL, or an error: it is shown as base64. */
 	enum err_code (*dlq_to_json)(struct str payload, struct buf *json, struct err *err);
+	const struct rest_backups
+	    *backups; /* borrowed; NULL: none are made, which is answered 404 */
 	const struct limits *limits; /* borrowed */
 	struct stats *stats; /* borrowed, NULL allowed */
 	unsigned thread_count; /* readers; 0: REST_THREADS_DEFAULT */

@@ -27,6 +27,9 @@ struct rest {
 	_Atomic uint64_t query_count; /* waiting or running */
 	_Atomic bool stopping;
 	struct thread *readers;
+	struct queue *slow_jobs; /* of one at most */
+	_Atomic bool slow_busy; /* there is one, waiting or under way */
+	struct thread slow;
 	uint64_t start_unix_ns; /* of the process */
 };
 
@@ -49,7 +52,12 @@ struct rest_context {
 /* run.c: put the operation into the queue; it will be answered. */
 void rest_run(struct rest *r, struct http_request *req, const struct op *op,
     const struct op_value *path_value, const struct auth_grant *grant);
+/* The same for one that takes as long as it takes: it has a thread of its own and no deadline, and there is one at a
+ * time of all of them (else 429). Its handler has to end soon after store_cancel(). That its client leaves does not stop it. */
+void rest_run_slow(struct rest *r, struct http_request *req, const struct op *op,
+    const struct op_value *path_value, const struct auth_grant *grant);
 void rest_reader_main(void *ctx);
+void rest_slow_main(void *ctx);
 
 /* routes.c */
 struct rest_route {
@@ -62,11 +70,16 @@ struct rest_routes {
 	struct str path; /* "/api/v1/dlq": all below it is theirs */
 	const struct rest_route *routes; /* ends with an op without a name */
 	unsigned right; /* enum key_right */
+	unsigned slow; /* bits 1 << enum http_method: those go to rest_run_slow() */
+	const char
+	    *tenantless; /* what is said to a key that is not for all tenants; NULL: it may */
+	bool (*is_served)(const struct rest *r);
 	const char *absent; /* what is said when there are none in this server */
 };
 
 extern const struct rest_routes rest_dlq_routes; /* dlq.c */
 extern const struct rest_routes rest_keys_routes; /* keys.c */
+extern const struct rest_routes rest_backups_routes; /* backups.c */
 
 /* The route of a method's name and a path, and the id in it; NULL: there is none. */
 const struct rest_route *rest_routes_match(const struct rest_routes *all, const char *method,

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * rest/routes.c - paths that are not in ops_table, for they are not the store's and change something: dead letters,
- * keys. Run by the readers, like queries.
+ * keys, backups. Run by the readers, like queries, or, those that are slow, by a thread of their own.
  */
 #include "rest/rest_priv.h"
 
 #include "tenant/tenant.h"
 
-static const struct rest_routes *const all_routes[] = {&rest_dlq_routes, &rest_keys_routes};
+static const struct rest_routes *const all_routes[] = {
+    &rest_dlq_routes, &rest_keys_routes, &rest_backups_routes};
 
 static const char *
 method_name(enum http_method m)
@@ -15,18 +16,12 @@ method_name(enum http_method m)
 	return m == HTTP_POST ? "POST" : m == HTTP_DELETE ? "DELETE" : "GET";
 }
 
-static bool
-is_served(const struct rest *r, const struct rest_routes *all)
-{
-	return all == &rest_dlq_routes ? r->opt.dlq != NULL : r->opt.keys != NULL;
-}
-
 void
 rest_routes_index(const struct rest *r, struct buf *out)
 {
 	for (size_t n = 0; n < ARRAY_LEN(all_routes); n++) {
 		const struct rest_route *route = all_routes[n]->routes;
-		for (; route->op.name && is_served(r, all_routes[n]); route++) {
+		for (; route->op.name && all_routes[n]->is_served(r); route++) {
 			const char *method = method_name(route->method);
 			buf_printf(out, "%s %-*s %s\n", method, 35 - (int)strlen(method),
 			    route->op.path, route->op.help);
@@ -102,6 +97,15 @@ refuse_path(struct rest *r, struct http_request *req, const struct rest_routes *
 	rest_respond_method(r, req, allowed->ptr, err.message);
 }
 
+static struct str
+name_in_path(const struct op *op)
+{
+	const struct op_param *p = op->params;
+	while (p->name && !p->in_path)
+		p++;
+	return p->name ? str_from(p->name) : STR_EMPTY;
+}
+
 void
 rest_routes_run(struct rest *r, struct http_request *req, const struct rest_routes *all,
     const struct auth_grant *grant)
@@ -112,12 +116,12 @@ rest_routes_run(struct rest *r, struct http_request *req, const struct rest_rout
 	struct err err;
 	if (method == HTTP_HEAD)
 		method = HTTP_GET;
-	if (!is_served(r, all)) {
+	if (!all->is_served(r)) {
 		rest_respond_error(r, req, ERR_NOT_FOUND, all->absent);
 		return;
 	}
 	for (const struct rest_route *route = all->routes; route->op.name; route++) {
-		struct op_value id = {.name = STR("id")};
+		struct op_value id = {.name = name_in_path(&route->op)};
 		if (!matches(route, rest, &id.value))
 			continue;
 		buf_printf(&allowed, "%s%s", allowed.len > 0 ? ", " : "",
@@ -128,7 +132,8 @@ rest_routes_run(struct rest *r, struct http_request *req, const struct rest_rout
 		if (check_origin(req, &err) != ERR_OK)
 			rest_respond_error(r, req, err.code, err.message);
 		else
-			rest_run(r, req, &route->op, route->suffix ? &id : NULL, grant);
+			(all->slow & 1u << method ? rest_run_slow : rest_run)(r, req, &route->op,
+			    route->suffix ? &id : NULL, grant);
 		return;
 	}
 	if (allowed.len > 0)

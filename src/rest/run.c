@@ -20,18 +20,23 @@ struct job {
 	bool has_path_value;
 	struct auth_grant grant;
 	uint64_t deadline_mono_ns;
+	bool slow;
 };
 
-void
-rest_run(struct rest *r, struct http_request *req, const struct op *op,
-    const struct op_value *path_value, const struct auth_grant *grant)
+/* It does not count any more. */
+static void
+job_ended(struct rest *r, bool slow)
 {
-	uint64_t max = r->opt.limits->queries_max;
-	if (atomic_fetch_add(&r->query_count, 1) >= max) {
+	if (slow)
+		atomic_store(&r->slow_busy, false);
+	else
 		atomic_fetch_sub(&r->query_count, 1);
-		rest_respond_error(r, req, ERR_BUSY, "too many queries at once, try again");
-		return;
-	}
+}
+
+static void
+enqueue(struct rest *r, struct http_request *req, const struct op *op,
+    const struct op_value *path_value, const struct auth_grant *grant, bool slow)
+{
 	struct job *job = xcalloc(1, sizeof(*job));
 	job->request = req;
 	job->op = op;
@@ -39,13 +44,40 @@ rest_run(struct rest *r, struct http_request *req, const struct op *op,
 	job->has_path_value = path_value != NULL;
 	if (path_value)
 		job->path_value = *path_value;
-	job->deadline_mono_ns = clock_mono_ns() + r->opt.limits->query_timeout_ms * NS_PER_MS;
-	enum err_code code = queue_push(r->jobs, job);
+	job->slow = slow;
+	job->deadline_mono_ns =
+	    slow ? UINT64_MAX : clock_mono_ns() + r->opt.limits->query_timeout_ms * NS_PER_MS;
+	enum err_code code = queue_push(slow ? r->slow_jobs : r->jobs, job);
 	if (code == ERR_OK)
 		return;
 	free(job);
-	atomic_fetch_sub(&r->query_count, 1);
+	job_ended(r, slow);
 	rest_respond_error(r, req, code, "the server is stopping");
+}
+
+void
+rest_run(struct rest *r, struct http_request *req, const struct op *op,
+    const struct op_value *path_value, const struct auth_grant *grant)
+{
+	uint64_t max = r->opt.limits->queries_max;
+	if (atomic_fetch_add(&r->query_count, 1) < max) {
+		enqueue(r, req, op, path_value, grant, false);
+		return;
+	}
+	job_ended(r, false);
+	rest_respond_error(r, req, ERR_BUSY, "too many queries at once, try again");
+}
+
+void
+rest_run_slow(struct rest *r, struct http_request *req, const struct op *op,
+    const struct op_value *path_value, const struct auth_grant *grant)
+{
+	if (!atomic_exchange(&r->slow_busy, true))
+		enqueue(r, req, op, path_value, grant, true);
+	else
+		rest_respond_error(r, req, ERR_BUSY,
+		    "a long piece of work is under way, like a backup, and there is one at a time: "
+		    "try again when it has ended");
 }
 
 /* Query parameters and the one of the path. */
@@ -147,7 +179,7 @@ run_op(struct rest *r, const struct job *job, struct arena *arena, struct ops_ot
 	        .arena = arena}};
 	if (atomic_load(&r->stopping))
 		return err_set(err, ERR_UNAVAILABLE, "the server is stopping");
-	if (client_left(r, job))
+	if (!job->slow && client_left(r, job))
 		return err_set(err, ERR_CANCELLED,
 		    "the client closed its side of the connection while the query waited");
 	if (clock_mono_ns() >= job->deadline_mono_ns)
@@ -206,6 +238,15 @@ end_span(struct trace_span *span, enum err_code code, size_t bytes, const struct
 }
 
 static void
+count_query(struct rest *r, enum err_code code, uint64_t ns)
+{
+	stats_add(r->opt.stats, STATS_QUERIES, 1);
+	stats_add(r->opt.stats, STATS_QUERY_NS, (int64_t)ns);
+	if (code != ERR_OK)
+		stats_add(r->opt.stats, STATS_QUERY_ERRORS, 1);
+}
+
+static void
 run_job(struct rest *r, struct job *job, struct arena *arena)
 {
 	struct buf json;
@@ -221,12 +262,10 @@ run_job(struct rest *r, struct job *job, struct arena *arena)
 	end_span(&span, code, json.len, &err);
 	/* An answer may be read for long: only its text is kept. */
 	arena_reset(arena);
-	stats_add(r->opt.stats, STATS_QUERIES, 1);
-	stats_add(r->opt.stats, STATS_QUERY_NS, (int64_t)(clock_mono_ns() - start_ns));
-	if (code != ERR_OK)
-		stats_add(r->opt.stats, STATS_QUERY_ERRORS, 1);
+	if (!job->slow)
+		count_query(r, code, clock_mono_ns() - start_ns);
 	/* Before the answer: who has it may ask again at once. */
-	atomic_fetch_sub(&r->query_count, 1);
+	job_ended(r, job->slow);
 	if (code == ERR_OK) {
 		respond_charged(r, job->request, &otlp, &json, charged);
 	} else {
@@ -236,14 +275,27 @@ run_job(struct rest *r, struct job *job, struct arena *arena)
 	free(job);
 }
 
+static void
+run_jobs(struct rest *r, struct queue *jobs)
+{
+	struct arena arena;
+	struct job *job;
+	arena_init(&arena, r->opt.limits->result_bytes_max, ARENA_KEEP_BYTES);
+	while ((job = queue_pop(jobs, UINT64_MAX)) != NULL)
+		run_job(r, job, &arena);
+	arena_fini(&arena);
+}
+
 void
 rest_reader_main(void *ctx)
 {
 	struct rest *r = ctx;
-	struct arena arena;
-	struct job *job;
-	arena_init(&arena, r->opt.limits->result_bytes_max, ARENA_KEEP_BYTES);
-	while ((job = queue_pop(r->jobs, UINT64_MAX)) != NULL)
-		run_job(r, job, &arena);
-	arena_fini(&arena);
+	run_jobs(r, r->jobs);
+}
+
+void
+rest_slow_main(void *ctx)
+{
+	struct rest *r = ctx;
+	run_jobs(r, r->slow_jobs);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/fault.h"
 
+#include "store/hold.h"
+
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -92,6 +94,12 @@ fault_status(struct store *s, struct store_status *out)
 	store_status(fault_of(s)->inside, out);
 }
 
+static enum err_code
+fault_hold(struct store *s, store_files_fn fn, void *ctx, struct err *err)
+{
+	return store_hold(fault_of(s)->inside, fn, ctx, err);
+}
+
 static void
 fault_cancel(struct store *s)
 {
@@ -114,6 +122,7 @@ static const struct store_ops ops = {
     .on_poison = fault_on_poison,
     .query = fault_query,
     .status = fault_status,
+    .hold = fault_hold,
     .cancel = fault_cancel,
     .close = fault_close,
 };

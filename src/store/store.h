@@ -116,6 +116,9 @@ struct store_status {
 	uint64_t signal_bytes[SIGNAL_TABLES]; /* of the files, about; 0: not measured */
 };
 
+struct store_files; /* store/hold.h */
+typedef enum err_code (*store_files_fn)(void *ctx, const struct store_files *f, struct err *err);
+
 /* A row that cannot be kept in the files, whatever is tried: what a store says about it. */
 typedef enum err_code (*store_poison_fn)(void *ctx, enum table_id table, uint64_t seq, uint32_t ord,
     const struct err *why, struct err *err);
@@ -147,6 +150,8 @@ struct store_ops {
 	    struct store_result *result, struct err *err);
 	/* Any thread; never blocks on disk. */
 	void (*status)(struct store *s, struct store_status *out);
+	/* store/hold.h. NULL: there is no file to copy. */
+	enum err_code (*hold)(struct store *s, store_files_fn fn, void *ctx, struct err *err);
 	/* Any thread; never blocks: queries, those under way too, end soon with an error. NULL: there
 	 * is nothing to wait for. */
 	void (*cancel)(struct store *s);

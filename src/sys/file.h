@@ -67,6 +67,15 @@ MUST_CHECK enum err_code file_truncate(const struct file *f, uint64_t size, stru
 MUST_CHECK enum err_code file_punch(const struct file *f, uint64_t off, uint64_t n,
     struct err *err);
 
+/* The first bytes at or behind off, and before end, that are no hole: from *from_out up to *to_out, or both are `end`.
+ * Where the file system does not tell, nothing is a hole. */
+MUST_CHECK enum err_code file_find_data(const struct file *f, uint64_t off, uint64_t end,
+    uint64_t *from_out, uint64_t *to_out, struct err *err);
+/* n bytes that are there, from one file to the same place of another: by the kernel, which shares the blocks where the
+ * file system can, or else through memory. */
+MUST_CHECK enum err_code file_copy(const struct file *from, const struct file *to, uint64_t off,
+    uint64_t n, struct err *err);
+
 /* dir "/" name. ERR_TOO_LARGE when it does not fit. */
 MUST_CHECK enum err_code file_join(struct str dir, struct str name, char out[FILE_PATH_BYTES],
     struct err *err);
@@ -74,6 +83,9 @@ MUST_CHECK enum err_code file_rename(const char *from, const char *to, struct er
 MUST_CHECK enum err_code file_unlink(const char *path, struct err *err);
 /* Whether it was made: a folder that is there already is fine. created_out may be NULL. */
 MUST_CHECK enum err_code file_mkdir(const char *path, bool *created_out, struct err *err);
+/* An empty one. */
+MUST_CHECK enum err_code file_remove_dir(const char *path, struct err *err);
+bool file_is_dir(const char *path); /* a folder itself, no link to one */
 MUST_CHECK enum err_code file_sync_dir(const char *path, struct err *err);
 /* The same for a folder that is open (FILE_READ): needs no descriptor. fsync, for fdatasync may
  * leave out the entries. */

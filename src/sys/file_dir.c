@@ -66,6 +66,22 @@ file_mkdir(const char *path, bool *created_out, struct err *err)
 }
 
 enum err_code
+file_remove_dir(const char *path, struct err *err)
+{
+	int bad = file_before(FILE_OP_UNLINK, path, NULL);
+	if (bad || rmdir(path) != 0)
+		return file_fail(err, bad ? bad : errno, "delete folder", path);
+	return ERR_OK;
+}
+
+bool
+file_is_dir(const char *path)
+{
+	struct stat st;
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+enum err_code
 file_sync_entries(const struct file *dir, struct err *err)
 {
 	CHECK(dir->path != NULL);

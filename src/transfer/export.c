@@ -41,6 +41,7 @@ static const char usage[] =
     "      --url URL      the server's API [$WEIR_URL, http://127.0.0.1:7700]\n"
     "      --token TOKEN  a key that may read [$WEIR_TOKEN]\n"
     "      --tenant NAME  whose telemetry [$WEIR_TENANT]\n"
+    "      --ca FILE, --client-cert FILE, --client-key FILE   for https:// [$WEIR_CA ...]\n"
     "      --help         print this and exit\n"
     "\n"
     "Filters are those of `weir traces`, `weir logs` and `weir metrics`: --from, --to,\n"
@@ -439,6 +440,7 @@ prepare(struct exporting *x, bool all, struct err *err)
 	                                          .body_bytes_max = TRANSFER_BODY_BYTES_MAX,
 	                                          .token = transfer_setting(&x->args, "token",
 	                                              "WEIR_TOKEN", NULL, ""),
+	                                          .tls = transfer_tls(&x->args),
 	                                          .tenant = x->tenant},
 	    &x->client, err);
 	return code == ERR_OK && folder ? file_mkdir(x->out, NULL, err) : code;

@@ -29,6 +29,7 @@ static const char usage[] =
     "                      [from the file's name]\n"
     "      --again         from the beginning, also what was imported before\n"
     "      --quiet         no progress bar, no sum\n"
+    "      --ca FILE, --client-cert FILE, --client-key FILE   for https:// [$WEIR_CA ...]\n"
     "      --help          print this and exit\n"
     "\n"
     "An import that was interrupted goes on where it was when it is started again.\n";
@@ -344,6 +345,7 @@ prepare(struct importing *m, struct err *err)
 	                            .connect_timeout_ms = CONNECT_MS,
 	                            .timeout_ms = TIMEOUT_S * UINT64_C(1000),
 	                            .body_bytes_max = 1 << 20,
+	                            .tls = transfer_tls(&m->args),
 	                            .token = transfer_setting(&m->args, "token", "WEIR_TOKEN", NULL,
 	                                "")},
 	    &m->up.client, err);

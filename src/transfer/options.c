@@ -108,6 +108,16 @@ transfer_setting(const struct transfer_args *args, const char *name, const char 
 	return str_from(value && *value ? value : dflt);
 }
 
+struct tls_client_files
+transfer_tls(const struct transfer_args *args)
+{
+	return (struct tls_client_files){
+	    .ca = transfer_setting(args, "ca", "WEIR_CA", NULL, ""),
+	    .cert = transfer_setting(args, "client-cert", "WEIR_CLIENT_CERT", NULL, ""),
+	    .key = transfer_setting(args, "client-key", "WEIR_CLIENT_KEY", NULL, ""),
+	};
+}
+
 /* What comes from a server or a file must not move a terminal's cursor. */
 void
 transfer_say(const char *command, const struct err *err)

@@ -50,6 +50,8 @@ const char *transfer_value(const struct transfer_args *args, const char *name);
 /* The option, else one of two variables (NULL: none), else dflt. */
 struct str transfer_setting(const struct transfer_args *args, const char *name, const char *env_1,
     const char *env_2, const char *dflt);
+/* --ca, --client-cert, --client-key, or their variables. */
+struct tls_client_files transfer_tls(const struct transfer_args *args);
 /* "weir export: <message>", made harmless. */
 void transfer_say(const char *command, const struct err *err);
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wal/wal_priv.h"
 
+#include "base/arena.h"
+
+#include <stdlib.h>
+
 /* The oldest segment, if all its records are at or below seq and it is not the newest. */
 static bool
 find_spent(struct wal *w, uint64_t seq, uint64_t *first_seq_out)
@@ -33,4 +37,44 @@ wal_trim(struct wal *w, uint64_t seq, uint64_t *deleted_out, struct err *err)
 		(*deleted_out)++;
 	}
 	return *deleted_out > 0 ? file_sync_entries(&w->folder, err) : ERR_OK;
+}
+
+/* Under the lock. False: there is no room for all in p, which has `room`. */
+static bool
+list_parts(struct wal *w, uint64_t after_seq, struct wal_parts *p, size_t room)
+{
+	size_t first = 0;
+	if (w->segment_count > room)
+		return false;
+	while (first + 1 < w->segment_count && w->segments[first + 1].first_seq - 1 <= after_seq)
+		first++;
+	for (size_t i = first; i < w->segment_count; i++) {
+		struct wal_part *part = &p->parts[p->count++];
+		wal_segment_name(w->segments[i].first_seq, part->name);
+		part->bytes = w->segments[i].end_off;
+	}
+	p->durable_seq = atomic_load(&w->durable_seq);
+	return true;
+}
+
+void
+wal_parts_init(struct wal_parts *p, struct wal *w, uint64_t after_seq)
+{
+	bool all = false;
+	_Static_assert(sizeof(p->parts->name) >= WAL_NAME_BYTES, "a name fits");
+	for (size_t room = 16; !all; room *= 2) {
+		*p = (struct wal_parts){.parts = xcalloc(room, sizeof(*p->parts))};
+		mutex_lock(&w->lock);
+		all = list_parts(w, after_seq, p, room);
+		mutex_unlock(&w->lock);
+		if (!all)
+			free(p->parts);
+	}
+}
+
+void
+wal_parts_fini(struct wal_parts *p)
+{
+	free(p->parts);
+	*p = (struct wal_parts){0};
 }

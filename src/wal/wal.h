@@ -102,6 +102,21 @@ uint64_t wal_segment_count(const struct wal *w);
 MUST_CHECK enum err_code wal_trim(struct wal *w, uint64_t seq, uint64_t *deleted_out,
     struct err *err);
 
+/* What a copy of the log needs so that wal_open() with this applied_seq finds all that is durable now, and nothing
+ * behind it: of each of these files the first `bytes`. They are not written any more up to there. Any thread; whoever
+ * copies them sees to it that no wal_trim() beyond after_seq comes meanwhile. */
+struct wal_part {
+	char name[24]; /* in the folder of the log */
+	uint64_t bytes;
+};
+struct wal_parts {
+	struct wal_part *parts; /* oldest first */
+	size_t count;
+	uint64_t durable_seq; /* the last record in them */
+};
+void wal_parts_init(struct wal_parts *p, struct wal *w, uint64_t after_seq);
+void wal_parts_fini(struct wal_parts *p);
+
 struct wal_record {
 	uint64_t seq;
 	enum wal_kind kind;

@@ -6,7 +6,7 @@
  *     recover.c  wal_open(): verify, cut, decide between torn tail and damage
  *     segment.c  creating segments ahead, the list of them
  *     wal.c      append, commit, marks, close
- *     reader.c   reading beside the writer;  trim.c  deleting what is applied
+ *     reader.c   reading beside the writer;  trim.c  deleting what is applied, naming what is not
  */
 #ifndef WAL_WAL_PRIV_H
 #define WAL_WAL_PRIV_H
