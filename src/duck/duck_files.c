@@ -13,7 +13,7 @@ enum {
 	NAMES_MAX = 512, /* columns of a source that are looked at */
 	EXTRAS = 7,
 	TABLES = 3,
-	MEMORY_MIB = 1024,
+	MEMORY_MIB = 512,
 };
 
 enum source_kind { SOURCE_WEIR, SOURCE_PARQUET, SOURCE_SEED };
@@ -205,7 +205,7 @@ put_copy(struct buf *out, const struct table_def *def, const char *path)
 	buf_str(out,
 	    STR(" FROM weir_rows(0) r LEFT JOIN (SELECT DISTINCT ON (id) * FROM weir_rows(1)) d ON "
 	        "d.id = r.resource_id LEFT JOIN (SELECT DISTINCT ON (id) * FROM weir_rows(2)) s ON s.id = "
-	        "r.scope_id ORDER BY r.seq DESC, r.ord DESC) TO "));
+	        "r.scope_id) TO "));
 	put_path(out, path);
 	buf_printf(out,
 	    " (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE %d, KV_METADATA {weir: '%s'})",

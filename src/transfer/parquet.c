@@ -9,8 +9,8 @@
 
 #include <stdlib.h>
 
-enum { ROWS_MAX = 240000, BODIES_MAX = 4096 };
-#define BODY_BYTES_MAX ((size_t)192 << 20)
+enum { ROWS_MAX = 122880, BODIES_MAX = 4096 };
+#define BODY_BYTES_MAX ((size_t)96 << 20)
 
 struct parquet_writer {
 	struct duck_files *files;
