@@ -49,7 +49,8 @@ struct ingest_options {
 	void (*on_visible)(void *ctx, const struct batch *batch);
 	void *visible_ctx;
 	struct str data_dir; /* whose free space is watched; copied */
-	struct str own_tenant; /* loading what is this tenant's alone makes no span (sys/trace.h); borrowed */
+	struct str
+	    own_tenant; /* loading what is this tenant's alone makes no span (sys/trace.h); borrowed */
 	uint64_t load_rows_max; /* per append; 0: default 100,000 */
 	/* At least so long from one append to the next: under load records are gathered, one that
 	 * comes alone is loaded at once. 0: default 5. */
