@@ -64,6 +64,15 @@ options(const char *dir)
 	return opt;
 }
 
+/* The sealer's thread has looked for what is to be removed, and found nothing more. */
+static void
+wait_removed(struct store *s)
+{
+	duck_kit_wait_quiet(s);
+	clock_sleep_ns(5 * NS_PER_MS);
+	duck_kit_wait_quiet(s);
+}
+
 /* The folder gets ten days; then it is opened with rules, which are followed. */
 static struct store *
 ten_days_with(const char *dir, const char *all, const char *tenants, struct arena *arena)
@@ -75,7 +84,7 @@ ten_days_with(const char *dir, const char *all, const char *tenants, struct aren
 	store_close(s);
 	opt = options(dir);
 	s = open_with(dir, all, tenants, arena, &opt);
-	duck_kit_wait_quiet(s);
+	wait_removed(s);
 	return s;
 }
 
@@ -162,8 +171,7 @@ TEST(duck_retain, time_passes_and_the_next_day_goes)
 	struct arena arena = {0};
 	struct store *s = ten_days_with(test_tmp_dir(), "traces=3d", "", &arena);
 	duck_kit_set_now(NOW + NS_PER_DAY);
-	clock_sleep_ns(5 * NS_PER_MS);
-	duck_kit_wait_quiet(s);
+	wait_removed(s);
 	has(s, 3 * ACME_ROWS, 3 * BETA_ROWS);
 	/* Of a day that has gone something comes late: it is taken, and goes again. */
 	struct batch b;
@@ -173,8 +181,7 @@ TEST(duck_retain, time_passes_and_the_next_day_goes)
 		(void)duck_kit_span(&b, b.last_seq, i, 1000 + i, NOW - 8 * NS_PER_DAY);
 	store_conformance_put(s, &b);
 	batch_fini(&b);
-	clock_sleep_ns(5 * NS_PER_MS);
-	duck_kit_wait_quiet(s);
+	wait_removed(s);
 	has(s, 3 * ACME_ROWS, 3 * BETA_ROWS);
 	assert_int_equal(tables(s), 3);
 	is_consistent(s);
@@ -204,7 +211,7 @@ TEST(duck_retain, a_tenant_that_keeps_longer_keeps_the_day)
 	store_close(s);
 	struct duck_options opt = options(dir);
 	s = open_with(dir, "traces=3d", "beta:traces=0", &arena, &opt);
-	duck_kit_wait_quiet(s);
+	wait_removed(s);
 	has(s, 4 * ACME_ROWS, 6 * BETA_ROWS);
 	store_close(s);
 	arena_fini(&arena);
@@ -221,8 +228,7 @@ TEST(duck_retain, hours_are_kept_by_the_seal)
 	assert_int_equal(tables(s), 1);
 	is_consistent(s);
 	duck_kit_set_now(NOW + 3 * HOUR);
-	clock_sleep_ns(5 * NS_PER_MS);
-	duck_kit_wait_quiet(s);
+	wait_removed(s);
 	has(s, 0, 0);
 	/* Today's table may get rows yet; tomorrow it goes. */
 	duck_kit_set_now(NOW + NS_PER_DAY);
@@ -258,8 +264,7 @@ TEST(duck_retain, late_rows_in_the_catch_all_are_not_kept_longer)
 	}
 	batch_fini(&b);
 	duck_kit_flush(s);
-	clock_sleep_ns(5 * NS_PER_MS);
-	duck_kit_wait_quiet(s);
+	wait_removed(s);
 	has(s, 4 * 2, 4);
 	store_close(s);
 	arena_fini(&arena);
@@ -312,7 +317,7 @@ TEST(duck_retain, of_too_many_bytes_the_oldest_go)
 	snprintf(rule, sizeof(rule), "traces-bytes=%" PRIu64, bytes / 2);
 	struct duck_options opt = options(dir);
 	s = open_with(dir, rule, "", &arena, &opt);
-	duck_kit_wait_quiet(s);
+	wait_removed(s);
 	uint64_t acme = duck_kit_count(s, STORE_SPANS, "acme");
 	assert_in_range(acme, DAYS * ACME_ROWS / 4, DAYS * ACME_ROWS * 3 / 5);
 	store_status(s, &status);
@@ -342,7 +347,7 @@ TEST(duck_retain, of_too_many_bytes_of_a_tenant_its_oldest_go)
 	snprintf(rule, sizeof(rule), "acme:traces-bytes=%" PRIu64, acme / 2);
 	struct duck_options opt = options(dir);
 	s = open_with(dir, "", rule, &arena, &opt);
-	duck_kit_wait_quiet(s);
+	wait_removed(s);
 	uint64_t rows = duck_kit_count(s, STORE_SPANS, "acme");
 	assert_in_range(rows, DAYS * ACME_ROWS / 4, DAYS * ACME_ROWS * 3 / 5);
 	has(s, rows, DAYS * BETA_ROWS);
@@ -381,8 +386,7 @@ TEST(duck_retain, a_removal_that_fails_has_not_happened_and_comes_again)
 	opt.fault_ctx = &failing;
 	s = open_with(dir, "traces=3d", "beta:traces=5d", &arena, &opt);
 	for (int i = 0; i < 200 && tables(s) != 6; i++)
-		clock_sleep_ns(5 * NS_PER_MS);
-	duck_kit_wait_quiet(s);
+		wait_removed(s);
 	has(s, 4 * ACME_ROWS, 6 * BETA_ROWS);
 	is_consistent(s);
 	assert_true(atomic_load(&failing.failures) > 4);
