@@ -24,6 +24,8 @@ struct checking {
 	size_t count, cap;
 	uint64_t expect;
 	bool live; /* somebody writes to it */
+	uint64_t durable; /* when it is live: what is looked at ends there */
+	uint64_t first; /* the log has to begin there, or before */
 };
 
 struct segment {
@@ -70,13 +72,15 @@ by_seq(const void *a, const void *b)
 static bool
 is_over(const struct checking *c)
 {
-	return c->live && c->expect > c->what->durable_seq;
+	return c->live && c->expect > c->durable;
 }
 
 /* What the loss of records first .. last means. */
 static const char *
 meaning(const struct checking *c, uint64_t first, uint64_t last)
 {
+	if (c->what->unknown)
+		return "whether the store has them is not known";
 	if (last <= c->what->applied_seq)
 		return "the store has them already: nothing is lost";
 	return first > c->what->applied_seq
@@ -164,7 +168,7 @@ judge_end(struct checking *c, struct segment *s, struct err *err)
 	if (code != ERR_OK)
 		return code;
 	if (c->live) {
-		say_lost(c, s, c->what->durable_seq);
+		say_lost(c, s, c->durable);
 	} else if (durable >= c->expect) {
 		say_lost(c, s, durable);
 	} else if (dirty) {
@@ -297,12 +301,12 @@ compare_first(struct checking *c, size_t i)
 	char place[32], name[WAL_NAME_BYTES];
 	wal_segment_name(first, name);
 	snprintf(place, sizeof(place), "wal/%s", name);
-	if (i == 0 && first > c->what->applied_seq + 1) {
+	if (i == 0 && first > c->first) {
 		c->out->damages++;
 		finding_say(c->what->sink, FINDING_LOG_RECORDS_LOST, "wal",
 		    "the log begins at record %llu and the store ends at %llu: the records between "
 		    "are lost; restore a backup",
-		    (unsigned long long)first, (unsigned long long)c->what->applied_seq);
+		    (unsigned long long)first, (unsigned long long)c->first - 1);
 	} else if (i > 0 && first > c->expect) {
 		c->out->damages++;
 		finding_say(c->what->sink, FINDING_LOG_SEGMENT_MISSING, place,
@@ -347,7 +351,8 @@ check_segment(struct checking *c, size_t i, struct err *err)
 static void
 compare_end(struct checking *c)
 {
-	if (c->out->damages > 0 || c->count == 0 || c->out->last_seq >= c->what->applied_seq)
+	if (c->live || c->what->unknown || c->out->damages > 0 || c->count == 0 ||
+	    c->out->last_seq >= c->what->applied_seq)
 		return;
 	c->out->damages++;
 	finding_say(c->what->sink, FINDING_LOG_ENDS_EARLY, "wal",
@@ -356,15 +361,30 @@ compare_end(struct checking *c)
 	    (unsigned long long)c->out->last_seq, (unsigned long long)c->what->applied_seq);
 }
 
+/* Where the log began, at the latest, when its folder was listed a moment ago. What is trimmed since was there then; of
+ * the oldest segment the file goes before its entry. */
+static uint64_t
+first_of(struct wal *w)
+{
+	mutex_lock(&w->lock);
+	uint64_t first = w->segments[w->segment_count > 1 ? 1 : 0].first_seq;
+	mutex_unlock(&w->lock);
+	return first;
+}
+
 enum err_code
 wal_check(const struct wal_check *what, struct wal_checked *out, struct err *err)
 {
-	struct checking c = {.what = what, .out = out, .live = what->durable_seq != UINT64_MAX};
+	struct checking c = {.what = what, .out = out, .live = what->live != NULL};
 	char dir[FILE_PATH_BYTES];
 	*out = (struct wal_checked){0};
+	c.durable = c.live ? wal_durable_seq(what->live) : UINT64_MAX;
 	enum err_code code = file_join(what->dir, STR("."), dir, err);
 	if (code == ERR_OK)
 		code = file_list(dir, note_entry, &c, err);
+	c.first = c.live    ? first_of(what->live)
+	    : what->unknown ? UINT64_MAX
+	                    : what->applied_seq + 1;
 	if (code == ERR_NOT_FOUND || (code == ERR_OK && c.count == 0)) {
 		code = ERR_OK;
 		if (what->applied_seq > 0)
@@ -378,7 +398,7 @@ wal_check(const struct wal_check *what, struct wal_checked *out, struct err *err
 	if (code == ERR_OK && c.count > 0)
 		out->first_seq = c.first_seqs[0];
 	for (size_t i = 0; i < c.count && code == ERR_OK; i++) {
-		if (c.live && c.first_seqs[i] > what->durable_seq)
+		if (c.live && c.first_seqs[i] > c.durable)
 			break;
 		compare_first(&c, i);
 		code = check_segment(&c, i, err);

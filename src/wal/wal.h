@@ -130,9 +130,9 @@ struct finding_sink;
 struct wal_check {
 	struct str dir; /* borrowed */
 	uint64_t applied_seq; /* the store has all up to there */
-	/* Of a log that is being written to: nothing beyond it is looked at. UINT64_MAX: nobody
-	 * writes to it. */
-	uint64_t durable_seq;
+	bool unknown; /* nobody knows up to where */
+	/* The same log, open in this process: only what is durable is looked at. NULL: nobody writes to it. */
+	struct wal *live;
 	const struct finding_sink *sink;
 };
 
