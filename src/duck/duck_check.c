@@ -6,6 +6,8 @@
  * may be fine. So the columns of the table are read one by one, to name those that are damaged, and
  * the table is asked no more. Out of memory, or cancelled, is another matter: then nothing can be said.
  */
+#include "duck/duck_check.h"
+
 #include "duck/duck_check_priv.h"
 
 #include "base/limits.h"
@@ -119,7 +121,10 @@ name_columns(struct check *c, struct check_table *t, const struct err *why, stru
 	    t->name);
 	enum err_code code =
 	    duck_read_chunks(c->d, c->con, &sql, UINT64_MAX, take_said, &columns, err);
-	if (code == ERR_OK)
+	/* Not even that can be read, perhaps. */
+	if (code != ERR_OK && is_about_the_file(code))
+		code = begin(c, err);
+	else if (code == ERR_OK)
 		code = read_each_column(c, t, &columns, &found, err);
 	if (code == ERR_OK && found == 0)
 		finding_say(c->opt->sink, FINDING_STORE_BLOCK, t->name, "it cannot be read: %s",
@@ -135,6 +140,7 @@ failed(struct check *c, struct check_table *t, struct err *err)
 	struct err why = *err;
 	if (!is_about_the_file(why.code))
 		return why.code;
+	c->refused = true;
 	if (t)
 		t->damaged = true;
 	c->over = atomic_load(&c->d->broken);
@@ -160,6 +166,7 @@ duck_check_read(struct check *c, struct check_table *t, struct duck_sql *sql,
     void (*forget)(void *ctx), void *ctx, struct err *err)
 {
 	struct duck_gate *gate = &c->d->gate;
+	c->refused = false;
 	for (unsigned tries = 0; !c->over; tries++) {
 		uint64_t commits = 0;
 		bool held = c->live && tries == TRIES;
@@ -315,8 +322,11 @@ free_shell(struct duck *d)
 }
 
 static void
-say_unopened(const struct check *c, const char *why)
+say_unopened(struct check *c, const char *why)
 {
+	static const char words[] = "byte position ";
+	const char *at = strstr(why, words);
+	c->log_at = at ? strtoull(at + sizeof(words) - 1, NULL, 10) : UINT64_MAX;
 	if (strstr(why, "orrupt WAL") || strstr(why, "replaying WAL"))
 		finding_say(c->opt->sink, FINDING_STORE_LOG, DUCK_FILE ".wal",
 		    "DuckDB's own log is damaged: %.300s; the next start keeps a copy and cuts it there, and "

@@ -25,6 +25,9 @@ struct check {
 	duckdb_connection con;
 	bool live; /* commits happen meanwhile */
 	bool over; /* DuckDB gives no more answers */
+	bool refused; /* nor did it to the last question */
+	uint64_t
+	    log_at; /* byte at which DuckDB's log is damaged; UINT64_MAX: it is not, or nobody says */
 	const struct duck_check_options *opt;
 	struct duck_checked *out;
 	struct check_table *tables;
@@ -50,9 +53,13 @@ MUST_CHECK enum err_code duck_check_number(struct check *c, struct check_table *
     struct duck_sql *sql, uint64_t *out, struct err *err);
 struct str duck_check_text(duckdb_data_chunk chunk, idx_t col, idx_t row);
 
+/* "SELECT .." of r and s: services of a table's seals, as rows have them and as they were counted, where the two differ. */
+void duck_check_put_services(struct duck_sql *sql, const struct check_table *t, const char *select);
+
 /* ---- the parts, in this order */
 
 /* Fills in c->tables. *usable_out: the catalog is whole enough to go on. */
+MUST_CHECK enum err_code duck_check_load(struct check *c, struct err *err); /* the tables alone */
 MUST_CHECK enum err_code duck_check_schema(struct check *c, bool *usable_out, struct err *err);
 MUST_CHECK enum err_code duck_check_blocks(struct check *c, struct err *err);
 MUST_CHECK enum err_code duck_check_seals(struct check *c, struct err *err);

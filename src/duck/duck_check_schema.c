@@ -119,7 +119,7 @@ check_catalog(struct check *c, struct duck_sql *sql, bool *usable_out, struct er
 {
 	uint64_t missing = 0;
 	enum err_code code = count_missing(c, sql, "true", &missing, err);
-	*usable_out = code == ERR_OK && missing == 0 && !c->over;
+	*usable_out = code == ERR_OK && missing == 0 && !c->over && !c->refused;
 	if (code != ERR_OK || missing == 0)
 		return code;
 	buf_str(&sql->text, STR("WITH " HAVE_TABLES ", "));
@@ -146,7 +146,7 @@ check_version(struct check *c, struct duck_sql *sql, bool *known_out, struct err
 	buf_str(&sql->text,
 	    STR("WITH " HAVE_TABLES " SELECT count(*)::UBIGINT FROM have WHERE name = 'meta'"));
 	enum err_code code = duck_check_number(c, NULL, sql, &there, err);
-	if (code != ERR_OK || c->over)
+	if (code != ERR_OK || c->over || c->refused)
 		return code;
 	if (there == 0) {
 		finding_say(c->opt->sink, FINDING_TABLE_MISSING, "meta",
@@ -157,6 +157,8 @@ check_version(struct check *c, struct duck_sql *sql, bool *known_out, struct err
 	buf_str(&sql->text,
 	    STR("SELECT max(value)::UBIGINT FROM meta WHERE name = 'schema_version'"));
 	code = duck_check_number(c, NULL, sql, &version, err);
+	if (code == ERR_OK && c->refused)
+		version = DUCK_SCHEMA_VERSION; /* as a rule, and the rest shows it */
 	if (code == ERR_OK && !c->over && version > DUCK_SCHEMA_VERSION)
 		finding_say(c->opt->sink, FINDING_STORE_NEWER, DUCK_FILE,
 		    "its schema is of version %" PRIu64
@@ -203,6 +205,21 @@ check_partitions(struct check *c, struct duck_sql *sql, struct err *err)
 	return code == ERR_OK ? duck_check_say(c, FINDING_TABLE_FOREIGN, NULL, sql, err) : code;
 }
 
+static enum err_code
+take_days(void *ctx, duckdb_data_chunk chunk, struct err *err)
+{
+	(void)err;
+	buf_append(ctx, duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0)),
+	    (size_t)duckdb_data_chunk_get_size(chunk) * sizeof(int64_t));
+	return ERR_OK;
+}
+
+static void
+forget_days(void *ctx)
+{
+	buf_reset(ctx);
+}
+
 /* The tables that there are. */
 static enum err_code
 load_tables(struct check *c, struct duck_sql *sql, enum table_id id, struct err *err)
@@ -212,7 +229,7 @@ load_tables(struct check *c, struct duck_sql *sql, enum table_id id, struct err 
 	    "WITH " HAVE_TABLES ", " PARTS
 	    " SELECT day FROM parts SEMI JOIN have USING (name) WHERE base = '%s' ORDER BY day",
 	    table_defs[id].name);
-	enum err_code code = duck_read_words(c->d, c->con, sql, UINT64_MAX, &days, err);
+	enum err_code code = duck_check_read(c, NULL, sql, take_days, forget_days, &days, err);
 	size_t count = days.len / sizeof(int64_t);
 	duck_sql_reset(sql);
 	if (code == ERR_OK && count > 0)
@@ -287,6 +304,19 @@ check_shreds(struct check *c, struct duck_sql *sql, struct err *err)
 }
 
 enum err_code
+duck_check_load(struct check *c, struct err *err)
+{
+	struct duck_sql sql;
+	enum err_code code = ERR_OK;
+	c->count = 0;
+	duck_sql_init(&sql);
+	for (int id = 0; id < SIGNAL_TABLES && code == ERR_OK; id++)
+		code = load_tables(c, &sql, (enum table_id)id, err);
+	duck_sql_fini(&sql);
+	return code;
+}
+
+enum err_code
 duck_check_schema(struct check *c, bool *usable_out, struct err *err)
 {
 	struct duck_sql sql;
@@ -296,8 +326,8 @@ duck_check_schema(struct check *c, bool *usable_out, struct err *err)
 	enum err_code code = check_version(c, &sql, &known, err);
 	if (code == ERR_OK && known && !c->over)
 		code = check_catalog(c, &sql, usable_out, err);
-	for (int id = 0; id < SIGNAL_TABLES && code == ERR_OK && *usable_out; id++)
-		code = load_tables(c, &sql, (enum table_id)id, err);
+	if (code == ERR_OK && *usable_out)
+		code = duck_check_load(c, err);
 	if (code == ERR_OK && *usable_out)
 		code = check_partitions(c, &sql, err);
 	if (code == ERR_OK && *usable_out)

@@ -13,6 +13,7 @@
 #include "base/timefmt.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 static const char *
 time_of(const struct check_table *t)
@@ -79,8 +80,8 @@ check_counts(struct check *c, struct check_table *t, struct duck_sql *sql, struc
 	return duck_check_say(c, FINDING_SEAL_TIMES, t, sql, err);
 }
 
-static enum err_code
-check_services(struct check *c, struct check_table *t, struct duck_sql *sql, struct err *err)
+void
+duck_check_put_services(struct duck_sql *sql, const struct check_table *t, const char *select)
 {
 	bool spans = t->id == TABLE_SPANS;
 	buf_printf(&sql->text,
@@ -96,16 +97,26 @@ check_services(struct check *c, struct check_table *t, struct duck_sql *sql, str
 	    t->name);
 	put_place(sql, t);
 	buf_printf(&sql->text,
-	    ")) SELECT '%s', 'of seal ' || gen || ', service ' || service || ' of tenant ' || tenant || ', '"
-	    " || coalesce(s.n, 0) || ' rows are counted, and ' || coalesce(r.n, 0) || ' are there' || CASE"
-	    " WHEN s.n IS NOT DISTINCT FROM r.n THEN ', but their times, errors or durations are not what"
-	    " was counted' ELSE '' END FROM r FULL JOIN s USING (gen, tenant, service) WHERE gen IN"
-	    " (SELECT gen FROM seals WHERE ",
-	    t->name);
+	    ")) %s FROM r FULL JOIN s USING (gen, tenant, service) WHERE gen IN (SELECT gen FROM seals"
+	    " WHERE ",
+	    select);
 	put_place(sql, t);
 	buf_str(&sql->text,
 	    STR(") AND (r.n IS DISTINCT FROM s.n OR r.a <> s.a OR r.z <> s.z OR r.e <> s.e OR r.d <> s.d OR"
 	        " r.t <> s.t) ORDER BY gen"));
+}
+
+static enum err_code
+check_services(struct check *c, struct check_table *t, struct duck_sql *sql, struct err *err)
+{
+	char select[500];
+	snprintf(select, sizeof(select),
+	    "SELECT '%s', 'of seal ' || gen || ', service ' || service || ' of tenant ' || tenant || ', ' ||"
+	    " coalesce(s.n, 0) || ' rows are counted, and ' || coalesce(r.n, 0) || ' are there' || CASE WHEN"
+	    " s.n IS NOT DISTINCT FROM r.n THEN ', but their times, errors or durations are not what was"
+	    " counted' ELSE '' END",
+	    t->name);
+	duck_check_put_services(sql, t, select);
 	return duck_check_say(c, FINDING_SEAL_SERVICES, t, sql, err);
 }
 
@@ -200,12 +211,14 @@ read_numbers(struct check *c, struct duck_sql *sql, struct err *err)
 	     " (SELECT max(floor) FROM seals))::UBIGINT",
 	        &c->out->last_seq},
 	};
+	bool known = true;
 	enum err_code code = ERR_OK;
 	for (size_t i = 0; i < ARRAY_LEN(numbers) && code == ERR_OK; i++) {
 		buf_str(&sql->text, str_from(numbers[i].sql));
 		code = duck_check_number(c, NULL, sql, numbers[i].out, err);
+		known = known && !c->refused;
 	}
-	c->out->readable = code == ERR_OK && !c->over;
+	c->out->readable = code == ERR_OK && !c->over && known;
 	return code;
 }
 

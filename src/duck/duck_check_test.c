@@ -331,3 +331,102 @@ TEST(duck_check, damages_of_rows_are_found_and_named_and_no_others)
 {
 	find_damages(24, SIZE_MAX);
 }
+
+/* ---- mending */
+
+static void
+note_done(void *ctx, const char *text)
+{
+	struct buf *done = ctx;
+	buf_printf(done, "%s\n", text);
+}
+
+static void
+mend_damages(size_t from, size_t to)
+{
+	const char *dir = make_file();
+	for (size_t i = from; i < to && i < ARRAY_LEN(damages); i++) {
+		struct buf done = {0};
+		struct err err = {0};
+		struct found ignored = {0};
+		struct finding_sink sink = {note, &ignored};
+		struct duck_check_options opt = {.sink = &sink, .threads = 2};
+		if (!damages[i].mends)
+			continue;
+		const char *copy = copy_with(dir, &damages[i]);
+		if (duck_mend_file(str_from(copy), &opt, note_done, &done, &err) != ERR_OK)
+			fail_msg("%s: %s", damages[i].what, err.message);
+		assert_true(done.len > 0);
+		is_whole(copy, damages[i].what);
+		/* And weir takes it. */
+		struct duck_options eager = duck_kit_eager(copy);
+		struct store *s = duck_kit_open(&eager);
+		duck_kit_wait_quiet(s);
+		(void)duck_kit_count(s, STORE_SPANS, "acme");
+		store_close(s);
+		buf_fini(&done);
+		buf_fini(&ignored.text);
+	}
+}
+
+TEST(duck_check, what_can_be_mended_of_the_schema_is_whole_afterwards)
+{
+	mend_damages(0, 11);
+}
+
+TEST(duck_check, what_can_be_mended_of_seals_is_whole_afterwards)
+{
+	mend_damages(11, 22);
+}
+
+TEST(duck_check, what_can_be_mended_of_rows_is_whole_afterwards)
+{
+	mend_damages(22, SIZE_MAX);
+}
+
+/* ---- beside a store that takes rows */
+
+struct filling {
+	struct store *s;
+	_Atomic bool done;
+};
+
+static void
+fill(void *ctx)
+{
+	struct filling *f = ctx;
+	duck_kit_load(f->s, REQUESTS, 5);
+	atomic_store(&f->done, true);
+}
+
+TEST(duck_check, a_store_that_seals_meanwhile_has_no_finding_and_a_damaged_one_has)
+{
+	const char *dir = test_tmp_dir();
+	struct duck_options opt = duck_kit_eager(dir);
+	struct store *s = duck_kit_open(&opt);
+	struct filling f = {.s = s};
+	struct thread thread = {0};
+	struct found found;
+	struct duck_checked out;
+	struct err err = {0};
+	char sql[SQL_BYTES];
+	assert_int_equal(thread_start(&thread, "fill", fill, &f, &err), ERR_OK);
+	for (bool last = false; !last;) {
+		last = atomic_load(&f.done);
+		check_with(NULL, s, &found, &out);
+		if (found.text.len > 1)
+			fail_msg("%s", found.text.ptr);
+		buf_fini(&found.text);
+	}
+	thread_join(&thread);
+	duck_kit_flush(s);
+	note_days(s);
+	store_close(s);
+	put_sql("DELETE FROM @S WHERE seal = (SELECT max(seal) FROM @S)", sql);
+	duck_kit_sql_on_file(dir, sql);
+	s = duck_kit_open(&opt);
+	check_with(NULL, s, &found, &out);
+	assert_int_equal(found.count[FINDING_SEAL_EMPTY], 1);
+	store_close(s);
+	buf_fini(&found.text);
+}
