@@ -8,6 +8,7 @@
  * half way up goes the same way down.
  */
 #include "app/app.h"
+#include "app/check.h"
 #include "app/config.h"
 
 #include "base/timefmt.h"
@@ -298,6 +299,18 @@ more_metrics(void *ctx, struct buf *out)
 	ingest_metrics(s->ingest, out);
 }
 
+/* POST /api/v1/check. */
+static enum err_code
+check_running(void *ctx, bool quick, struct buf *json, struct err *err)
+{
+	struct serve *s = ctx;
+	return check_folder(&(struct check_options){.data_dir = s->config.data_dir,
+	                        .quick = quick,
+	                        .store = s->store,
+	                        .wal = s->wal},
+	    json, err);
+}
+
 static unsigned
 loop_count(const struct serve *s)
 {
@@ -320,7 +333,9 @@ start_api(struct serve *s, struct err *err)
 	                                    .dlq = s->dlq,
 	                                    .dlq_to_json = record_json,
 	                                    .metrics = more_metrics,
-	                                    .metrics_ctx = s},
+	                                    .metrics_ctx = s,
+	                                    .check = check_running,
+	                                    .check_ctx = s},
 	    &s->rest, err);
 	if (code != ERR_OK)
 		return code;

@@ -112,6 +112,7 @@ unknown_command(const struct cli_io *io, struct str name, const struct cli_comma
 const struct cli_group cli_groups[] = {
     {"dlq", cli_dlq_help, cli_dlq},
     {"keys", cli_keys_help, cli_keys},
+    {"check", cli_check_help, cli_check},
     {NULL, NULL, NULL},
 };
 

@@ -25,8 +25,7 @@ cli_help_overview(FILE *out, const struct cli_command *extra)
 	    "  weir trace 5b8aa5a2d2c872e8321cf37308d69df2\n"
 	    "  weir logs -s checkout --min-severity warn -o ndjson | jq .body\n"
 	    "\nA terminal gets tables and colour, a pipe JSON; -o table|json|ndjson decides.\n"
-	    "Exit codes: 0 yes, 1 error, 2 usage, 3 not found,\n"
-	    "            4 an answer, but a part of the system could not be asked.\n");
+	    "Exit codes: 0 yes, 1 error, 2 usage, 3 not found, 4 incomplete, or damage.\n");
 }
 
 /* Words of text from `column` on, broken at SCREEN_WIDTH with the same indentation. */

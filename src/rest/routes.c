@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rest/routes.c - paths that are not in ops_table, for they are not the store's and change something: dead letters,
- * keys. Run by the readers, like queries.
+ * rest/routes.c - paths that are not in ops_table, for they are not the store's: dead letters, keys, whether the data
+ * folder is whole. Run by the readers, like queries.
  */
 #include "rest/rest_priv.h"
 
 #include "tenant/tenant.h"
 
-static const struct rest_routes *const all_routes[] = {&rest_dlq_routes, &rest_keys_routes};
+static const struct rest_routes *const all_routes[] = {
+    &rest_dlq_routes, &rest_keys_routes, &rest_check_routes};
 
 static const char *
 method_name(enum http_method m)
@@ -18,6 +19,8 @@ method_name(enum http_method m)
 static bool
 is_served(const struct rest *r, const struct rest_routes *all)
 {
+	if (all == &rest_check_routes)
+		return r->opt.check != NULL;
 	return all == &rest_dlq_routes ? r->opt.dlq != NULL : r->opt.keys != NULL;
 }
 
