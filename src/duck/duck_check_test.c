@@ -430,3 +430,38 @@ TEST(duck_check, a_store_that_seals_meanwhile_has_no_finding_and_a_damaged_one_h
 	store_close(s);
 	buf_fini(&found.text);
 }
+
+TEST(duck_check, what_is_kept_no_longer_is_no_damage_while_it_goes_and_afterwards)
+{
+	const char *dir = make_file();
+	struct duck_options opt = duck_kit_eager(dir);
+	struct retain rules;
+	struct arena arena = {0};
+	struct found found;
+	struct duck_checked out;
+	struct store_status status;
+	struct err err = {0};
+	if (retain_parse(STR("traces=20d, logs=5d"), STR("globex: traces=1d, metrics=1d"), &arena,
+	        &rules, &err) != ERR_OK)
+		fail_msg("%s", err.message);
+	opt.retain = &rules;
+	opt.retain_look_ms = 1;
+	struct store *s = duck_kit_open(&opt);
+	for (uint64_t rows = 0, before = 1; rows != before;) {
+		before = rows;
+		check_with(NULL, s, &found, &out);
+		for (int kind = 0; kind < FINDING_KINDS; kind++)
+			if (found.count[kind] > 0 && kind != FINDING_SEAL_LEFTOVERS)
+				fail_msg("%s", found.text.ptr);
+		buf_fini(&found.text);
+		duck_kit_wait_quiet(s);
+		store_status(s, &status);
+		rows = status.removed_rows[TABLE_SPANS] + status.removed_rows[TABLE_LOGS] +
+		    status.removed_rows[TABLE_POINTS];
+	}
+	assert_true(status.removed_rows[TABLE_SPANS] > 0);
+	assert_true(status.removed_rows[TABLE_POINTS] > 0);
+	store_close(s);
+	is_whole(dir, "afterwards");
+	arena_fini(&arena);
+}
