@@ -3,8 +3,8 @@
  * The frame of the check: opening, asking, and what a failure says.
  *
  * A statement that fails is not the end: DuckDB refuses what it cannot read of one column, and the rest of the file
- * may be fine. So the columns of the table are read one by one, to name those that are damaged, and
- * the table is asked no more. Out of memory, or cancelled, is another matter: then nothing can be said.
+ * may be fine. So the columns of the table are read one by one, to name those that are damaged; what is asked of the
+ * others is answered all the same. Out of memory, or cancelled, is another matter: then nothing can be said.
  */
 #include "duck/duck_check.h"
 
@@ -97,8 +97,7 @@ read_each_column(struct check *c, struct check_table *t, const struct said *colu
 		if (duck_number(c->d, c->con, sql, &ignored, &why) != ERR_OK) {
 			++*found_out;
 			finding_say(c->opt->sink, FINDING_STORE_BLOCK, t->name,
-			    "column %s cannot be read: %s; its rows of this table are damaged: restore a "
-			    "backup",
+			    "column %s cannot be read: %s; values of this table are lost: restore a backup",
 			    at, why.message);
 			c->over = atomic_load(&c->d->broken);
 			code = c->over ? ERR_OK : begin(c, err);
@@ -129,6 +128,7 @@ name_columns(struct check *c, struct check_table *t, const struct err *why, stru
 	if (code == ERR_OK && found == 0)
 		finding_say(c->opt->sink, FINDING_STORE_BLOCK, t->name, "it cannot be read: %s",
 		    why->message);
+	t->damaged = found == 0;
 	buf_fini(&columns.texts);
 	duck_sql_fini(&sql);
 	return code;
@@ -141,8 +141,9 @@ failed(struct check *c, struct check_table *t, struct err *err)
 	if (!is_about_the_file(why.code))
 		return why.code;
 	c->refused = true;
+	bool known = t && t->said;
 	if (t)
-		t->damaged = true;
+		t->said = true;
 	c->over = atomic_load(&c->d->broken);
 	if (c->over) {
 		finding_say(c->opt->sink, FINDING_STORE_UNREADABLE, t ? t->name : DUCK_FILE,
@@ -150,6 +151,8 @@ failed(struct check *c, struct check_table *t, struct err *err)
 		return ERR_OK;
 	}
 	enum err_code code = begin(c, err);
+	if (code == ERR_OK && known)
+		return ERR_OK;
 	if (code == ERR_OK && t)
 		return name_columns(c, t, &why, err);
 	if (code == ERR_OK)
@@ -181,8 +184,10 @@ duck_check_read(struct check *c, struct check_table *t, struct duck_sql *sql,
 		    duck_read_chunks(c->d, c->con, sql, UINT64_MAX, take, ctx, err);
 		if (held)
 			duck_gate_release(gate);
-		if (code != ERR_OK)
+		if (code != ERR_OK) {
+			forget(ctx); /* a part of an answer is none */
 			return failed(c, t, err);
+		}
 		if (!c->live || held || duck_gate_same(gate, commits))
 			return ERR_OK;
 		if (take == take_said && ((struct said *)ctx)->count == 0)

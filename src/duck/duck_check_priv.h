@@ -17,6 +17,7 @@ struct check_table {
 	int64_t day;
 	char name[DUCK_TABLE_NAME_BYTES];
 	bool damaged; /* it cannot be asked: it has been said why */
+	bool said; /* which of its columns cannot be read */
 	uint64_t rows;
 };
 

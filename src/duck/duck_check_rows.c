@@ -225,7 +225,7 @@ put_union(const struct check *c, struct duck_sql *sql, enum table_id id, const c
 {
 	size_t n = 0;
 	for (size_t i = 0; i < c->count; i++) {
-		if (c->tables[i].id != id || c->tables[i].damaged)
+		if (c->tables[i].id != id || c->tables[i].damaged || c->tables[i].said)
 			continue;
 		buf_printf(&sql->text, "%sSELECT %s, %zu AS k FROM %s",
 		    n++ > 0 ? " UNION ALL " : "", columns, i, c->tables[i].name);
@@ -274,7 +274,7 @@ has_table(const struct check *c, enum table_id id)
 {
 	bool has = false;
 	for (size_t i = 0; i < c->count; i++)
-		has = has || (c->tables[i].id == id && !c->tables[i].damaged);
+		has = has || (c->tables[i].id == id && !c->tables[i].damaged && !c->tables[i].said);
 	return has;
 }
 
