@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/app.h"
 
+#include "app/check.h"
 #include "bench/bench.h"
 #include "cli/cli.h"
 #include "demo/demo.h"
@@ -21,9 +22,21 @@ static const struct cli_command commands[] = {
     {0},
 };
 
+/* `weir check --data-dir`. */
+static enum err_code
+check_on_folder(struct str data_dir, struct str path, struct buf *body_out, struct err *err)
+{
+	if (process_become_owner(data_dir.ptr, err) != ERR_OK)
+		return err->code;
+	return check_folder(&(struct check_options){.data_dir = data_dir,
+	                        .quick = memmem(path.ptr, path.len, "quick=true", 10) != NULL,
+	                        .repair = memmem(path.ptr, path.len, "repair=true", 11) != NULL},
+	    body_out, err);
+}
+
 /* `weir keys --data-dir`. Who may write there may do everything. */
 static enum err_code
-run_on_folder(struct str data_dir, const char *method, struct str path, struct buf *body_out,
+keys_on_folder(struct str data_dir, const char *method, struct str path, struct buf *body_out,
     struct err *err)
 {
 	struct keys *keys;
@@ -44,7 +57,9 @@ static int
 answer_from_folder(struct str data_dir, const char *method, struct str path, struct buf *body_out)
 {
 	struct err err = {0};
-	enum err_code code = run_on_folder(data_dir, method, path, body_out, &err);
+	enum err_code code = str_starts(path, STR(CLI_CHECK_PATH))
+	    ? check_on_folder(data_dir, path, body_out, &err)
+	    : keys_on_folder(data_dir, method, path, body_out, &err);
 	if (code == ERR_OK)
 		return 200;
 	buf_reset(body_out);

@@ -8,7 +8,7 @@
 #ifndef APP_APP_H
 #define APP_APP_H
 
-/* The whole program: returns its exit code (0 yes, 1 error, 2 usage, 3 not found, 4 partial). */
+/* The whole program: returns its exit code (0 yes, 1 error, 2 usage, 3 not found, 4 partial or damaged). */
 int app_main(int argc, char **argv);
 
 /* `weir serve` and `weir restore`; argv[0] is "serve", "restore". They return the exit code. */

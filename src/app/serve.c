@@ -8,6 +8,7 @@
  * half way up goes the same way down.
  */
 #include "app/app.h"
+#include "app/check.h"
 #include "app/config.h"
 #include "app/own.h"
 #include "app/secure.h"
@@ -381,6 +382,18 @@ more_metrics(void *ctx, struct buf *out)
 		tls_context_metrics(s->tls, out);
 }
 
+/* POST /api/v1/check. */
+static enum err_code
+check_running(void *ctx, bool quick, struct buf *json, struct err *err)
+{
+	struct serve *s = ctx;
+	return check_folder(&(struct check_options){.data_dir = s->config.data_dir,
+	                        .quick = quick,
+	                        .store = s->store,
+	                        .wal = s->wal},
+	    json, err);
+}
+
 static unsigned
 loop_count(const struct serve *s)
 {
@@ -407,7 +420,9 @@ start_api(struct serve *s, struct err *err)
 	                      .dlq = s->dlq,
 	                      .dlq_to_json = record_json,
 	                      .metrics = more_metrics,
-	                      .metrics_ctx = s},
+	                      .metrics_ctx = s,
+	                      .check = check_running,
+	                      .check_ctx = s},
 	    &s->rest, err);
 	if (code != ERR_OK)
 		return code;

@@ -92,6 +92,7 @@ set_color(struct cli_request *req, struct str value, struct err *err)
 static enum err_code
 set_timeout(struct cli_request *req, struct str value, struct err *err)
 {
+	req->timeout_given = true;
 	if (!time_parse_span(value, &req->server.timeout_ns))
 		return err_set(err, ERR_INVALID, "not a length of time (like 10s, 2m): \"%.*s\"",
 		    value.len < 40 ? (int)value.len : 40, value.ptr);

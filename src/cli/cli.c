@@ -114,6 +114,7 @@ const struct cli_group cli_groups[] = {
     {"dlq", cli_dlq_help, cli_dlq},
     {"keys", cli_keys_help, cli_keys},
     {"backup", cli_backup_help, cli_backup},
+    {"check", cli_check_help, cli_check},
     {NULL, NULL, NULL},
 };
 

@@ -28,7 +28,11 @@ enum cli_exit {
 	CLI_USAGE = 2, /* the command line is wrong */
 	CLI_NOT_FOUND = 3, /* there is no such trace */
 	CLI_PARTIAL = 4, /* an answer, but parts of the system could not be asked */
+	CLI_DAMAGE = 4, /* weir check: there is damage */
 };
+
+/* The request that `weir check --data-dir` makes of a cli_offline_fn. */
+#define CLI_CHECK_PATH "/api/v1/check"
 
 struct cli_command {
 	const char *name; /* "serve" */

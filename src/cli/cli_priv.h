@@ -105,6 +105,7 @@ struct cli_request {
 	enum cli_format format;
 	enum cli_when color;
 	bool all, help, yes;
+	bool timeout_given;
 	const char *method; /* NULL: GET */
 	/* of a trace: only this span (empty: all of them), with attributes, with log records */
 	struct str span;
@@ -171,6 +172,14 @@ int cli_dlq(const struct cli_io *io, int argc, char **argv);
 bool cli_dlq_deletes(const struct op *op);
 extern const char cli_dlq_help[];
 extern const struct table_column cli_dlq_columns[];
+
+/* --data-dir DIR or --data-dir=DIR, taken out of argv; empty: it is not there. */
+MUST_CHECK enum err_code cli_take_data_dir(int *argc, char **argv, struct str *out,
+    struct err *err);
+
+int cli_check(const struct cli_io *io, int argc, char **argv);
+bool cli_check_mends(const struct op *op);
+extern const char cli_check_help[];
 
 int cli_keys(const struct cli_io *io, int argc, char **argv);
 bool cli_keys_asks(const struct op *op);

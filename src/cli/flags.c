@@ -93,7 +93,9 @@ is_for(enum cli_global global, const struct op *op)
 	case GLOBAL_LOGS: return op && cli_positional(op) && strcmp(op->name, "trace") == 0;
 	case GLOBAL_ALL: return !op || cli_has_pages(op);
 	case GLOBAL_YES:
-		return op && (cli_dlq_deletes(op) || cli_keys_asks(op) || cli_backup_deletes(op));
+		return op &&
+		    (cli_dlq_deletes(op) || cli_keys_asks(op) || cli_backup_deletes(op) ||
+		        cli_check_mends(op));
 	case GLOBAL_NONE:
 	case GLOBAL_OUTPUT:
 	case GLOBAL_URL:

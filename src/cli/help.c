@@ -23,7 +23,7 @@ cli_help_overview(FILE *out, const struct cli_command *extra)
 	    "  weir traces --status error --last 15m\n"
 	    "  weir logs -s checkout --min-severity warn -o ndjson | jq .body\n"
 	    "\nA terminal gets tables and colour, a pipe JSON; -o table|json|ndjson decides.\n"
-	    "Exit codes: 0 yes, 1 error, 2 usage, 3 not found, 4 partial answer.\n");
+	    "Exit codes: 0 yes, 1 error, 2 usage, 3 not found, 4 incomplete, or damage.\n");
 }
 
 /* Words of text from `column` on, broken at SCREEN_WIDTH with the same indentation. */

@@ -269,9 +269,8 @@ ask_change(const struct cli_io *io, const struct cli_request *req)
 
 /* ---- the command line */
 
-/* --data-dir DIR or --data-dir=DIR, taken out of argv. */
-static enum err_code
-take_data_dir(int *argc, char **argv, struct str *out, struct err *err)
+enum err_code
+cli_take_data_dir(int *argc, char **argv, struct str *out, struct err *err)
 {
 	static const struct str flag = STR_INIT("--data-dir");
 	int count = 0;
@@ -311,7 +310,7 @@ run_verb(const struct cli_io *io, const struct verb *verb, int argc, char **argv
 	struct cli_request req;
 	struct err e = {0};
 	struct str data_dir;
-	enum err_code code = take_data_dir(&argc, argv, &data_dir, &e);
+	enum err_code code = cli_take_data_dir(&argc, argv, &data_dir, &e);
 	if (code == ERR_OK)
 		code = cli_parse(io, &verb->op, argc, argv, &req, &e);
 	if (code == ERR_OK && !req.help)

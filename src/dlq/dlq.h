@@ -126,4 +126,18 @@ void dlq_counts(struct dlq *d, uint64_t out[DLQ_UNREADABLE + 1]);
  * earlier than was said. */
 void dlq_on_change(struct dlq *d, void (*fn)(void *ctx), void *ctx);
 
+/* ---- are they whole? (check.c) */
+
+struct finding_sink;
+
+struct dlq_checked {
+	uint64_t waiting, quarantined; /* letters, whole ones */
+	uint64_t done; /* marks */
+};
+
+/* Reads every file, payloads too, and changes nothing. live: a weir works with them meanwhile. The place of a
+ * finding is the file's path below the data folder. An error only when a folder cannot be read. Any thread. */
+MUST_CHECK enum err_code dlq_check(struct str data_dir, bool live, const struct finding_sink *sink,
+    struct dlq_checked *out, struct err *err);
+
 #endif

@@ -3,7 +3,7 @@
  * dlq/dlq_priv.h - shared by the files of the dead-letter store.
  *
  * format.c knows the bytes of a file, index.c what is in memory, scan.c reads the folders at the
- * start, dlq.c is what the loader calls, operate.c what operators call.
+ * start, dlq.c is what the loader calls, operate.c what operators call, check.c reads all and changes nothing.
  *
  * Locks. `io` is held by whoever works on files or changes the index, one at a time; `lock` inside
  * it, shortly, around each change of the index. So who holds io may read the index without lock,
@@ -149,7 +149,11 @@ MUST_CHECK enum err_code dlq_remove_copies(const struct dlq *d, struct dlq_key k
 /* After a change, without locks. */
 void dlq_ring(struct dlq *d);
 
-/* scan.c */
+/* ---- scan.c */
+
+/* What a name in one of the folders says. */
+enum dlq_name { DLQ_NAME_LETTER, DLQ_NAME_MARK, DLQ_NAME_OLD, DLQ_NAME_LEFTOVER, DLQ_NAME_FOREIGN };
+enum dlq_name dlq_name_read(enum dlq_place place, const char *name, struct dlq_key *key_out);
 MUST_CHECK enum err_code dlq_scan(struct dlq *d, struct err *err);
 
 #endif

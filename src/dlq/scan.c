@@ -128,24 +128,34 @@ remove_leftover(struct scan *s, const char *name)
 		log_warn("dlq", "what an interrupted write has left stays: %s", s->err.message);
 }
 
+enum dlq_name
+dlq_name_read(enum dlq_place place, const char *name, struct dlq_key *key_out)
+{
+	struct str stem = str_from(name);
+	*key_out = (struct dlq_key){0};
+	if (is_leftover(stem))
+		return DLQ_NAME_LEFTOVER;
+	if (ends_with(&stem, STR(".letter")) && dlq_id_read(stem, key_out))
+		return DLQ_NAME_LETTER;
+	if (place == DLQ_IN_WAITING && ends_with(&stem, STR(".done")) && dlq_id_read(stem, key_out))
+		return DLQ_NAME_MARK;
+	if (place == DLQ_IN_QUARANTINE && ends_with(&stem, STR(".rec")) &&
+	    is_old_name(stem, key_out))
+		return DLQ_NAME_OLD;
+	return DLQ_NAME_FOREIGN;
+}
+
 static void
 scan_entry(void *ctx, const char *name)
 {
 	struct scan *s = ctx;
 	struct dlq_key key;
-	struct str stem = str_from(name);
-	if (is_leftover(stem)) {
-		remove_leftover(s, name);
-	} else if (ends_with(&stem, STR(".letter")) && dlq_id_read(stem, &key)) {
-		add_file(s, name, key, DLQ_KIND_LETTER);
-	} else if (s->place == DLQ_IN_WAITING && ends_with(&stem, STR(".done")) &&
-	    dlq_id_read(stem, &key)) {
-		add_file(s, name, key, DLQ_KIND_MARK);
-	} else if (s->place == DLQ_IN_QUARANTINE && ends_with(&stem, STR(".rec")) &&
-	    is_old_name(stem, &key)) {
-		add_old(s, key);
-	} else {
-		add_foreign(s, name, "its name is not that of a letter");
+	switch (dlq_name_read(s->place, name, &key)) {
+	case DLQ_NAME_LEFTOVER: remove_leftover(s, name); break;
+	case DLQ_NAME_LETTER: add_file(s, name, key, DLQ_KIND_LETTER); break;
+	case DLQ_NAME_MARK: add_file(s, name, key, DLQ_KIND_MARK); break;
+	case DLQ_NAME_OLD: add_old(s, key); break;
+	case DLQ_NAME_FOREIGN: add_foreign(s, name, "its name is not that of a letter"); break;
 	}
 }
 

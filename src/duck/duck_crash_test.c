@@ -65,6 +65,7 @@ come_back(const char *dir, uint64_t position, uint64_t seed, struct store *refer
 	struct duck_options opt = options(dir);
 	/* Other parts than before are sealed. */
 	opt.seal_rows = seed % 3 == 0 ? 2048 : 64;
+	duck_kit_whole(dir);
 	struct store *s = duck_kit_open(&opt);
 	assert_in_range(store_position(s), position, REQUESTS);
 	duck_kit_load(s, REQUESTS, seed);
@@ -73,6 +74,7 @@ come_back(const char *dir, uint64_t position, uint64_t seed, struct store *refer
 		duck_kit_flush(s);
 	duck_kit_same(s, reference);
 	store_close(s);
+	duck_kit_whole(dir);
 }
 
 static void

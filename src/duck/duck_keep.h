@@ -95,6 +95,10 @@ MUST_CHECK enum err_code duck_write_seal(struct duck *d, duckdb_connection con, 
 MUST_CHECK enum err_code duck_write_register(struct duck *d, duckdb_connection con,
     struct err *err);
 
+/* duck_check.c: weir_is_typed(text, kind): is it typed JSON, or NULL; kind '{', '[' or 'v' (any value). */
+MUST_CHECK enum err_code duck_check_register(struct duck *d, duckdb_connection con,
+    struct err *err);
+
 /* duck_trim.c, after a checkpoint: give the disk back what blocks take that nothing is in. What it fails for is
  * only logged. */
 void duck_trim(struct duck *d);
@@ -153,6 +157,9 @@ MUST_CHECK enum err_code duck_unrepair_head(struct duck *d, const struct duck_to
     struct err *err);
 /* duck_open.c */
 #define DUCK_FIX_SETTINGS "SET lock_configuration = true"
+struct duck_options;
+MUST_CHECK enum err_code duck_configure(duckdb_config config, const struct duck_options *o,
+    const char *temp_dir, struct err *err);
 MUST_CHECK enum err_code duck_open_database(struct duck *d, struct err *err);
 void duck_close_database(struct duck *d);
 /* Schema, catalog, generation, floor, positions: what memory knows of the file. */

@@ -2,6 +2,7 @@
 #include "duck/duck_kit_test.h"
 
 #include "base/timefmt.h"
+#include "duck/duck_check.h"
 #include "store/conformance.h"
 #include "sys/clock.h"
 #include "sys/file.h"
@@ -304,6 +305,25 @@ duck_kit_count(struct store *s, enum store_query_kind kind, const char *tenant)
 }
 
 /* ---- files */
+
+static void
+fail_for(void *ctx, const struct finding *f)
+{
+	(void)ctx;
+	if (finding_severity(f->kind) == FINDING_DAMAGE)
+		fail_msg("%s: %s: %s", finding_word(f->kind), f->place, f->text);
+}
+
+void
+duck_kit_whole(const char *dir)
+{
+	struct finding_sink sink = {fail_for, NULL};
+	struct duck_check_options opt = {.sink = &sink, .threads = 2};
+	struct duck_checked out;
+	struct err err = {0};
+	if (duck_check_file(str_from(dir), &opt, &out, &err) != ERR_OK)
+		fail_msg("check: %s", err.message);
+}
 
 struct copying {
 	const char *from, *to;

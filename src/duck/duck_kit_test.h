@@ -63,6 +63,9 @@ void duck_kit_same(struct store *s, struct store *reference);
 /* How many rows of a kind `tenant` sees, all different by (seq, ord). */
 size_t duck_kit_count(struct store *s, enum store_query_kind kind, const char *tenant);
 
+/* Fails the test when the check finds damage in a file that nobody has open. */
+void duck_kit_whole(const char *dir);
+
 /* Copy the files of a folder to a new one: what a process that is killed now leaves. */
 const char *duck_kit_copy(const char *dir);
 

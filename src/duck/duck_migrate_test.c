@@ -225,6 +225,7 @@ go_on_with_old(uint64_t seal_rows)
 	store_status(s, &status);
 	assert_int_equal(status.row_count, rows);
 	store_close(s);
+	duck_kit_whole(dir);
 	store_close(reference);
 }
 

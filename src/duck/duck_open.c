@@ -245,8 +245,9 @@ set(duckdb_config config, const char *name, const char *value, struct err *err)
 }
 
 /* Nothing is ever fetched from or sent to a network, and SQL reaches no other file. */
-static enum err_code
-configure(duckdb_config config, const struct duck_options *o, const char *temp_dir, struct err *err)
+enum err_code
+duck_configure(duckdb_config config, const struct duck_options *o, const char *temp_dir,
+    struct err *err)
 {
 	static const char *const fixed[][2] = {
 	    {"autoinstall_known_extensions", "false"},
@@ -332,7 +333,7 @@ open_file(struct duck *d, const char *name, struct damage *damage, struct err *e
 	char *text = NULL;
 	if (duckdb_create_config(&config) != DuckDBSuccess)
 		return err_set(err, ERR_UNAVAILABLE, "libduckdb gives no configuration");
-	enum err_code code = configure(config, &d->opt, temp_dir, err);
+	enum err_code code = duck_configure(config, &d->opt, temp_dir, err);
 	if (code == ERR_OK && duckdb_open_ext(path, &d->db, config, &text) != DuckDBSuccess)
 		code = open_failed(path, text, damage, err);
 	duckdb_destroy_config(&config);
@@ -480,6 +481,8 @@ duck_open_state(struct duck *d, struct err *err)
 		code = duck_view_register(d, con, err);
 	if (code == ERR_OK)
 		code = duck_write_register(d, con, err);
+	if (code == ERR_OK)
+		code = duck_check_register(d, con, err);
 	if (code == ERR_OK)
 		code = duck_schema_migrate(d, con, err);
 	if (code == ERR_OK)

@@ -21,6 +21,7 @@
  *     duck_query.c   questions         duck_where.c  their conditions
  *     duck_view.c    one moment of hot tail and file         duck_read.c    data chunks -> rows
  *     duck_attr.c, duck_merge.c        SQL functions
+ *     duck_check.c                     is the file whole? duck_check_priv.h
  *
  * `struct duck_writer` belongs to the thread that appends, `struct duck_keeper` to the sealer's.
  * Everything else that threads share is atomic, or inside hot/, duck_pool.c, duck_gate.c and
@@ -64,6 +65,8 @@ void duck_schema_create(struct buf *out, const char *name, const struct table_de
 void duck_schema_create_day(struct buf *out, const char *name, const struct table_def *def,
     const struct shred_plan *plan, uint64_t sparse);
 bool duck_schema_is_long_text(const char *name);
+enum { DUCK_SCHEMA_VERSION = 2 };
+const char *duck_schema_type(enum col_kind kind);
 const char *duck_schema_shred_type(enum shred_type type);
 
 /* ---- dictionaries */

@@ -79,8 +79,10 @@ static const migration migrations[] = {create_first_tables, add_seals};
 
 #define SCHEMA_VERSION ARRAY_LEN(migrations)
 
-static const char *
-type_name(enum col_kind kind)
+_Static_assert(SCHEMA_VERSION == DUCK_SCHEMA_VERSION, "what duck_check_schema.c goes by");
+
+const char *
+duck_schema_type(enum col_kind kind)
 {
 	switch (kind) {
 	case COL_U64: return "UBIGINT";
@@ -115,7 +117,7 @@ put_columns(struct buf *out, const char *name, const struct table_def *def, uint
 	for (size_t i = 0; i < def->col_count; i++) {
 		bool zstd = duck_schema_is_long_text(def->cols[i].name) && !(sparse >> i & 1);
 		buf_printf(out, "%s\"%s\" %s%s%s", i > 0 ? ", " : "", def->cols[i].name,
-		    type_name(def->cols[i].kind), def->cols[i].nullable ? "" : " NOT NULL",
+		    duck_schema_type(def->cols[i].kind), def->cols[i].nullable ? "" : " NOT NULL",
 		    zstd ? " USING COMPRESSION zstd" : "");
 	}
 }

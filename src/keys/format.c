@@ -268,34 +268,50 @@ is_there(const struct key_set *s, const struct key *k)
 	return false;
 }
 
+/* The key in a line, added to the set. */
 static enum err_code
-read_lines(struct str text, struct arena *arena, struct key_set *out, struct err *err)
+read_line(struct str line, unsigned number, struct arena *arena, struct key_set *out,
+    enum key_fault *fault, struct err *err)
+{
+	*fault = KEY_BAD_COUNT;
+	if (out->count == KEYS_MAX)
+		return err_set(err, ERR_CORRUPT, "the file of keys has more than %d",
+		    (int)KEYS_MAX);
+	struct key *k = key_set_add(out);
+	arena_reset(arena);
+	bool good = line.len <= LINE_BYTES_MAX && read_key(line, arena, k);
+	*fault = good ? KEY_TWICE : KEY_BAD_LINE;
+	if (!good || is_there(out, k))
+		return err_set(err, ERR_CORRUPT,
+		    "line %u of the file of keys is no key, or is there twice", number);
+	return ERR_OK;
+}
+
+static enum err_code
+read_lines(struct str text, struct arena *arena, struct key_set *out, enum key_fault *fault,
+    struct err *err)
 {
 	unsigned number = 0;
 	uint64_t count = 0;
 	while (text.len > 0) {
 		size_t end = str_find(text, '\n');
 		struct str line = {text.ptr, end};
+		*fault = KEY_TORN;
 		if (end == text.len) /* it is replaced whole: a cut one is damaged */
 			return err_set(err, ERR_CORRUPT, "the file of keys ends within line %u",
 			    number + 1);
 		text = str_skip(text, end + 1);
-		if (number++ == 0) {
-			if (read_head(line, &count, err) != ERR_OK)
-				return err->code;
-			continue;
-		}
-		if (out->count == KEYS_MAX)
-			return err_set(err, ERR_CORRUPT, "the file of keys has more than %d",
-			    (int)KEYS_MAX);
-		struct key *k = key_set_add(out);
-		arena_reset(arena);
-		if (line.len > LINE_BYTES_MAX || !read_key(line, arena, k) || is_there(out, k))
-			return err_set(err, ERR_CORRUPT,
-			    "line %u of the file of keys is no key, or is there twice", number);
+		*fault = KEY_BAD_HEAD;
+		enum err_code code = number++ == 0
+		    ? read_head(line, &count, err)
+		    : read_line(line, number, arena, out, fault, err);
+		if (code != ERR_OK)
+			return code;
 	}
+	*fault = KEY_BAD_HEAD;
 	if (number == 0)
 		return read_head(STR_EMPTY, &count, err);
+	*fault = out->count == count ? KEY_WHOLE : KEY_BAD_COUNT;
 	if (out->count == count)
 		return ERR_OK;
 	return err_set(err, ERR_CORRUPT, "the file of keys has %zu of the %llu it should have",
@@ -303,16 +319,23 @@ read_lines(struct str text, struct arena *arena, struct key_set *out, struct err
 }
 
 enum err_code
-key_set_parse(struct str text, struct key_set *out, struct err *err)
+key_set_diagnose(struct str text, struct key_set *out, enum key_fault *fault_out, struct err *err)
 {
 	struct arena arena;
 	*out = (struct key_set){0};
 	arena_init(&arena, 0, LINE_BYTES_MAX);
-	enum err_code code = read_lines(text, &arena, out, err);
+	enum err_code code = read_lines(text, &arena, out, fault_out, err);
 	arena_fini(&arena);
 	if (code != ERR_OK)
 		key_set_fini(out);
 	return code;
+}
+
+enum err_code
+key_set_parse(struct str text, struct key_set *out, struct err *err)
+{
+	enum key_fault ignored;
+	return key_set_diagnose(text, out, &ignored, err);
 }
 
 /* ---- writing */

@@ -94,6 +94,15 @@ MUST_CHECK enum err_code keys_revoke(struct keys *k, struct str id, uint64_t now
 MUST_CHECK enum err_code keys_delete(struct keys *k, struct str id, uint64_t now_unix_ns,
     struct key *out, struct err *err);
 
+/* ---- is the file whole? (check.c) */
+
+struct finding_sink;
+
+/* Reads the file and changes nothing; *count_out: keys in it. live: a weir works with it meanwhile. An error only when
+ * the folder cannot be read. Any thread. */
+MUST_CHECK enum err_code keys_check(struct str data_dir, bool live, const struct finding_sink *sink,
+    uint64_t *count_out, struct err *err);
+
 /* "ingest", "read", "admin"; 0: none of these. */
 unsigned key_right_parse(struct str word);
 const char *key_right_name(enum key_right right);

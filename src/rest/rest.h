@@ -78,6 +78,10 @@ struct rest_options {
 	 * (stats_print_family()). Server threads; must not block. NULL: none. */
 	void (*metrics)(void *ctx, struct buf *out);
 	void *metrics_ctx;
+	/* Whether what is on the disk is whole, as JSON, appended. A reader thread; may take minutes. NULL: it cannot be
+	 * asked here. */
+	enum err_code (*check)(void *ctx, bool quick, struct buf *json, struct err *err);
+	void *check_ctx;
 };
 
 MUST_CHECK enum err_code rest_start(const struct rest_options *opt, struct rest **out,

@@ -80,6 +80,7 @@ struct rest_routes {
 extern const struct rest_routes rest_dlq_routes; /* dlq.c */
 extern const struct rest_routes rest_keys_routes; /* keys.c */
 extern const struct rest_routes rest_backups_routes; /* backups.c */
+extern const struct rest_routes rest_check_routes; /* check.c */
 
 /* The route of a method's name and a path, and the id in it; NULL: there is none. */
 const struct rest_route *rest_routes_match(const struct rest_routes *all, const char *method,

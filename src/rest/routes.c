@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rest/routes.c - paths that are not in ops_table, for they are not the store's and change something: dead letters,
- * keys, backups. Run by the readers, like queries, or, those that are slow, by a thread of their own.
+ * rest/routes.c - paths that are not in ops_table, for they are not the store's: dead letters, keys, backups, whether the
+ * data folder is whole. Run by the readers, like queries, or, those that are slow, by a thread of their own.
  */
 #include "rest/rest_priv.h"
 
 #include "tenant/tenant.h"
 
 static const struct rest_routes *const all_routes[] = {
-    &rest_dlq_routes, &rest_keys_routes, &rest_backups_routes};
+    &rest_dlq_routes, &rest_keys_routes, &rest_backups_routes, &rest_check_routes};
 
 static const char *
 method_name(enum http_method m)

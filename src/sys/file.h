@@ -109,6 +109,9 @@ MUST_CHECK enum err_code file_disk_bytes(const char *path, uint64_t *out, struct
 /* Append the whole file to *out; ERR_TOO_LARGE beyond bytes_max. */
 MUST_CHECK enum err_code file_read_all(const char *path, size_t bytes_max, struct buf *out,
     struct err *err);
+/* A new file with the same bytes and the same holes, synced. On an error nothing is left of it. The folder is the
+ * caller's to sync. */
+MUST_CHECK enum err_code file_copy_whole(const char *from, const char *to, struct err *err);
 /* Put a file there whole or not at all: written beside it, synced, renamed, folder synced. */
 MUST_CHECK enum err_code file_write_whole(struct str dir, struct str name, const struct str *parts,
     size_t count, struct err *err);

@@ -98,3 +98,36 @@ file_copy(const struct file *from, const struct file *to, uint64_t off, uint64_t
 	}
 	return code;
 }
+
+/* What is not a hole, piece by piece. */
+static enum err_code
+copy_data(const struct file *from, const struct file *to, struct err *err)
+{
+	uint64_t size, data, end;
+	enum err_code code = file_size(from, &size, err);
+	for (uint64_t off = 0; off < size && code == ERR_OK; off = end) {
+		code = file_find_data(from, off, size, &data, &end, err);
+		if (code == ERR_OK && end > data)
+			code = file_copy(from, to, data, end - data, err);
+	}
+	if (code == ERR_OK)
+		code = file_truncate(to, size, err);
+	return code == ERR_OK ? file_sync(to, err) : code;
+}
+
+enum err_code
+file_copy_whole(const char *from, const char *to, struct err *err)
+{
+	struct file in = {0}, out = {0};
+	enum err_code code = file_open(from, FILE_READ, &in, err);
+	if (code == ERR_OK)
+		code = file_open(to, FILE_CREATE, &out, err);
+	bool made = code == ERR_OK;
+	if (code == ERR_OK)
+		code = copy_data(&in, &out, err);
+	file_close(&in);
+	file_close(&out);
+	if (code != ERR_OK && made)
+		(void)!file_unlink(to, NULL);
+	return code;
+}

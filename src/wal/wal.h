@@ -138,4 +138,30 @@ MUST_CHECK enum err_code wal_reader_next(struct wal_reader *r, struct arena *are
 /* Where it stands, marks passed over included; comparable with wal_durable_bytes(). */
 uint64_t wal_reader_bytes(const struct wal_reader *r);
 
+/* ---- is it whole? (check.c) */
+
+struct finding_sink;
+
+struct wal_check {
+	struct str dir; /* borrowed */
+	uint64_t applied_seq; /* the store has all up to there */
+	bool unknown; /* nobody knows up to where */
+	/* The same log, open in this process: only what is durable is looked at. NULL: nobody writes to it. */
+	struct wal *live;
+	const struct finding_sink *sink;
+};
+
+struct wal_checked {
+	uint64_t segments, records, bytes; /* records: requests; bytes: of whole records */
+	uint64_t first_seq, last_seq; /* 0: there is none */
+	uint64_t damages; /* places */
+	bool torn; /* an end that the next start cuts */
+	char torn_file[32]; /* the segment that it is in */
+};
+
+/* Reads every segment, as wal_open() does, and changes nothing. An error only when the folder cannot be
+ * read; whatever else is wrong is a finding. Any thread, beside a writer too. */
+MUST_CHECK enum err_code wal_check(const struct wal_check *what, struct wal_checked *out,
+    struct err *err);
+
 #endif

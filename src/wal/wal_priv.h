@@ -7,6 +7,7 @@
  *     segment.c  creating segments ahead, the list of them
  *     wal.c      append, commit, marks, close
  *     reader.c   reading beside the writer;  trim.c  deleting what is applied, naming what is not
+ *     check.c    is it whole? changes nothing
  */
 #ifndef WAL_WAL_PRIV_H
 #define WAL_WAL_PRIV_H

@@ -96,6 +96,7 @@ const api = [
 	['DELETE', '/api/v1/dlq?state=quarantined', 'admin'],
 	['GET', '/api/v1/keys', 'admin'], ['POST', '/api/v1/keys?right=nothing', 'admin'], ['POST', '/api/v1/keys/nobody/rotate', 'admin'], ['DELETE', '/api/v1/keys/nobody', 'admin'],
 	['DELETE', '/api/v1/keys/nobody/record', 'admin'],
+	['POST', '/api/v1/check?quick=true', 'admin', 'tenantless'],
 	['GET', '/api/v1/backups', 'admin', 'tenantless'], ['POST', '/api/v1/backups?name=..', 'admin', 'tenantless'], ['DELETE', '/api/v1/backups/nothing', 'admin', 'tenantless'],
 	['GET', '/metrics', 'read', 'tenantless'], ['GET', '/nothing', 'read'], ['GET', '/api/v1/nothing', 'read'], ['POST', '/api/v1/traces', 'read'],
 ];
