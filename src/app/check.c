@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/check.h"
 
+#include "backup/backup.h"
 #include "base/arena.h"
 #include "base/finding.h"
 #include "base/limits.h"
@@ -130,7 +131,7 @@ static void
 check_name(void *ctx, const char *name)
 {
 	static const char *const ours[] = {"LOCK", "keys", "keys.lock", "keys.tmp", "wal", "dlq",
-	    "quarantine", "damaged", "tmp", "weir.conf", "lost+found"};
+	    "quarantine", "damaged", "backups", "tmp", "weir.conf", "lost+found"};
 	struct report *r = ctx;
 	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
 		if (strcmp(name, ours[i]) == 0)
@@ -343,6 +344,15 @@ mend_store(struct report *r, const struct finding_sink *quiet, struct err *err)
 	return duck_mend_file(r->opt->data_dir, &duck, note_done, &r->mended, err);
 }
 
+/* Of a store that could not be read it is not known: what the log begins behind. */
+static uint64_t
+applied_of(const struct report *r)
+{
+	if (r->store.readable)
+		return r->store.floor;
+	return r->log.first_seq > 0 ? r->log.first_seq - 1 : 0;
+}
+
 static enum err_code
 cut_log(struct report *r, struct err *err)
 {
@@ -356,7 +366,7 @@ cut_log(struct report *r, struct err *err)
 	if (code == ERR_OK)
 		code = wal_open(&(struct wal_options){.dir = str_from(path),
 		                    .segment_bytes_max = limits_default().segment_bytes_max,
-		                    .applied_seq = r->store.floor},
+		                    .applied_seq = applied_of(r)},
 		    &w, &found, err);
 	wal_close(w);
 	if (code != ERR_OK)
@@ -440,13 +450,24 @@ is_data_folder(struct str dir, struct err *err)
 	    "%s is no data folder of weir: it has neither weir.duckdb nor wal/ nor keys", dir.ptr);
 }
 
-/* What has never been started has no lock, and gets none. */
 static enum err_code
-lock_folder(struct str dir, struct file *lock, struct err *err)
+is_restored(struct str dir, struct err *err)
+{
+	char path[FILE_PATH_BYTES];
+	if (file_join(dir, STR(BACKUP_RESTORING), path, err) != ERR_OK || !file_exists(path))
+		return ERR_OK;
+	return err_set(err, ERR_IO,
+	    "a restore into %s has not come to its end: delete the folder and restore once more",
+	    dir.ptr);
+}
+
+/* What has never been started has no lock, and gets none to be looked at. */
+static enum err_code
+lock_folder(struct str dir, bool always, struct file *lock, struct err *err)
 {
 	char path[FILE_PATH_BYTES];
 	enum err_code code = file_join(dir, STR("LOCK"), path, err);
-	if (code != ERR_OK || !file_exists(path))
+	if (code != ERR_OK || (!always && !file_exists(path)))
 		return code;
 	code = file_lock(path, lock, err);
 	if (code == ERR_BUSY)
@@ -466,9 +487,13 @@ check_folder(const struct check_options *opt, struct buf *json, struct err *err)
 	if (!opt->store)
 		code = is_data_folder(opt->data_dir, err);
 	if (code == ERR_OK && !opt->store)
-		code = lock_folder(opt->data_dir, &lock, err);
-	if (code != ERR_OK)
+		code = lock_folder(opt->data_dir, opt->repair, &lock, err);
+	if (code == ERR_OK && !opt->store)
+		code = is_restored(opt->data_dir, err);
+	if (code != ERR_OK) {
+		file_close(&lock);
 		return code;
+	}
 	report_init(&r, opt);
 	code = opt->repair ? repair(&r, err) : check_all(&r, err);
 	if (code == ERR_OK)

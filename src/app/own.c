@@ -30,7 +30,7 @@ struct own {
 	struct trace_span *spans;
 	struct buf answer;
 	bool failing; /* said once per spell */
-	_Atomic uint64_t sent, lost;
+	_Atomic uint64_t sent, lost, overflowed;
 };
 
 static void
@@ -146,6 +146,7 @@ send_some(struct own *o)
 	struct buf body = {0};
 	uint64_t lost;
 	size_t count = trace_take(o->spans, AT_ONCE, &lost);
+	atomic_store(&o->overflowed, lost);
 	if (count == 0)
 		return false;
 	encode(o, count, &body);
@@ -249,5 +250,5 @@ own_metrics(struct own *o, struct buf *out)
 	stats_print_sample(out, "weir_own_spans_total", STATS_COUNTER, "outcome=\"sent\"",
 	    (int64_t)atomic_load(&o->sent));
 	stats_print_sample(out, "weir_own_spans_total", STATS_COUNTER, "outcome=\"lost\"",
-	    (int64_t)atomic_load(&o->lost));
+	    (int64_t)(atomic_load(&o->lost) + atomic_load(&o->overflowed)));
 }

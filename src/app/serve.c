@@ -508,10 +508,10 @@ bring_up(struct serve *s, struct err *err)
 	    {"store", open_store},
 	    {"log", open_wal},
 	    {"ingest", start_ingest},
+	    {"weir's own spans (--trace-to)", start_own},
 	    {"API (--api)", start_api},
 	    {"OTLP/gRPC (--grpc)", start_grpc},
 	    {"OTLP/HTTP (--http)", start_http},
-	    {"weir's own spans (--trace-to)", start_own},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
 		if (steps[i].start(s, err) != ERR_OK)

@@ -68,6 +68,8 @@ struct making {
 	char partial[FILE_PATH_BYTES];
 	const struct store_files *held;
 	struct wal_parts log;
+	struct file lock; /* of the folder: another weir may make its backups there */
+	bool renamed; /* the backup has its name, and is ours */
 };
 
 static enum err_code
@@ -225,6 +227,7 @@ make(struct making *m, uint64_t start_ns, struct err *err)
 		code = file_rename(m->partial, info->path, err);
 	if (code != ERR_OK)
 		return code;
+	m->renamed = true;
 	snprintf(dir, sizeof(dir), "%.*s", STR_ARG(src->backup_dir));
 	return file_sync_dir(dir, err);
 }
@@ -253,8 +256,8 @@ static enum err_code
 prepare(struct making *m, struct str name, struct err *err)
 {
 	struct sweep sweep = {m->src->backup_dir};
-	char dir[FILE_PATH_BYTES];
-	bool made;
+	char dir[FILE_PATH_BYTES], path[FILE_PATH_BYTES];
+	bool made = false;
 	enum err_code code = path_of(m->src->backup_dir, name, m->info->path, err);
 	if (code == ERR_OK)
 		code = partial_of(m->src->backup_dir, name, m->partial, err);
@@ -262,6 +265,14 @@ prepare(struct making *m, struct str name, struct err *err)
 		return code;
 	snprintf(dir, sizeof(dir), "%.*s", STR_ARG(m->src->backup_dir));
 	code = file_mkdir(dir, &made, err);
+	if (code == ERR_OK && made)
+		code = file_join(m->src->backup_dir, STR(".."), path, err);
+	if (code == ERR_OK && made)
+		code = file_sync_dir(path, err);
+	if (code == ERR_OK)
+		code = file_join(m->src->backup_dir, STR(".lock"), path, err);
+	if (code == ERR_OK)
+		code = file_lock(path, &m->lock, err);
 	if (code == ERR_OK)
 		code = file_list(dir, remove_leftover, &sweep, err);
 	if (code == ERR_OK && file_exists(m->info->path))
@@ -275,7 +286,7 @@ give_up(struct making *m)
 {
 	struct err err;
 	if (backup_remove(m->partial, &err) != ERR_OK ||
-	    backup_remove(m->info->path, &err) != ERR_OK)
+	    (m->renamed && backup_remove(m->info->path, &err) != ERR_OK))
 		log_warn("backup", "what is left of a backup that failed stays: %s", err.message);
 }
 
@@ -292,16 +303,20 @@ backup_create(const struct backup_source *src, struct str name, uint64_t now_uni
 		snprintf(out->name, sizeof(out->name), "%.*s", STR_ARG(name));
 	snprintf(out->version, sizeof(out->version), "%s", src->version);
 	enum err_code code = prepare(&m, name.len > 0 ? name : str_from(out->name), err);
-	if (code != ERR_OK)
+	if (code != ERR_OK) {
+		file_close(&m.lock);
 		return code;
+	}
 	code = make(&m, start_ns, err);
 	backup_files_fini(&m.files);
 	if (code == ERR_OK) {
+		file_close(&m.lock);
 		log_info("backup", "%s: %" PRIu64 " MiB in %" PRIu64 " ms, up to record %" PRIu64,
 		    out->path, out->bytes >> 20, out->took_ns / NS_PER_MS, out->position);
 		return ERR_OK;
 	}
 	give_up(&m);
+	file_close(&m.lock);
 	return code;
 }
 

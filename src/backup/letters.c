@@ -164,6 +164,7 @@ backup_copy_letters(struct str data_dir, struct str to, const struct backup_guar
 			break;
 		if (code == ERR_OK)
 			code = follow(to, guard, &have, &now, &changed, err);
+		changed = changed || round == 0; /* one list alone is no moment, be it empty */
 		backup_files_fini(&have);
 		have = now.files;
 	}

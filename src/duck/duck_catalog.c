@@ -96,6 +96,7 @@ duck_catalog_add_seal(struct duck_catalog *c, struct duck_table *t,
 		t->seals = xrealloc(t->seals, t->seal_cap * sizeof(*t->seals));
 	}
 	t->seals[t->seal_count] = *info;
+	t->changes++;
 	t->seals[t->seal_count].until = UINT64_MAX;
 	t->seals[t->seal_count++].traces = traces;
 	mutex_unlock(&c->lock);
@@ -106,6 +107,7 @@ duck_catalog_count_loose(struct duck_catalog *c, struct duck_table *t, int64_t r
 {
 	mutex_lock(&c->lock);
 	t->loose_rows += (uint64_t)rows;
+	t->changes++;
 	mutex_unlock(&c->lock);
 }
 
@@ -122,6 +124,7 @@ duck_catalog_drop_seal(struct duck_catalog *c, struct duck_table *t, size_t plac
 {
 	mutex_lock(&c->lock);
 	CHECK(place < t->seal_count && t->seals[place].until == UINT64_MAX);
+	t->changes++;
 	t->seals[place].until = gen;
 	mutex_unlock(&c->lock);
 }
@@ -131,6 +134,7 @@ duck_catalog_shrink_seal(struct duck_catalog *c, struct duck_table *t, size_t pl
 {
 	mutex_lock(&c->lock);
 	CHECK(place < t->seal_count && t->seals[place].rows > rows);
+	t->changes++;
 	t->seals[place].rows -= rows;
 	mutex_unlock(&c->lock);
 }

@@ -66,6 +66,7 @@ struct duck_table {
 	bool loose;
 	uint64_t loose_rows; /* how many, about */
 	uint64_t counted_rows; /* loose_rows when its days were last counted; the sealer's */
+	uint64_t changes; /* of its rows and seals, counted */
 	struct duck_table_size size; /* the sealer's: duck_retain.c */
 };
 

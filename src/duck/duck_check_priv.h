@@ -27,6 +27,8 @@ struct check {
 	bool live; /* commits happen meanwhile */
 	bool over; /* DuckDB gives no more answers */
 	bool refused; /* nor did it to the last question */
+	bool
+	    any_answer; /* only whether there is one counts: what a commit falls into is not asked again */
 	uint64_t
 	    log_at; /* byte at which DuckDB's log is damaged; UINT64_MAX: it is not, or nobody says */
 	const struct duck_check_options *opt;

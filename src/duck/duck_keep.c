@@ -47,6 +47,8 @@ enum {
 	WORTH_A_TABLE = 8,
 	FORGET_PART = 8,
 	MIXED_LOOKS = 60,
+	RETAIN_RETRIES = 4, /* times the first pause after a seal that failed */
+	TRIM_TRIES = 100,
 	FLOOR_BYTES = 64 << 20, /* of the log, that a floor alone is written for */
 };
 
@@ -153,7 +155,8 @@ is_looked_at(struct duck *d)
 	struct duck_keeper *k = &d->keeper;
 	if (k->removed_gen == 0)
 		return false;
-	uint64_t oldest = duck_views_oldest(&d->views);
+	uint64_t oldest = duck_views_oldest(&d->views), checked = atomic_load(&d->check_gen);
+	oldest = checked < oldest ? checked : oldest;
 	if (oldest < k->removed_gen)
 		return true;
 	/* The loader's transactions are within this lock: those of before are over. */
@@ -190,9 +193,10 @@ checkpoint(struct duck *d)
 	log_debug("duck", "checkpoint took %" PRIu64 " ms", (end_ns - start_ns) / NS_PER_MS);
 	hot_tidy(d->hot, end_ns);
 	process_trim_memory(); /* a row group's worth has become free */
-	if (k->trim)
-		duck_trim(d);
-	k->trim = false;
+	if (k->trim && (duck_trim(d) || ++k->trim_tries == TRIM_TRIES)) {
+		k->trim = false;
+		k->trim_tries = 0;
+	}
 	measure(d);
 }
 
@@ -480,15 +484,23 @@ forget_something(struct duck *d)
 static bool
 retain_something(struct duck *d)
 {
+	struct duck_retainer *r = &d->keeper.retainer;
 	bool done = false;
 	struct err err;
-	if (clock_mono_ns() < d->keeper.retry_ns)
+	if (clock_mono_ns() < r->retry_ns || atomic_load(&d->check_gen) != UINT64_MAX)
 		return false;
-	if (duck_retain(d, &done, &err) != ERR_OK)
-		pause_after_failure(d, &err);
-	else if (done)
-		all_well(d);
-	return done;
+	if (duck_retain(d, &done, &err) == ERR_OK) {
+		if (done && r->failing)
+			log_info("retain", "what is kept no longer is removed again");
+		r->failing = r->failing && !done;
+		return done;
+	}
+	if (!atomic_load(&d->cancelled) && !r->failing)
+		log_error("retain", "what is kept no longer cannot be removed: %s; trying again",
+		    err.message);
+	r->failing = true;
+	r->retry_ns = clock_mono_ns() + RETAIN_RETRIES * d->opt.retry_ms * NS_PER_MS;
+	return false;
 }
 
 /* ---- the thread */

@@ -42,6 +42,8 @@ bool duck_pool_empty(struct duck_pool *p);
 struct duck_retainer {
 	uint64_t next_ns; /* clock_mono_ns: when it looks again */
 	uint64_t mixed_next_ns[SIGNAL_TABLES]; /* and when late rows leave memory for it */
+	uint64_t retry_ns; /* after a failure not before */
+	bool failing; /* said once per spell */
 	bool trim; /* much may be free in the file, when the last piece has gone */
 	bool
 	    leftovers; /* rows of seals that are no longer there may be in seal_services and seal_traces */
@@ -75,6 +77,7 @@ struct duck_keeper {
 	uint64_t removed_gen; /* removed rows since the last checkpoint; 0: nothing was */
 	struct duck_retainer retainer;
 	bool trim; /* after the next checkpoint */
+	unsigned trim_tries;
 	enum duck_hold_state hold; /* under the lock */
 	uint64_t checkpoint_retry_ns;
 	store_poison_fn poison;
@@ -99,9 +102,9 @@ MUST_CHECK enum err_code duck_write_register(struct duck *d, duckdb_connection c
 MUST_CHECK enum err_code duck_check_register(struct duck *d, duckdb_connection con,
     struct err *err);
 
-/* duck_trim.c, after a checkpoint: give the disk back what blocks take that nothing is in. What it fails for is
- * only logged. */
-void duck_trim(struct duck *d);
+/* duck_trim.c, after a checkpoint: give the disk back what blocks take that nothing is in. False: not all that was freed
+ * is free yet, try again after the next one. */
+bool duck_trim(struct duck *d);
 
 /* duck_retain.c: one bounded piece of what is to be removed, if there is any. */
 MUST_CHECK enum err_code duck_retain(struct duck *d, bool *done_out, struct err *err);

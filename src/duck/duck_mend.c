@@ -494,7 +494,18 @@ static enum err_code
 open_to_mend(struct mending *m, struct str data_dir, const struct duck_check_options *opt,
     struct err *err)
 {
-	enum err_code code = duck_check_open(data_dir, opt, false, &m->c, err);
+	char mark[FILE_PATH_BYTES];
+	enum err_code code = file_join(data_dir, STR(DUCK_FILE ".checkpoint"), mark, err);
+	if (code == ERR_OK && file_exists(mark)) {
+		say(m,
+		    DUCK_FILE
+		    " is left as it is: weir was stopped in the middle of a checkpoint, which its next start mends. "
+		    "Start and stop it once, then repair what is left");
+		m->c.over = true;
+		return ERR_OK;
+	}
+	if (code == ERR_OK)
+		code = duck_check_open(data_dir, opt, false, &m->c, err);
 	for (int i = 0; i < CUTS_MAX && code == ERR_OK && m->c.over && m->c.log_at != UINT64_MAX;
 	    i++) {
 		uint64_t at = m->c.log_at;

@@ -301,21 +301,30 @@ open_failed(const char *path, char *text, struct damage *damage, struct err *err
 	const char *why = text ? text : "no reason given";
 	const char *pid = strstr(why, "PID ");
 	enum err_code code;
+	uint64_t file_iteration = number_behind(why, "File checkpoint iteration: ");
+	uint64_t log_iteration = number_behind(why, "WAL checkpoint iteration: ");
 	damage->log_at = number_behind(why, "byte position ");
 	damage->block_at = number_behind(why, "in block at location ");
-	if (strstr(why, "orrupt WAL") || strstr(why, "replaying WAL"))
+	/* A crash between the file's head and the end of the checkpoint leaves the log of before, whose last record says
+	 * that the file has all of it. Without that record it is of no use, and not needed. */
+	if (log_iteration < file_iteration && file_iteration != UINT64_MAX) {
+		damage->log_at = 0;
+		code = err_set(err, ERR_CORRUPT,
+		    DUCK_FILE ".wal is of before the last checkpoint, and its end is missing");
+	} else if (strstr(why, "orrupt WAL") || strstr(why, "replaying WAL")) {
 		code = err_set(err, ERR_CORRUPT, DUCK_FILE ".wal is damaged: %.120s", why);
-	else if (strstr(why, "lock on file"))
+	} else if (strstr(why, "lock on file")) {
 		code = err_set(err, ERR_UNAVAILABLE, "%s is open in another process (%.24s)", path,
 		    pid ? pid : "unknown");
-	else if (strstr(why, "No space left on device"))
+	} else if (strstr(why, "No space left on device")) {
 		code = err_set(err, ERR_BUSY, "disk full while opening %s", path);
-	else if (damage->block_at != UINT64_MAX)
+	} else if (damage->block_at != UINT64_MAX) {
 		code = err_set(err, ERR_CORRUPT,
 		    DUCK_FILE " is damaged: the checksum of the block at byte %" PRIu64 " is wrong",
 		    damage->block_at);
-	else
+	} else {
 		code = err_set(err, ERR_UNAVAILABLE, "cannot open %s: %.120s", path, why);
+	}
 	duckdb_free(text);
 	return code;
 }
@@ -503,6 +512,7 @@ init(struct duck *d, const struct duck_options *opt)
 		d->retain = *opt->retain;
 	d->opt.retain = NULL;
 	d->keeper.retainer.leftovers = true;
+	atomic_init(&d->check_gen, UINT64_MAX);
 	fill_defaults(&d->opt);
 	mutex_init(&d->text_lock);
 	mutex_init(&d->writer.lock);
@@ -513,7 +523,7 @@ init(struct duck *d, const struct duck_options *opt)
 	d->dir = xcalloc(opt->data_dir.len + 1, 1);
 	if (opt->data_dir.len > 0)
 		memcpy(d->dir, opt->data_dir.ptr, opt->data_dir.len);
-	duck_pool_init(&d->pool, d->opt.readers_max);
+	duck_pool_init(&d->pool, d->opt.readers_max + 1); /* a check takes one for long */
 	duck_gate_init(&d->gate);
 	duck_help_init(&d->help);
 	duck_recall_init(&d->recall);

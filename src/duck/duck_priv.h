@@ -142,6 +142,8 @@ struct duck {
 	_Atomic uint64_t position;
 	_Atomic uint64_t generation; /* of the last committed seal */
 	_Atomic uint64_t removed_gen; /* of the last one that removed rows */
+	_Atomic uint64_t
+	    check_gen; /* a check of the file looks at it as it was then; UINT64_MAX: none does */
 	struct duck_removed removed;
 	_Atomic uint64_t row_count;
 	_Atomic uint64_t disk_bytes;

@@ -39,6 +39,10 @@ settle(struct duck *d, uint64_t before, struct err *err)
 	if (now > before) {
 		CHECK(d->keeper.in_doubt);
 		duck_seal_committed(d, now, d->keeper.floor);
+		/* It may have been a removal. */
+		d->keeper.retainer.leftovers = d->keeper.retainer.trim = true;
+		d->keeper.removed_gen = now;
+		atomic_store(&d->removed_gen, now);
 	} else if (d->keeper.in_doubt) {
 		duck_outbox_settle(&d->outbox, false);
 		hot_seal_failed(d->hot);

@@ -164,6 +164,31 @@ TEST(duck, log_of_the_database_that_is_damaged_elsewhere_is_cut_too)
 	damage_in_places(14, 2);
 }
 
+/* A crash between the new head and the end of a checkpoint leaves the log of before. Its last record says that it is
+ * done with; the damage is that this record is gone. */
+TEST(duck, log_of_before_the_last_checkpoint_is_put_aside)
+{
+	uint64_t position;
+	const char *files = make_files(&position);
+	struct store *reference = store_mem_new();
+	struct duck_options opt = duck_kit_eager(files);
+	struct buf wal = {0};
+	duck_kit_load(reference, REQUESTS, 1);
+	read_back(files, WAL, &wal);
+	/* Opening and closing checkpoints all of it. */
+	store_close(duck_kit_open(&opt));
+	for (size_t cut = 0; cut < 3; cut++) {
+		const char *dir = duck_kit_copy(files);
+		struct buf part = {0};
+		buf_str(&part, str_of(buf_view(&wal).ptr, wal.len - cut * wal.len / 4));
+		write_file(dir, WAL, buf_view(&part));
+		assert_true(come_back(dir, &part, position, reference));
+		buf_fini(&part);
+	}
+	buf_fini(&wal);
+	store_close(reference);
+}
+
 /* ---- heads */
 
 enum { HEAD_BYTES = 4096 };

@@ -46,6 +46,7 @@ struct piece {
 	uint64_t rows[PIECE_SEALS]; /* of the tenant */
 	size_t count;
 	bool for_size; /* not for its age */
+	uint64_t row_max; /* PIECE_OTHER */
 	uint64_t bytes; /* about */
 	uint64_t removed; /* out: rows */
 };
@@ -262,7 +263,7 @@ look_of(const struct retaining *r, const struct duck_table *t)
 	const struct retain *rules = &r->d->retain;
 	uint64_t end = t->day == DUCK_DAY_OTHER ? UINT64_MAX : day_end(t);
 	size_t n = 0;
-	words[n++] = t->seal_count + t->loose_rows;
+	words[n++] = t->changes;
 	words[n++] = retain_cutoff(rules, t->id, STR_EMPTY, r->now_ns);
 	for (size_t i = 0; i < rules->tenant_count; i++)
 		words[n++] = retain_cutoff(rules, t->id, rules->tenants[i].tenant, r->now_ns);
@@ -350,7 +351,7 @@ find_old_in_other(struct retaining *r, enum table_id id, struct piece *p, struct
 		memcpy(&rows, words.ptr, sizeof(rows));
 	buf_fini(&words);
 	if (code == ERR_OK && rows > 0)
-		*p = (struct piece){.kind = PIECE_OTHER, .table = t};
+		*p = (struct piece){.kind = PIECE_OTHER, .table = t, .row_max = PIECE_ROWS};
 	else if (code == ERR_OK)
 		t->size.looked = look;
 	return code;
@@ -373,7 +374,8 @@ measure(struct duck *d, struct duck_table *t, struct err *err)
 	    " SELECT unnest(additional_block_ids) FROM pragma_storage_info('%s')) WHERE b >= 0",
 	    name, name);
 	enum err_code code = duck_number(d, d->keeper.con, sql, &t->size.bytes, err);
-	if (code == ERR_OK)
+	/* Before its first checkpoint it has no blocks. */
+	if (code == ERR_OK && t->size.bytes > 0)
 		t->size.rows = rows;
 	return code;
 }
@@ -427,6 +429,44 @@ oldest_seal(const struct duck_table *t, const struct piece *p)
 	return oldest;
 }
 
+/* Has the catch-all rows that are older than the oldest day's table? */
+static enum err_code
+other_is_older(struct retaining *r, enum table_id id, const struct duck_table *oldest, bool *out,
+    struct err *err)
+{
+	const struct table_def *def = &table_defs[id];
+	const struct duck_table *t = duck_catalog_find(&r->d->catalog, id, DUCK_DAY_OTHER);
+	uint64_t first = 0;
+	char sql[120];
+	*out = false;
+	if (!t || t->loose_rows == 0)
+		return ERR_OK;
+	*out = !oldest;
+	if (!oldest)
+		return ERR_OK;
+	snprintf(sql, sizeof(sql), "SELECT min(%s)::UBIGINT FROM %s_other",
+	    def->cols[def->time_col].name, def->name);
+	enum err_code code = duck_number(r->d, r->d->keeper.con, sql, &first, err);
+	*out = code == ERR_OK && first < day_start(oldest);
+	return code;
+}
+
+/* So many of its oldest rows as are too much. */
+static void
+take_of_other(const struct retaining *r, enum table_id id, uint64_t excess, struct piece *p)
+{
+	struct duck_table *t = duck_catalog_find(&r->d->catalog, id, DUCK_DAY_OTHER);
+	uint64_t all = bytes_of(t, t->loose_rows), rows = PIECE_ROWS;
+	if (all == 0)
+		return; /* not measured yet */
+	if (excess < all)
+		rows = (uint64_t)((double)t->loose_rows * (double)excess / (double)all) + 1;
+	*p = (struct piece){.kind = PIECE_OTHER,
+	    .table = t,
+	    .for_size = true,
+	    .row_max = rows < PIECE_ROWS ? rows : PIECE_ROWS};
+}
+
 /* Of the oldest day so much as there is too much. */
 static enum err_code
 find_excess(struct retaining *r, enum table_id id, struct piece *p, struct err *err)
@@ -434,15 +474,21 @@ find_excess(struct retaining *r, enum table_id id, struct piece *p, struct err *
 	uint64_t bytes, max = r->d->retain.all.bytes[id];
 	enum err_code code = measure_all(r->d, id, &bytes, err);
 	struct duck_table *t = next_day(r->d, id, -1);
+	bool other = false;
 	if (code != ERR_OK || max == 0 || bytes <= max)
 		return code;
-	if (!t) {
-		t = duck_catalog_find(&r->d->catalog, id, DUCK_DAY_OTHER);
-		if (t && t->loose_rows > 0)
-			*p = (struct piece){.kind = PIECE_OTHER, .table = t, .for_size = true};
+	code = other_is_older(r, id, t, &other, err);
+	if (code != ERR_OK)
+		return code;
+	if (other) {
+		take_of_other(r, id, bytes - max, p);
 		return ERR_OK;
 	}
+	if (!t)
+		return ERR_OK;
 	uint64_t all = bytes_of(t, duck_catalog_rows(t)), excess = bytes - max;
+	if (all == 0 && duck_catalog_rows(t) > 0)
+		return ERR_OK; /* not measured yet */
 	*p = (struct piece){.kind = PIECE_SEALS_WHOLE, .table = t, .for_size = true};
 	while (p->count < PIECE_SEALS && p->bytes < excess) {
 		size_t place = oldest_seal(t, p);
@@ -503,11 +549,14 @@ find_tenant_excess(struct retaining *r, enum table_id id, const struct retain_ru
 		if (here > 0 && !oldest)
 			oldest = t;
 	}
-	if (code != ERR_OK || !oldest || bytes <= rule->bytes[id])
+	if (code != ERR_OK || bytes <= rule->bytes[id])
 		return code;
-	code = read_shares(r, oldest, err);
-	if (code == ERR_OK)
-		take_tenant(r, rule->tenant, bytes - rule->bytes[id], p);
+	for (struct duck_table *t = oldest; t && code == ERR_OK && p->kind == PIECE_NONE;
+	    t = next_day(r->d, id, t->day)) {
+		code = read_shares(r, t, err);
+		if (code == ERR_OK)
+			take_tenant(r, rule->tenant, bytes - rule->bytes[id], p);
+	}
 	return code;
 }
 
@@ -643,7 +692,7 @@ delete_other(struct retaining *r, struct piece *p, struct duck_sql *sql, struct 
 		buf_printf(&sql->text, "true ORDER BY %s", def->cols[def->time_col].name);
 	else
 		put_old(r, sql, p->table->id);
-	buf_printf(&sql->text, " LIMIT %d)", PIECE_ROWS);
+	buf_printf(&sql->text, " LIMIT %" PRIu64 ")", p->row_max);
 	return run(r->d, sql, &p->removed, err);
 }
 
@@ -739,7 +788,7 @@ remove_found(struct retaining *r, struct piece *p, struct err *err)
 	uint64_t start_ns = clock_mono_ns();
 	enum err_code code = duck_seal_change(r->d, remove_piece, &m, err);
 	if (code != ERR_OK)
-		return err_wrap(err, "cannot remove what is kept no longer");
+		return code;
 	uint64_t took_ns = clock_mono_ns() - start_ns;
 	settle(r->d, p);
 	count(r->d, p, took_ns);

@@ -135,6 +135,13 @@ is_consistent(struct store *s)
 }
 
 static uint64_t
+leftovers(struct store *s)
+{
+	return duck_kit_number(s,
+	    "SELECT count(*)::UBIGINT FROM seal_services WHERE gen NOT IN (SELECT gen FROM seals)");
+}
+
+static uint64_t
 tables(struct store *s)
 {
 	return duck_kit_number(s, "SELECT count(*)::UBIGINT FROM partitions WHERE day >= 0");
@@ -333,6 +340,50 @@ TEST(duck_retain, of_too_many_bytes_the_oldest_go)
 	arena_fini(&arena);
 }
 
+/* Little traffic: everything is in the catch-all, in less than a row group. */
+TEST(duck_retain, of_too_many_bytes_in_the_catch_all_only_so_many_go)
+{
+	const char *dir = test_tmp_dir();
+	struct arena arena = {0};
+	struct duck_options opt = duck_kit_options(dir);
+	struct store_status status;
+	opt.log_bytes_max = 2 * KIT_REQUEST_BYTES;
+	opt.seal_rows = 100000;
+	struct store *s = open_with(dir, "traces-bytes=1000g", "", &arena, &opt);
+	struct batch b;
+	batch_init(&b, 0);
+	for (uint64_t seq = 1; seq <= 50; seq++) {
+		batch_reset(&b);
+		b.last_seq = seq;
+		b.last_bytes = seq * KIT_REQUEST_BYTES;
+		for (uint32_t i = 0; i < 20; i++)
+			(void)duck_kit_span(&b, seq, i, seq << 32 | (i + 1),
+			    NOW - 20 * NS_PER_DAY + seq * HOUR);
+		store_conformance_put(s, &b);
+	}
+	batch_fini(&b);
+	duck_kit_flush(s);
+	wait_removed(s);
+	store_status(s, &status);
+	uint64_t bytes = status.signal_bytes[TABLE_SPANS];
+	assert_true(bytes > 0);
+	store_close(s);
+	char rule[64];
+	snprintf(rule, sizeof(rule), "traces-bytes=%" PRIu64, bytes - bytes / 10);
+	opt = duck_kit_options(dir);
+	s = open_with(dir, rule, "", &arena, &opt);
+	wait_removed(s);
+	uint64_t rows = duck_kit_count(s, STORE_SPANS, "acme");
+	assert_in_range(rows, 700, 900);
+	struct store_query q = store_conformance_question(STORE_SPANS, "acme");
+	struct store_result r;
+	q.from_ns = NOW - 20 * NS_PER_DAY + 40 * HOUR;
+	store_conformance_ask(s, &q, &arena, &r);
+	assert_int_equal(r.rows.row_count, 11 * 20);
+	store_close(s);
+	arena_fini(&arena);
+}
+
 TEST(duck_retain, of_too_many_bytes_of_a_tenant_its_oldest_go)
 {
 	const char *dir = test_tmp_dir();
@@ -385,8 +436,13 @@ TEST(duck_retain, a_removal_that_fails_has_not_happened_and_comes_again)
 	opt.fault = fail_commits;
 	opt.fault_ctx = &failing;
 	s = open_with(dir, "traces=3d", "beta:traces=5d", &arena, &opt);
-	for (int i = 0; i < 200 && tables(s) != 6; i++)
-		wait_removed(s);
+	for (int i = 0; i < 400 &&
+	    (tables(s) != 6 || duck_kit_count(s, STORE_SPANS, "acme") != (size_t)4 * ACME_ROWS);
+	    i++)
+		clock_sleep_ns(10 * NS_PER_MS);
+	for (int i = 0; i < 400 && leftovers(s) > 0; i++)
+		clock_sleep_ns(10 * NS_PER_MS);
+	wait_removed(s);
 	has(s, 4 * ACME_ROWS, 6 * BETA_ROWS);
 	is_consistent(s);
 	assert_true(atomic_load(&failing.failures) > 4);

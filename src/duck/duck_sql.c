@@ -109,7 +109,7 @@ mark_broken(struct duck *d, const char *text)
 static void
 first_line(const struct duck *d, const char *text, char *out, size_t n)
 {
-	size_t used = 0, dir = strlen(d->dir);
+	size_t used = 0, dir = d->dir ? strlen(d->dir) : 0; /* one in memory has no folder */
 	if (!text || !*text)
 		text = "no reason given";
 	/* What follows the first line is an excerpt of our own SQL. */

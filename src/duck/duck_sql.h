@@ -21,7 +21,7 @@ struct duck_gate;
 
 enum {
 	DUCK_CHUNK_ROWS = 2048, /* what DuckDB calls its vector size */
-	DUCK_READERS_MAX = 64,
+	DUCK_READERS_MAX = 65, /* --readers, and a check of the file */
 	DUCK_PARAMS_MAX = 80, /* of one statement: all of struct store_query fits */
 	DUCK_TABLE_NAME_BYTES = 32,
 	DUCK_DAY_OTHER = -1,

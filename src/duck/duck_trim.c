@@ -116,6 +116,10 @@ trim(struct trimming *t, uint64_t *blocks_out, struct err *err)
 		return code;
 	t->used = xcalloc(t->total, 1);
 	code = find_used(t, err);
+	/* What somebody still looks at is not free. */
+	if (code == ERR_OK && !t->strange && t->seen < t->used_count)
+		return err_set(err, ERR_BUSY, "%" PRIu64 " blocks are not free yet",
+		    t->used_count - t->seen);
 	if (code == ERR_OK && (t->strange || t->seen != t->used_count))
 		return err_set(err, ERR_INTERNAL,
 		    "%" PRIu64 " blocks of the database are in use, but %" PRIu64 " were found",
@@ -123,7 +127,7 @@ trim(struct trimming *t, uint64_t *blocks_out, struct err *err)
 	return code == ERR_OK ? make_holes(t, blocks_out, err) : code;
 }
 
-void
+bool
 duck_trim(struct duck *d)
 {
 	struct trimming t = {.d = d};
@@ -131,7 +135,9 @@ duck_trim(struct duck *d)
 	uint64_t blocks, start_ns = clock_mono_ns();
 	enum err_code code = trim(&t, &blocks, &err);
 	free(t.used);
-	if (code != ERR_OK)
+	if (code == ERR_BUSY)
+		log_debug("duck", "free blocks stay on the disk for now: %s", err.message);
+	else if (code != ERR_OK)
 		log_warn("duck", "free blocks stay on the disk: %s", err.message);
 	else if (blocks == 0)
 		log_debug("duck", "%" PRIu64 " of %" PRIu64 " blocks of the database are in use",
@@ -139,4 +145,5 @@ duck_trim(struct duck *d)
 	else
 		log_info("duck", "%" PRIu64 " MiB of the database are free, in %" PRIu64 " ms",
 		    blocks * DUCK_BLOCK_BYTES >> 20, (clock_mono_ns() - start_ns) / NS_PER_MS);
+	return code != ERR_BUSY;
 }

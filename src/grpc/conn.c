@@ -295,6 +295,10 @@ input_over(struct grpc_conn *c)
 {
 	struct str answer;
 	if (c->state == CONN_OPEN && grpc_transport_unveil(&c->io, &answer)) {
+		/* What was to go out encrypted must not follow in the clear. */
+		buf_reset(&c->out);
+		c->out_off = 0;
+		c->blocked_ns = 0;
 		buf_str(&c->out, answer);
 		linger(c);
 	} else {

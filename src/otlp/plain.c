@@ -149,8 +149,27 @@ read_attributes(struct plain *p, struct item *item, enum json_token tok)
 {
 	struct buf *out = p->out;
 	p->out = &item->attributes;
+	buf_reset(p->out); /* given twice: the last one counts */
 	bool good = tok == JSON_NULL || (tok == JSON_OBJECT && put_attributes(p, ""));
 	p->out = out;
+	return good;
+}
+
+/* An id must be so many hex digits, which become small ones. */
+static bool
+take_id(struct plain *p, struct str *id, size_t digits)
+{
+	struct buf small = {0};
+	bool good = id->len == digits;
+	for (size_t i = 0; i < id->len && good; i++) {
+		char c = id->ptr[i];
+		good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+		buf_char(&small, c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c);
+	}
+	if (good)
+		*id = arena_str(&p->scratch, buf_view(&small));
+	good = id->len == 0 || (good && id->ptr);
+	buf_fini(&small);
 	return good;
 }
 
@@ -168,9 +187,11 @@ read_member(struct plain *p, const struct known *members, struct item *item)
 		uint64_t n;
 		if (tok == JSON_STRING)
 			item->values[i] = jsonr_string(&p->r, &p->scratch);
-		else if (tok == JSON_NUMBER)
+		if (tok == JSON_STRING && members == link_members && i < ALWAYS)
+			return take_id(p, &item->values[i], i == 0 ? 32 : 16);
+		if (tok == JSON_NUMBER)
 			item->values[i] = p->r.raw;
-		else if (tok != JSON_NULL)
+		else if (tok != JSON_NULL && tok != JSON_STRING)
 			return false;
 		return members[i].kind != KNOWN_NUMBER || item->values[i].len == 0 ||
 		    str_to_u64(item->values[i], &n);

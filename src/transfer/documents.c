@@ -94,12 +94,21 @@ recognise(struct documents *d, const char *path, struct err *err)
 	while (i < d->bytes.len && memchr(blanks, d->bytes.ptr[i], sizeof(blanks) - 1))
 		i++;
 	char first = d->bytes.len > 0 ? d->bytes.ptr[0] : '{';
+	const unsigned char *b = (const unsigned char *)d->bytes.ptr;
+	uint64_t len = d->bytes.len > PREFIX_BYTES
+	    ? (uint64_t)b[0] << 24 | (uint64_t)b[1] << 16 | (uint64_t)b[2] << 8 | b[3]
+	    : UINT64_MAX;
+	/* A length that fits, and behind it the number of a message's field. */
+	bool frames = len <= TRANSFER_BODY_BYTES_MAX && PREFIX_BYTES + len <= d->size &&
+	    b[PREFIX_BYTES] == '\n';
 	bool object = i == d->bytes.len || d->bytes.ptr[i] == '{';
 	/* A message begins with the number of its field, which is a line feed, and its length may be a brace. */
 	if (object && first == '\n')
 		object = transfer_document_signal(str_skip(buf_view(&d->bytes), i), &signal);
 	if (object)
 		d->layout = LAYOUT_JSON;
+	else if (frames)
+		d->layout = LAYOUT_FRAMES;
 	else if (first == '\n')
 		d->layout = LAYOUT_ONE;
 	else if (first == '\0')

@@ -276,13 +276,18 @@ fetch(struct exporting *x, uint64_t *rows, const char *cursor, struct http_clien
 	return code;
 }
 
-static uint64_t
-items_of(const struct exporting *x, struct str body)
+static enum err_code
+count_items(const struct exporting *x, struct str body, uint64_t *out, struct err *err)
 {
 	struct limits limits = limits_widest();
 	struct otlp_counts counts = {0};
-	struct err err;
-	return otlp_scan(x->signal, body, &limits, &counts, &err) == ERR_OK ? counts.accepted : 0;
+	bool good = otlp_scan(x->signal, body, &limits, &counts, err) == ERR_OK &&
+	    counts.rejected == 0 && (counts.accepted > 0 || body.len == 0);
+	*out = counts.accepted;
+	return good
+	    ? ERR_OK
+	    : err_set(err, ERR_CORRUPT,
+	          "the answer is no OTLP in protobuf: is this the API of a weir that can export?");
 }
 
 static enum err_code
@@ -291,13 +296,22 @@ export_pages(struct exporting *x, struct err *err)
 	char cursor[CURSOR_BYTES] = "";
 	struct buf body = {.bytes_max = TRANSFER_BODY_BYTES_MAX};
 	struct http_client_answer answer = {.body = &body};
-	uint64_t rows = PAGE_ROWS, items = 0;
+	uint64_t rows = PAGE_ROWS, items = 0, here = 0;
 	enum err_code code = ERR_OK;
 	do {
 		code = fetch(x, &rows, cursor, &answer, err);
+		/* What goes back to a server must not be too large for it. */
+		while (code == ERR_OK && body.len > TRANSFER_REQUEST_BYTES && rows > 1) {
+			rows /= 2;
+			code = fetch(x, &rows, cursor, &answer, err);
+		}
+		if (code == ERR_OK)
+			code = count_items(x, buf_view(&body), &here, err);
+		if (code == ERR_OK && answer.field[0] && strcmp(cursor, answer.field) == 0)
+			code = err_set(err, ERR_CORRUPT,
+			    "the server gives the same page again and again");
 		if (code != ERR_OK)
 			break;
-		uint64_t here = items_of(x, buf_view(&body));
 		memcpy(cursor, answer.field, sizeof(cursor));
 		if (here > 0)
 			code = write_page(x, &body, err);
@@ -322,7 +336,8 @@ open_file(struct exporting *x, bool all, struct err *err)
 {
 	x->path[0] = '\0';
 	if (x->format == FORMAT_PARQUET)
-		return transfer_parquet_open(x->out, x->signal, x->tenant, &x->parquet, err);
+		return transfer_parquet_open(x->out, x->signal, x->tenant,
+		    transfer_value(&x->args, "force") != NULL, &x->parquet, err);
 	if (strcmp(x->out, "-") == 0) {
 		x->file = stdout;
 		return ERR_OK;

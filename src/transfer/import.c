@@ -171,18 +171,33 @@ struct taking {
 	uint64_t done; /* rows */
 };
 
+/* What is too large for the server, or has a row that cannot be written, is sent in halves. Rows are few, so it ends soon. */
 static enum err_code
 send_rows(struct importing *m, const struct otlp_rows *rows, struct str tenant, struct err *err)
 {
 	struct buf body = {0};
+	const struct table *t = rows->rows;
 	enum err_code code = otlp_from_rows(rows, &body, err);
-	if (code == ERR_OK) {
-		code = transfer_send(&m->up, signal_of(rows->rows), buf_view(&body), tenant, err);
-	} else if (code == ERR_CORRUPT) {
-		transfer_refuse(&m->up, rows->rows->row_count, err->message);
+	bool halves = t->row_count > 1 &&
+	    (code == ERR_CORRUPT || (code == ERR_OK && body.len > TRANSFER_REQUEST_BYTES));
+	if (!halves && code == ERR_OK)
+		code = transfer_send(&m->up, signal_of(t), buf_view(&body), tenant, err);
+	else if (!halves && code == ERR_CORRUPT) {
+		transfer_refuse(&m->up, t->row_count, err->message);
 		code = ERR_OK;
 	}
 	buf_fini(&body);
+	if (!halves)
+		return code;
+	struct column *cols = xcalloc(t->def->col_count, sizeof(*cols));
+	size_t half = t->row_count / 2;
+	code = ERR_OK;
+	for (size_t i = 0; i < 2 && code == ERR_OK; i++) {
+		struct table part = part_of(t, i * half, i == 0 ? half : t->row_count - half, cols);
+		code = send_rows(m, &(struct otlp_rows){&part, rows->resources, rows->scopes},
+		    tenant, err);
+	}
+	free(cols);
 	return code;
 }
 
@@ -224,6 +239,8 @@ import_rows(struct importing *m, bool parquet, struct err *err)
 	if (code != ERR_OK)
 		return code;
 	code = duck_files_source(f, m->file, parquet, &source, err);
+	if (code != ERR_OK && code != ERR_NOT_FOUND)
+		code = ERR_INVALID; /* the file's fault, whatever DuckDB calls it */
 	if (code == ERR_OK) {
 		struct taking t = {m, m->state.done};
 		transfer_progress_start(&m->progress, nouns[source.signal], source.rows, m->quiet);
@@ -311,7 +328,8 @@ import_file(struct importing *m, const char *file, struct err *err)
 	m->up.why[0] = '\0';
 	enum err_code code = import_content(m, err);
 	if (code == ERR_OK) {
-		m->state.finished = true;
+		m->state.finished = m->up.failed_requests == 0;
+		m->state.done = m->state.finished ? m->state.done : 0;
 		sum_up(m);
 	}
 	transfer_progress_end(&m->progress);

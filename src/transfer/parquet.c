@@ -21,19 +21,21 @@ struct parquet_writer {
 	struct buf bodies[BODIES_MAX];
 	size_t body_count, body_bytes;
 	uint64_t pages, file_count;
+	bool force; /* write over files that are there */
 };
 
 static const enum table_id tables[] =
     {[SIGNAL_TRACES] = TABLE_SPANS, [SIGNAL_LOGS] = TABLE_LOGS, [SIGNAL_METRICS] = TABLE_POINTS};
 
 enum err_code
-transfer_parquet_open(const char *dir, enum signal_kind signal, struct str tenant,
+transfer_parquet_open(const char *dir, enum signal_kind signal, struct str tenant, bool force,
     struct parquet_writer **out, struct err *err)
 {
 	struct parquet_writer *w = xcalloc(1, sizeof(*w));
 	*out = NULL;
 	batch_init(&w->batch, 0);
 	w->signal = signal;
+	w->force = force;
 	snprintf(w->dir, sizeof(w->dir), "%s", dir);
 	snprintf(w->tenant, sizeof(w->tenant), "%.*s", STR_ARG(tenant));
 	enum err_code code = duck_files_open(&w->files, err);
@@ -81,8 +83,8 @@ write_file(struct parquet_writer *w, struct err *err)
 	enum err_code code = file_join(str_from(w->dir), str_from(name), path, err);
 	if (code == ERR_OK)
 		code = file_join(str_from(w->dir), str_from(part), tmp, err);
-	if (code == ERR_OK && file_exists(path))
-		return err_set(err, ERR_EXISTS, "%s is there already: export into another folder",
+	if (code == ERR_OK && file_exists(path) && !w->force)
+		return err_set(err, ERR_EXISTS, "%s is there already: --force writes over it",
 		    path);
 	if (code == ERR_OK && file_exists(tmp))
 		code = file_unlink(tmp, err);

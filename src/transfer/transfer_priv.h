@@ -22,6 +22,8 @@
 enum { TRANSFER_OK = 0, TRANSFER_ERROR = 1, TRANSFER_USAGE = 2, TRANSFER_PARTIAL = 4 };
 
 #define TRANSFER_BODY_BYTES_MAX ((size_t)256 << 20)
+/* Of a request or a page: half of what a server takes unless it is told otherwise. */
+#define TRANSFER_REQUEST_BYTES ((size_t)8 << 20)
 
 /* ---- options.c */
 
@@ -140,7 +142,7 @@ struct parquet_writer;
 
 /* Files <dir>/<signal>-000001.parquet and on. */
 MUST_CHECK enum err_code transfer_parquet_open(const char *dir, enum signal_kind signal,
-    struct str tenant, struct parquet_writer **out, struct err *err);
+    struct str tenant, bool force, struct parquet_writer **out, struct err *err);
 /* An export request; the bytes are taken. */
 MUST_CHECK enum err_code transfer_parquet_add(struct parquet_writer *w, struct buf *body,
     struct err *err);

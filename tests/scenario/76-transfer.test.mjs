@@ -209,7 +209,10 @@ test('what is wrong with a file is said, and is not the others\' fault', async (
 	assert.match(r.stderr, /refused, in 2 requests the whole; the first because: the request before byte \d+/);
 	await settled('wrong', items([JSON.parse(span('1')), JSON.parse(span('2'))]));
 	for (const [name, content, text] of [['garbage', 'hello', /is neither JSON, nor protobuf/], ['cut.jsonl', span('3').slice(0, -5), /does not end/],
-		['cut-traces.otlp', Buffer.from([0, 0, 1, 0, 10, 3]), /is cut off/], ['nameless.pb', Buffer.from([10, 0]), /use --signal/]]) {
+		['cut-traces.otlp', Buffer.from([0, 0, 1, 0, 10, 3]), /is cut off/], ['nameless.pb', Buffer.from([10, 0]), /use --signal/],
+		['damaged.parquet', Buffer.concat([Buffer.from('PAR1'), Buffer.alloc(100, 7)]), /cannot read .*damaged.parquet/],
+		['damaged.duckdb', Buffer.concat([Buffer.alloc(8), Buffer.from('DUCK'), Buffer.alloc(9000)]), /cannot read .*damaged.duckdb/],
+		['view.duckdb', gunzipSync(readFileSync(join(golden, 'transfer/view.duckdb.gz'))), /has no table spans/]]) {
 		r = await cli(['import', '--tenant', 'wrong', file(name, content), file(`good-${name}.json`, span(name.length.toString()))]);
 		assert.equal(r.code, 1, r.stderr);
 		assert.match(r.stderr, text);
@@ -232,6 +235,22 @@ test('what is wrong with a file is said, and is not the others\' fault', async (
 	r = await cli(['export', 'traces'], { WEIR_URL: 'http://127.0.0.1:9' });
 	assert.equal(r.code, 1);
 	assert.match(r.stderr, /cannot reach/);
+});
+
+test('rows that are large come back too', async () => {
+	const big = 'x'.repeat(900000);
+	const spans = Array.from({ length: 40 }, (_, i) => ({ traceId: 'b16'.padEnd(32, '1'), spanId: (i + 1).toString(16).padStart(16, '0'), name: `${i}`,
+		startTimeUnixNano: String(1767323045000000000n + BigInt(i)), endTimeUnixNano: '1767323046000000000', attributes: [{ key: 'big', value: { stringValue: big } }] }));
+	for (let i = 0; i < 40; i += 10)
+		await ok(['import', '--tenant', 'large', file(`large-${i}.json`, JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: spans.slice(i, i + 10) }] }] }))]);
+	const want = items([{ resourceSpans: [{ scopeSpans: [{ spans }] }] }]);
+	await settled('large', want);
+	for (const format of ['proto', 'parquet']) {
+		const out = join(dir, `large-${format}`);
+		await ok(['export', 'traces', '--tenant', 'large', '--format', format, '-o', format === 'proto' ? `${out}-traces.otlp` : out]);
+		await ok(['import', '--tenant', `large-${format}`, format === 'proto' ? `${out}-traces.otlp` : join(out, 'traces-000001.parquet')]);
+		await settled(`large-${format}`, want);
+	}
 });
 
 test('keys hold for both', async (t) => {
