@@ -107,11 +107,9 @@ recognise(struct documents *d, const char *path, struct err *err)
 		object = transfer_document_signal(str_skip(buf_view(&d->bytes), i), &signal);
 	if (object)
 		d->layout = LAYOUT_JSON;
-	else if (frames)
-		d->layout = LAYOUT_FRAMES;
-	else if (first == '\n')
+	else if (first == '\n' && !frames)
 		d->layout = LAYOUT_ONE;
-	else if (first == '\0')
+	else if (frames || first == '\0')
 		d->layout = LAYOUT_FRAMES;
 	else
 		return err_set(err, ERR_INVALID,
