@@ -9,7 +9,7 @@
  *         longer have not left it yet
  *     move a row group from a catch-all to its day
  *     delete identities of requests that are not recognised any more
- *     delete rows that are kept no longer
+ *     delete rows that are kept no longer, whatever else there was to do
  *     write down how far the log is no longer needed, when that has moved without a seal
  *     checkpoint, unless somebody copies the file (duck_hold.c)
  *
@@ -583,11 +583,13 @@ work(struct duck *d)
 	struct duck_keeper *k = &d->keeper;
 	enum duck_hold_state hold = duck_hold_state(d);
 	bool more = false;
-	if (!atomic_load(&d->broken))
-		more = seal_something(d) || stage_something(d) || forget_something(d) ||
-		    retain_something(d);
-	else if (hold != DUCK_HOLD_ON)
+	if (!atomic_load(&d->broken)) {
+		more = seal_something(d) || stage_something(d) || forget_something(d);
+		/* However much there is to seal: one piece each time, when it is due. */
+		more = (!atomic_load(&d->broken) && retain_something(d)) || more;
+	} else if (hold != DUCK_HOLD_ON) {
 		reopen(d);
+	}
 	if (atomic_load(&d->broken) || hold == DUCK_HOLD_ON)
 		return more;
 	if (hold == DUCK_HOLD_WANTED)
