@@ -210,7 +210,7 @@ test('a weir that is killed in the middle of a backup leaves none that looks lik
 		seen += existsSync(join(backupDir, `k${i}.partial`));
 		if (status === 200) assert.ok(whole);
 		for (const name of readdirSync(backupDir)) {
-			if (name.endsWith('.partial')) continue;
+			if (name.startsWith('.') || name.endsWith('.partial')) continue;
 			const { code, stderr } = await run(['restore', join(backupDir, name), '--check']);
 			assert.equal(code, 0, stderr);
 		}
