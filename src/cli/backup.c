@@ -47,10 +47,22 @@ static const struct verb {
 	const char *method; /* NULL: GET */
 	struct op op;
 } verbs[] = {
-    {"create", "POST", {"backup create", BACKUPS_PATH, "make a backup", NULL, create_params, NULL}},
-    {"list", NULL, {"backup list", BACKUPS_PATH, "list backups", "backups", no_params, NULL}},
+    {"create", "POST",
+        {.name = "backup create",
+            .path = BACKUPS_PATH,
+            .help = "make a backup",
+            .params = create_params}},
+    {"list", NULL,
+        {.name = "backup list",
+            .path = BACKUPS_PATH,
+            .help = "list backups",
+            .list = "backups",
+            .params = no_params}},
     {"delete", "DELETE",
-        {"backup delete", BACKUPS_PATH "/{name}", "delete a backup", NULL, delete_params, NULL}},
+        {.name = "backup delete",
+            .path = BACKUPS_PATH "/{name}",
+            .help = "delete a backup",
+            .params = delete_params}},
 };
 
 bool

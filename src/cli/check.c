@@ -39,8 +39,11 @@ static const struct op_param params[] = {
     {.name = NULL},
 };
 
-static const struct op check_op = {
-    "check", CLI_CHECK_PATH, "is the data folder whole?", "findings", params, NULL};
+static const struct op check_op = {.name = "check",
+    .path = CLI_CHECK_PATH,
+    .help = "is the data folder whole?",
+    .list = "findings",
+    .params = params};
 
 enum { TIMEOUT_S = 24 * 60 * 60 };
 

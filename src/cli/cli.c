@@ -90,6 +90,14 @@ is_one_of(const char *arg, const char *a, const char *b)
 	return strcmp(arg, a) == 0 || strcmp(arg, b) == 0;
 }
 
+/* The operation that is a command by itself; NULL: there is none of this name. */
+static const struct op *
+find_op(struct str name)
+{
+	const struct op *op = ops_find_name(name);
+	return op && !op->no_command ? op : NULL;
+}
+
 static int
 unknown_command(const struct cli_io *io, struct str name, const struct cli_command *extra)
 {
@@ -98,7 +106,8 @@ unknown_command(const struct cli_io *io, struct str name, const struct cli_comma
 	for (const struct cli_group *g = cli_groups; g->name && n < COMMANDS_MAX - 1; g++)
 		names[n++] = g->name;
 	for (const struct op *op = ops_table; op->name && n < COMMANDS_MAX - 1; op++)
-		names[n++] = op->name;
+		if (!op->no_command)
+			names[n++] = op->name;
 	for (; extra && extra->name && n < COMMANDS_MAX - 1; extra++)
 		names[n++] = extra->name;
 	struct err e = {0};
@@ -177,7 +186,7 @@ run_help(const struct cli_io *io, char *name, const struct cli_command *extra)
 		char *argv[] = {name, flag, NULL};
 		return group->run(io, 2, argv);
 	}
-	const struct op *op = ops_find_name(str_from(name));
+	const struct op *op = find_op(str_from(name));
 	bool is_own = is_one_of(name, "help", "version") || is_one_of(name, "--help", "-h");
 	if (!op && !is_own)
 		return unknown_command(io, str_from(name), extra);
@@ -247,7 +256,7 @@ run_command(const struct cli_io *io, int at, int argc, char **argv, const struct
 	const struct cli_group *group = find_group(name);
 	if (group)
 		return run_group(io, group, at, argc, argv);
-	const struct op *op = ops_find_name(name);
+	const struct op *op = find_op(name);
 	return op ? run_client(io, op, at, argc, argv) : unknown_command(io, name, extra);
 }
 

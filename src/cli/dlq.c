@@ -67,15 +67,31 @@ static const struct verb {
 	struct op one; /* or a list */
 	struct op all; /* with --all; no name: that is a flag of `one` */
 } verbs[] = {
-    {"list", NULL, NULL, {"dlq list", DLQ_PATH, "list dead letters", "letters", list_params, NULL},
+    {"list", NULL, NULL,
+        {.name = "dlq list",
+            .path = DLQ_PATH,
+            .help = "list dead letters",
+            .list = "letters",
+            .params = list_params},
         {0}},
     {"show", NULL, NULL,
-        {"dlq show", DLQ_PATH "/{id}", "show a dead letter", NULL, show_params, NULL}, {0}},
+        {.name = "dlq show",
+            .path = DLQ_PATH "/{id}",
+            .help = "show a dead letter",
+            .params = show_params},
+        {0}},
     {"retry", "POST", "retried",
-        {"dlq retry", DLQ_PATH "/{id}/retry", "try again", NULL, one_params, NULL},
-        {"dlq retry", DLQ_PATH "/retry", "try all again", NULL, all_params, NULL}},
-    {"drop", "DELETE", "dropped", {"dlq drop", DLQ_PATH "/{id}", "delete", NULL, one_params, NULL},
-        {"dlq drop", DLQ_PATH, "delete all", NULL, all_params, NULL}},
+        {.name = "dlq retry",
+            .path = DLQ_PATH "/{id}/retry",
+            .help = "try again",
+            .params = one_params},
+        {.name = "dlq retry",
+            .path = DLQ_PATH "/retry",
+            .help = "try all again",
+            .params = all_params}},
+    {"drop", "DELETE", "dropped",
+        {.name = "dlq drop", .path = DLQ_PATH "/{id}", .help = "delete", .params = one_params},
+        {.name = "dlq drop", .path = DLQ_PATH, .help = "delete all", .params = all_params}},
 };
 
 bool

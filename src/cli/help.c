@@ -13,7 +13,8 @@ cli_help_overview(FILE *out, const struct cli_command *extra)
 	for (; extra && extra->name; extra++)
 		fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, extra->name, extra->help);
 	for (const struct op *op = ops_table; op->name; op++)
-		fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, op->name, op->help);
+		if (!op->no_command)
+			fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, op->name, op->help);
 	for (const struct cli_group *g = cli_groups; g->name; g++)
 		fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, g->name, g->help);
 	fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, "help",
@@ -90,5 +91,8 @@ cli_help_command(FILE *out, const struct op *op)
 		global = is_global;
 		print_flag(out, &flags[i]);
 	}
-	fprintf(out, "\nAsks GET %s; docs/api.md says what the JSON holds.\n", op->path);
+	if (op->example)
+		fprintf(out, "\nExample:\n  %s\n", op->example);
+	fprintf(out, "\nAsks %s %s; docs/api.md says what the JSON holds.\n",
+	    op->method == OP_POST ? "POST" : "GET", op->path);
 }

@@ -18,7 +18,8 @@
 	PARAM("from", OP_TIME, "not before this time (2026-11-20T16:00, 2026-11-20, unix time)")
 #define PARAM_TO PARAM("to", OP_TIME, "before this time")
 #define PARAM_LAST PARAM("last", OP_SPAN, "not older than this (90s, 15m, 1.5h, 7d)")
-#define PARAM_LIMIT PARAM("limit", OP_INT, "at most so many (100)")
+#define PARAM_LIMIT                                                                                \
+	{.name = "limit", .type = OP_INT, .help = "at most so many (100)", .fallback = "100"}
 #define PARAM_LIMIT_MAX PARAM("limit", OP_INT, "at most so many (as many as the server gives)")
 #define PARAM_CURSOR PARAM("cursor", OP_CURSOR, "the page behind: next_cursor of the one before")
 #define PARAM_SERVICE PARAM("service", OP_TEXT, "of this service")
@@ -88,18 +89,45 @@ static const struct op_param services_params[] = {
 };
 
 const struct op ops_table[] = {
-    {"traces", "/api/v1/traces", "list spans, newest first", "spans", traces_params, ops_traces},
-    {"trace", "/api/v1/traces/{trace_id}", "show one trace, all its spans", "spans", trace_params,
-        ops_trace},
-    {"logs", "/api/v1/logs", "list log records, newest first", "logs", logs_params, ops_logs},
-    {"metrics", "/api/v1/metrics", "list metric points, newest first", "metrics", metrics_params,
-        ops_metrics},
-    {"services", "/api/v1/services", "list services, the most spans first", "services",
-        services_params, ops_services},
+    {.name = "traces",
+        .path = "/api/v1/traces",
+        .help = "list spans, newest first",
+        .example = "weir traces --status error --last 15m",
+        .list = "spans",
+        .params = traces_params,
+        .handle = ops_traces},
+    {.name = "trace",
+        .path = "/api/v1/traces/{trace_id}",
+        .help = "show one trace, all its spans",
+        .example = "weir trace 4bf92f3577b34da6a3ce929d0e0e4736 --logs",
+        .list = "spans",
+        .params = trace_params,
+        .handle = ops_trace},
+    {.name = "logs",
+        .path = "/api/v1/logs",
+        .help = "list log records, newest first",
+        .example = "weir logs -s checkout --min-severity warn -o ndjson | jq .body",
+        .list = "logs",
+        .params = logs_params,
+        .handle = ops_logs},
+    {.name = "metrics",
+        .path = "/api/v1/metrics",
+        .help = "list metric points, newest first",
+        .example = "weir metrics --name http.server.request.duration --last 5m",
+        .list = "metrics",
+        .params = metrics_params,
+        .handle = ops_metrics},
+    {.name = "services",
+        .path = "/api/v1/services",
+        .help = "list services, the most spans first",
+        .example = "weir services --last 1h",
+        .list = "services",
+        .params = services_params,
+        .handle = ops_services},
     {.name = NULL},
 };
 
-/* A template has at most one {name}, as its last segment. */
+/* A template has at most one {name}, a whole segment. */
 static bool
 path_matches(const struct op *op, struct str path, struct op_value *value_out, bool *has_value_out)
 {
@@ -108,24 +136,40 @@ path_matches(const struct op *op, struct str path, struct op_value *value_out, b
 	*has_value_out = brace < template.len;
 	if (!*has_value_out)
 		return str_eq(path, template);
-	struct str fixed = {template.ptr, brace};
+	size_t close = str_find(template, '}');
+	struct str fixed = {template.ptr, brace}, suffix = str_skip(template, close + 1);
 	struct str value = str_skip(path, brace);
-	if (!str_starts(path, fixed) || value.len == 0 || str_find(value, '/') < value.len)
+	value.len = str_find(value, '/');
+	if (!str_starts(path, fixed) || value.len == 0 ||
+	    !str_eq(str_skip(path, brace + value.len), suffix))
 		return false;
-	CHECK(template.ptr[template.len - 1] == '}');
-	value_out->name = (struct str){template.ptr + brace + 1, template.len - brace - 2};
+	value_out->name = (struct str){template.ptr + brace + 1, close - brace - 1};
 	value_out->value = value;
 	return true;
 }
 
 const struct op *
-ops_find_path(struct str path, struct op_value *path_value_out, bool *has_value_out)
+ops_find_path(enum op_method method, struct str path, struct op_value *path_value_out,
+    bool *has_value_out, unsigned *methods_out)
 {
-	for (const struct op *op = ops_table; op->name; op++)
-		if (path_matches(op, path, path_value_out, has_value_out))
-			return op;
+	const struct op *found = NULL;
+	unsigned methods = 0;
+	struct op_value value = {0};
+	bool has_value;
 	*has_value_out = false;
-	return NULL;
+	for (const struct op *op = ops_table; op->name; op++) {
+		if (!path_matches(op, path, &value, &has_value))
+			continue;
+		methods |= 1u << op->method;
+		if (found || op->method != method)
+			continue;
+		found = op;
+		*path_value_out = value;
+		*has_value_out = has_value;
+	}
+	if (methods_out)
+		*methods_out = methods;
+	return found;
 }
 
 const struct op *
@@ -176,7 +220,7 @@ check_params(const struct op *op, const struct op_value *values, size_t value_co
 		if (n > 1 && !p->repeat)
 			return err_set(err, ERR_INVALID, "parameter %s: given %zu times", p->name,
 			    n);
-		if (n == 0 && p->in_path)
+		if (n == 0 && (p->in_path || p->required))
 			return err_set(err, ERR_INVALID, "parameter %s: missing", p->name);
 	}
 	return ERR_OK;

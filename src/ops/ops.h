@@ -37,8 +37,13 @@ struct op_param {
 	enum op_param_type type;
 	bool repeat;
 	bool in_path; /* the {name} of op.path */
+	bool required;
 	const char *choices; /* OP_ENUM: "ok|error|unset" */
 	const char *help;
+	/* What holds when it is not given, as its value would be written; NULL: nothing does. For help and the OpenAPI
+	 * document: the handler knows it by itself. */
+	const char *fallback;
+	int64_t min, max; /* OP_INT: inclusive bounds, checked; max 0: the handler's business */
 };
 
 struct op_value { /* one parameter as it came */
@@ -66,11 +71,21 @@ struct ops_otlp {
 	char next_cursor[OPS_CURSOR_BYTES];
 };
 
+/* POST: parameters may also be the members of a JSON object in the body: strings, numbers, booleans, and for what may be
+ * repeated arrays of them. A page of another site may not ask for it. */
+enum op_method { OP_GET, OP_POST };
+
 struct op {
-	const char *name; /* "traces": CLI command */
-	const char *path; /* "/api/v1/traces", "/api/v1/traces/{trace_id}" */
+	const char *name; /* "traces": what it is called, and the CLI's command */
+	enum op_method method;
+	bool writes; /* it adds telemetry: the key's right is ingest, not read */
+	bool no_command; /* the CLI has another face for it */
+	const char *path; /* "/api/v1/traces", "/api/v1/traces/{trace_id}/comments" */
 	const char *help; /* one line, begins with a verb in lower case */
-	const char *list; /* the answer's member that is the list of items: "spans" */
+	const char
+	    *example; /* a command line that shows what it is for; NULL only with no_command */
+	const char
+	    *list; /* the answer's member that is the list of items: "spans"; NULL: it is no list */
 	const struct op_param *params; /* ends with a NULL name */
 	enum err_code (*handle)(const struct op_context *ctx, const struct op *op,
 	    const struct op_value *values, size_t value_count, struct buf *json_out,
@@ -79,10 +94,10 @@ struct op {
 
 extern const struct op ops_table[]; /* ends with a NULL name */
 
-/* The row that serves this path, or NULL. The parameter in the path, when there is one, is the
- * caller's to append to the values. */
-const struct op *ops_find_path(struct str path, struct op_value *path_value_out,
-    bool *has_value_out);
+/* The row that serves this method of this path, or NULL. The parameter in the path, when there is one, is the
+ * caller's to append to the values. methods_out, unless it is NULL: bits 1 << enum op_method of all that the path has. */
+const struct op *ops_find_path(enum op_method method, struct str path,
+    struct op_value *path_value_out, bool *has_value_out, unsigned *methods_out);
 const struct op *ops_find_name(struct str name);
 /* Is this a value of the parameter? ERR_INVALID says what is expected and shows the value, without
  * the parameter's name, which a face spells in its own way. Ranges that depend on the server's

@@ -133,6 +133,17 @@ parse_enum(const struct op_param *p, struct str value, struct ops_parsed *out, s
 }
 
 static enum err_code
+parse_int(const struct op_param *p, struct str value, struct ops_parsed *out, struct err *err)
+{
+	if (!str_to_i64(value, &out->i64))
+		return refuse(value, err, "not an integer");
+	if (p->max != 0 && (out->i64 < p->min || out->i64 > p->max))
+		return err_set(err, ERR_INVALID, "must be %lld to %lld: \"%lld\"",
+		    (long long)p->min, (long long)p->max, (long long)out->i64);
+	return ERR_OK;
+}
+
+static enum err_code
 parse_bool(struct str value, struct ops_parsed *out, struct err *err)
 {
 	if (value.len == 0 || str_eq(value, STR("true")) || str_eq(value, STR("1")))
@@ -163,8 +174,7 @@ ops_parse(const struct op_param *p, struct str value, struct ops_parsed *out, st
 	switch (p->type) {
 	case OP_TEXT:
 	case OP_CURSOR: return value.len > 0 ? ERR_OK : err_set(err, ERR_INVALID, "is empty");
-	case OP_INT:
-		return str_to_i64(value, &out->i64) ? ERR_OK : refuse(value, err, "not an integer");
+	case OP_INT: return parse_int(p, value, out, err);
 	case OP_DURATION_MS: return parse_duration_ms(value, out, err);
 	case OP_TIME:
 		return time_parse(value, &out->lo)

@@ -293,17 +293,18 @@ TEST(ops, paths_find_their_operation_and_give_the_id_in_them)
 {
 	struct op_value v;
 	bool has;
-	assert_string_equal(ops_find_path(STR("/api/v1/traces"), &v, &has)->name, "traces");
+	assert_string_equal(ops_find_path(OP_GET, STR("/api/v1/traces"), &v, &has, NULL)->name,
+	    "traces");
 	assert_false(has);
-	const struct op *op = ops_find_path(STR("/api/v1/traces/a%20b"), &v, &has);
+	const struct op *op = ops_find_path(OP_GET, STR("/api/v1/traces/a%20b"), &v, &has, NULL);
 	assert_string_equal(op->name, "trace");
 	assert_true(has && str_eq(v.name, STR("trace_id")) && str_eq(v.value, STR("a%20b")));
-	assert_null(ops_find_path(STR("/api/v1/traces/"), &v, &has));
+	assert_null(ops_find_path(OP_GET, STR("/api/v1/traces/"), &v, &has, NULL));
 	assert_false(has);
-	assert_null(ops_find_path(STR("/api/v1/traces/a/b"), &v, &has));
-	assert_null(ops_find_path(STR("/api/v1/trace"), &v, &has));
-	assert_null(ops_find_path(STR("/api/v1/services/"), &v, &has));
-	assert_null(ops_find_path(STR(""), &v, &has));
+	assert_null(ops_find_path(OP_GET, STR("/api/v1/traces/a/b"), &v, &has, NULL));
+	assert_null(ops_find_path(OP_GET, STR("/api/v1/trace"), &v, &has, NULL));
+	assert_null(ops_find_path(OP_GET, STR("/api/v1/services/"), &v, &has, NULL));
+	assert_null(ops_find_path(OP_GET, STR(""), &v, &has, NULL));
 	assert_null(ops_find_name(STR("nothing")));
 }
 

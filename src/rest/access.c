@@ -13,12 +13,18 @@ is_open(struct str path)
 }
 
 unsigned
-rest_right_of(struct str path)
+rest_right_of(enum http_method method, struct str path)
 {
 	const struct rest_routes *all = rest_routes_find(path);
+	struct op_value ignored;
+	bool has_value;
 	if (is_open(path))
 		return 0;
-	return all ? all->right : KEY_READ;
+	if (all)
+		return all->right;
+	const struct op *op =
+	    method == HTTP_POST ? ops_find_path(OP_POST, path, &ignored, &has_value, NULL) : NULL;
+	return op && op->writes ? KEY_INGEST : KEY_READ;
 }
 
 static struct auth_fields
@@ -70,5 +76,5 @@ rest_admit(void *ctx, const struct http_request *req, struct err *err)
 		return ERR_OK;
 	if (is_open(path))
 		return err_set(err, ERR_INVALID, "nothing is sent to this path");
-	return rest_check_key(ctx, req, rest_right_of(path), &grant, err);
+	return rest_check_key(ctx, req, rest_right_of(http_request_method(req), path), &grant, err);
 }

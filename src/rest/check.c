@@ -29,8 +29,11 @@ static const struct op_param check_params[] = {
 
 static const struct rest_route routes[] = {
     {HTTP_POST, "", NULL,
-        {"check", CHECK_PATH, "find out whether the data folder is whole", NULL, check_params,
-            handle_check}},
+        {.name = "check",
+            .path = CHECK_PATH,
+            .help = "find out whether the data folder is whole",
+            .params = check_params,
+            .handle = handle_check}},
     {.op = {.name = NULL}},
 };
 

@@ -97,14 +97,43 @@ not_found(struct rest *r, struct http_request *req)
 	rest_respond_error(r, req, ERR_NOT_FOUND, err.message);
 }
 
+static const char *
+allowed_methods(unsigned methods)
+{
+	if (!(methods & 1u << OP_POST))
+		return "GET, HEAD";
+	return methods & 1u << OP_GET ? "GET, HEAD, POST" : "POST";
+}
+
+static void
+handle_op(struct rest *r, struct http_request *req, const struct auth_grant *grant)
+{
+	enum http_method method = http_request_method(req);
+	struct op_value path_value;
+	bool has_value;
+	unsigned methods;
+	struct err err;
+	const struct op *op = ops_find_path(method == HTTP_POST ? OP_POST : OP_GET,
+	    http_request_path(req), &path_value, &has_value, &methods);
+	bool served = method == HTTP_GET || method == HTTP_HEAD || method == HTTP_POST;
+	if (methods == 0) {
+		not_found(r, req);
+	} else if (!op || !served) {
+		const char *allowed = allowed_methods(methods);
+		(void)err_set(&err, ERR_METHOD, "only %s is served here", allowed);
+		rest_respond_method(r, req, allowed, err.message);
+	} else if (op->method == OP_POST && rest_check_origin(req, &err) != ERR_OK) {
+		rest_respond_error(r, req, err.code, err.message);
+	} else {
+		rest_run(r, req, op, has_value ? &path_value : NULL, grant);
+	}
+}
+
 /* What the key lets in. */
 static void
 handle(struct rest *r, struct http_request *req, const struct auth_grant *grant)
 {
 	struct str path = http_request_path(req);
-	struct op_value path_value;
-	bool has_value;
-	const struct op *op = ops_find_path(path, &path_value, &has_value);
 	const struct rest_routes *all = rest_routes_find(path);
 	size_t i = 0;
 	if (all) {
@@ -113,15 +142,11 @@ handle(struct rest *r, struct http_request *req, const struct auth_grant *grant)
 	}
 	while (i < ARRAY_LEN(routes) && !str_eq(routes[i].path, path))
 		i++;
-	if (!op && i == ARRAY_LEN(routes)) {
-		not_found(r, req);
-		return;
-	}
 	enum http_method method = http_request_method(req);
-	if (method != HTTP_GET && method != HTTP_HEAD)
+	if (i == ARRAY_LEN(routes))
+		handle_op(r, req, grant);
+	else if (method != HTTP_GET && method != HTTP_HEAD)
 		rest_respond_error(r, req, ERR_METHOD, "only GET and HEAD are served here");
-	else if (op)
-		rest_run(r, req, op, has_value ? &path_value : NULL, grant);
 	else
 		routes[i].handle(r, req, grant);
 }
@@ -132,7 +157,7 @@ rest_handle(void *ctx, struct http_request *req)
 	struct rest *r = ctx;
 	struct auth_grant grant;
 	struct err err;
-	unsigned right = rest_right_of(http_request_path(req));
+	unsigned right = rest_right_of(http_request_method(req), http_request_path(req));
 	if (rest_check_key(r, req, right, &grant, &err) == ERR_OK)
 		handle(r, req, &grant);
 	else

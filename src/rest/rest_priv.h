@@ -89,6 +89,8 @@ const struct rest_routes *rest_routes_find(struct str path); /* NULL: none of th
 void rest_routes_run(struct rest *r, struct http_request *req, const struct rest_routes *all,
     const struct auth_grant *grant);
 void rest_routes_index(const struct rest *r, struct buf *out); /* their lines of / */
+/* Before something is done that is not only read: a browser must not do it for a page of somebody else's. */
+MUST_CHECK enum err_code rest_check_origin(const struct http_request *req, struct err *err);
 /* A parameter's value, or empty. */
 struct str rest_value(const struct op_value *values, size_t count, const char *name);
 /* What the parameter `tenant` asks for, if the key is for it; empty: all of them. */
@@ -102,8 +104,12 @@ void rest_write_text(struct json_writer *w, const char *key, const char *text);
 void rest_write_number(struct json_writer *w, const char *key, uint64_t v, bool known);
 void rest_write_end(struct json_writer *w); /* of the answer, with a line end */
 
+/* body.c: the parameters in a request's body; names and values are in the arena or the body. */
+MUST_CHECK enum err_code rest_read_body(struct http_request *req, struct arena *arena,
+    struct op_value **values_out, size_t *count_out, struct err *err);
+
 /* access.c: who may. 0: everybody. */
-unsigned rest_right_of(struct str path);
+unsigned rest_right_of(enum http_method method, struct str path);
 MUST_CHECK enum err_code rest_check_key(const struct rest *r, const struct http_request *req,
     unsigned right, struct auth_grant *out, struct err *err);
 

@@ -66,9 +66,8 @@ rest_routes_match(const struct rest_routes *all, const char *method, struct str 
 	return route->op.name && str_starts(path, all->path) ? route : NULL;
 }
 
-/* A browser must not do it for a page of somebody else's. */
-static enum err_code
-check_origin(const struct http_request *req, struct err *err)
+enum err_code
+rest_check_origin(const struct http_request *req, struct err *err)
 {
 	struct str origin = http_request_header(req, "origin");
 	struct str host = http_request_header(req, "host");
@@ -129,7 +128,7 @@ rest_routes_run(struct rest *r, struct http_request *req, const struct rest_rout
 		if (route->method != method)
 			continue;
 		buf_fini(&allowed);
-		if (check_origin(req, &err) != ERR_OK)
+		if (rest_check_origin(req, &err) != ERR_OK)
 			rest_respond_error(r, req, err.code, err.message);
 		else
 			(all->slow & 1u << method ? rest_run_slow : rest_run)(r, req, &route->op,

@@ -80,20 +80,27 @@ rest_run_slow(struct rest *r, struct http_request *req, const struct op *op,
 		    "try again when it has ended");
 }
 
-/* Query parameters and the one of the path. */
+/* Query parameters, those of the body, and the one of the path. */
 static enum err_code
 gather_values(const struct job *job, struct arena *arena, struct op_value **values_out,
     size_t *count_out, struct err *err)
 {
-	struct op_value v;
-	size_t count = 0;
+	struct op_value v, *body = NULL;
+	size_t count = 0, body_count = 0;
+	if (job->op->method == OP_POST) {
+		enum err_code code = rest_read_body(job->request, arena, &body, &body_count, err);
+		if (code != ERR_OK)
+			return code;
+	}
 	while (http_request_param(job->request, count, &v.name, &v.value))
 		count++;
-	struct op_value *values = arena_array(arena, count + 1, sizeof(*values));
+	struct op_value *values = arena_array(arena, count + body_count + 1, sizeof(*values));
 	if (!values)
 		return err_set(err, ERR_TOO_LARGE, "too many parameters");
 	for (size_t i = 0; i < count; i++)
 		(void)http_request_param(job->request, i, &values[i].name, &values[i].value);
+	for (size_t i = 0; i < body_count; i++)
+		values[count++] = body[i];
 	if (job->has_path_value)
 		values[count++] = job->path_value;
 	*values_out = values;

@@ -36,7 +36,8 @@ rest_index(struct rest *r, struct http_request *req, const struct auth_grant *gr
 		return;
 	buf_printf(&body, "weir %s, an OpenTelemetry backend\n\n", WEIR_VERSION);
 	for (const struct op *op = ops_table; op->name; op++)
-		buf_printf(&body, "GET %-32s %s\n", op->path, op->help);
+		buf_printf(&body, "%s %-*s %s\n", op->method == OP_POST ? "POST" : "GET",
+		    op->method == OP_POST ? 31 : 32, op->path, op->help);
 	rest_routes_index(r, &body);
 	buf_printf(&body, "GET %-32s %s\n", "/healthz", "does the process run?");
 	buf_printf(&body, "GET %-32s %s\n", "/readyz",
