@@ -96,22 +96,33 @@ count_entry(void *ctx, const char *name)
 	++*(size_t *)ctx;
 }
 
+/* At most `allowed` things are in it. */
+static enum err_code
+check_empty(const struct restoring *r, size_t allowed, struct err *err)
+{
+	size_t entries = 0;
+	enum err_code code = file_list(r->to_path, count_entry, &entries, err);
+	if (code == ERR_OK && entries > allowed)
+		return err_set(err, ERR_EXISTS,
+		    "%s is not empty: restore into a folder that is not there, or is empty",
+		    r->to_path);
+	return code;
+}
+
 static enum err_code
 take_folder(struct restoring *r, struct err *err)
 {
 	char lock[FILE_PATH_BYTES];
-	size_t entries = 0;
 	snprintf(r->to_path, sizeof(r->to_path), "%.*s", STR_ARG(r->to));
 	enum err_code code = file_join(r->to, STR("LOCK"), lock, err);
 	if (code == ERR_OK)
 		code = file_mkdir(r->to_path, &r->made, err);
 	if (code == ERR_OK && !r->made)
-		code = file_list(r->to_path, count_entry, &entries, err);
-	if (code == ERR_OK && entries > 0)
-		return err_set(err, ERR_EXISTS,
-		    "%s is not empty: restore into a folder that is not there, or is empty",
-		    r->to_path);
-	return code == ERR_OK ? file_lock(lock, &r->lock, err) : code;
+		code = check_empty(r, 0, err);
+	if (code == ERR_OK)
+		code = file_lock(lock, &r->lock, err);
+	/* A weir may have been there and gone since it was looked at. */
+	return code == ERR_OK ? check_empty(r, 1, err) : code;
 }
 
 static enum err_code
@@ -203,7 +214,7 @@ backup_restore(struct str path, struct str data_dir, uint64_t schema_max, struct
 		code = put_back(&r, err);
 		if (code != ERR_OK)
 			take_back(&r);
-	} else if (r.made) {
+	} else if (r.made && code != ERR_EXISTS) {
 		take_back(&r);
 	}
 	file_close(&r.lock);
