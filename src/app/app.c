@@ -6,11 +6,37 @@
 #include "cli/cli.h"
 #include "demo/demo.h"
 #include "keys/keys.h"
+#include "rest/openapi.h"
 #include "rest/rest.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/process.h"
 #include "transfer/transfer.h"
+
+#include <stdio.h>
+
+/* `weir openapi`: what a server with the usual limits says at /api/v1/openapi.json. */
+static int
+app_openapi(int argc, char **argv)
+{
+	struct limits limits = limits_default();
+	struct buf out = {0};
+	bool help = argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
+	if (argc > 1 && !help) {
+		fprintf(stderr, "weir openapi: there is no option %.60s\n", argv[1]);
+		return CLI_USAGE;
+	}
+	if (help)
+		buf_str(&out,
+		    STR("weir openapi: print the OpenAPI 3.1 document of the REST API\n\n"
+		        "Usage: weir openapi > weir-openapi.json\n\n"
+		        "No server is asked; a running one has it at /api/v1/openapi.json.\n"));
+	else
+		rest_openapi_write(&limits, &out);
+	bool written = fwrite(out.ptr, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
+	buf_fini(&out);
+	return written ? CLI_OK : CLI_ERROR;
+}
 
 static const struct cli_command commands[] = {
     {"serve", "run the server", app_serve},
@@ -19,6 +45,7 @@ static const struct cli_command commands[] = {
     {"export", "write telemetry of a server to files", transfer_export},
     {"import", "send what files hold to a server", transfer_import},
     {"bench", "load a server and print what it cost", bench_run},
+    {"openapi", "print the OpenAPI document of the REST API", app_openapi},
     {0},
 };
 

@@ -48,6 +48,27 @@ print_words(FILE *out, const char *text, const char *separators, size_t column)
 	return column;
 }
 
+/* What the table knows besides the sentence: how often, which words, which numbers, and what holds otherwise. */
+static void
+print_rest(FILE *out, const struct op_param *p, size_t column)
+{
+	char text[96];
+	if (p->repeat)
+		column = print_words(out, "(repeat for more)", " ", column);
+	if (p->choices) {
+		fputc(':', out);
+		column = print_words(out, p->choices, "|", column + 1);
+	}
+	if (p->type == OP_INT && p->max != 0) {
+		snprintf(text, sizeof text, "(%lld to %lld)", (long long)p->min, (long long)p->max);
+		column = print_words(out, text, "", column);
+	}
+	if (p->fallback) {
+		snprintf(text, sizeof text, "[%s]", p->fallback);
+		print_words(out, text, "", column);
+	}
+}
+
 /* "-s, --service TEXT" in its column; a longer one gets a line of its own. */
 static void
 print_flag(FILE *out, const struct cli_flag *f)
@@ -63,12 +84,8 @@ print_flag(FILE *out, const struct cli_flag *f)
 	else
 		fprintf(out, "%s\n%*s", left, FLAG_WIDTH, "");
 	size_t column = print_words(out, f->help, " ", FLAG_WIDTH);
-	if (f->param && f->param->repeat)
-		column = print_words(out, "(repeat for more)", " ", column);
-	if (f->param && f->param->choices) {
-		fputc(':', out);
-		print_words(out, f->param->choices, "|", column + 1);
-	}
+	if (f->param)
+		print_rest(out, f->param, column);
 	fputc('\n', out);
 }
 

@@ -50,7 +50,7 @@ unsigned
 key_right_parse(struct str word)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rights); i++)
-		if (str_eq(word, str_from(rights[i].name)))
+		if (str_eq_nocase(word, str_from(rights[i].name)))
 			return rights[i].right;
 	return 0;
 }

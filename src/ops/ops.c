@@ -13,14 +13,23 @@
 	{.name = "attribute",                                                                      \
 	    .type = OP_ATTR,                                                                       \
 	    .repeat = true,                                                                        \
+	    .repeat_max = STORE_ATTRS_MAX,                                                         \
 	    .help = "has this attribute, or else its resource has (k=v; k>=1.5, >, <=, <)"}
 #define PARAM_FROM                                                                                 \
 	PARAM("from", OP_TIME, "not before this time (2026-11-20T16:00, 2026-11-20, unix time)")
 #define PARAM_TO PARAM("to", OP_TIME, "before this time")
 #define PARAM_LAST PARAM("last", OP_SPAN, "not older than this (90s, 15m, 1.5h, 7d)")
 #define PARAM_LIMIT                                                                                \
-	{.name = "limit", .type = OP_INT, .help = "at most so many (100)", .fallback = "100"}
-#define PARAM_LIMIT_MAX PARAM("limit", OP_INT, "at most so many (as many as the server gives)")
+	{.name = "limit",                                                                          \
+	    .type = OP_INT,                                                                        \
+	    .results = true,                                                                       \
+	    .help = "at most so many",                                                             \
+	    .fallback = "100"}
+#define PARAM_LIMIT_MAX                                                                            \
+	{.name = "limit",                                                                          \
+	    .type = OP_INT,                                                                        \
+	    .results = true,                                                                       \
+	    .help = "at most so many (as many as the server gives)"}
 #define PARAM_CURSOR PARAM("cursor", OP_CURSOR, "the page behind: next_cursor of the one before")
 #define PARAM_SERVICE PARAM("service", OP_TEXT, "of this service")
 #define PARAM_END {.name = NULL}
@@ -94,6 +103,8 @@ const struct op ops_table[] = {
         .help = "list spans, newest first",
         .example = "weir traces --status error --last 15m",
         .list = "spans",
+        .answer = "SpanList",
+        .also = "application/x-protobuf",
         .params = traces_params,
         .handle = ops_traces},
     {.name = "trace",
@@ -101,6 +112,8 @@ const struct op ops_table[] = {
         .help = "show one trace, all its spans",
         .example = "weir trace 4bf92f3577b34da6a3ce929d0e0e4736 --logs",
         .list = "spans",
+        .answer = "Trace",
+        .also = "application/x-protobuf",
         .params = trace_params,
         .handle = ops_trace},
     {.name = "logs",
@@ -108,6 +121,8 @@ const struct op ops_table[] = {
         .help = "list log records, newest first",
         .example = "weir logs -s checkout --min-severity warn -o ndjson | jq .body",
         .list = "logs",
+        .answer = "LogList",
+        .also = "application/x-protobuf",
         .params = logs_params,
         .handle = ops_logs},
     {.name = "metrics",
@@ -115,6 +130,8 @@ const struct op ops_table[] = {
         .help = "list metric points, newest first",
         .example = "weir metrics --name http.server.request.duration --last 5m",
         .list = "metrics",
+        .answer = "PointList",
+        .also = "application/x-protobuf",
         .params = metrics_params,
         .handle = ops_metrics},
     {.name = "services",
@@ -122,6 +139,7 @@ const struct op ops_table[] = {
         .help = "list services, the most spans first",
         .example = "weir services --last 1h",
         .list = "services",
+        .answer = "ServiceList",
         .params = services_params,
         .handle = ops_services},
     {.name = NULL},
@@ -221,7 +239,8 @@ check_params(const struct op *op, const struct op_value *values, size_t value_co
 			return err_set(err, ERR_INVALID, "parameter %s: given %zu times", p->name,
 			    n);
 		if (n == 0 && (p->in_path || p->required))
-			return err_set(err, ERR_INVALID, "parameter %s: missing", p->name);
+			return err_set(err, ERR_INVALID, "parameter %s: missing (%s)", p->name,
+			    p->help);
 	}
 	return ERR_OK;
 }

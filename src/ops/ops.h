@@ -14,6 +14,7 @@
 #define OPS_OPS_H
 
 #include "base/buf.h"
+#include "base/embedded.h"
 #include "base/limits.h"
 #include "base/stats.h"
 #include "store/store.h"
@@ -43,7 +44,12 @@ struct op_param {
 	/* What holds when it is not given, as its value would be written; NULL: nothing does. For help and the OpenAPI
 	 * document: the handler knows it by itself. */
 	const char *fallback;
+	const char *
+	    sample; /* a value that would do, for who reads the document or tests it; required TEXT has one */
 	int64_t min, max; /* OP_INT: inclusive bounds, checked; max 0: the handler's business */
+	bool results; /* OP_INT: 1 to limits.results_max, which the handler checks */
+	unsigned
+	    repeat_max; /* how often, which the handler checks; 0: as often as there are parameters */
 };
 
 struct op_value { /* one parameter as it came */
@@ -86,6 +92,13 @@ struct op {
 	    *example; /* a command line that shows what it is for; NULL only with no_command */
 	const char
 	    *list; /* the answer's member that is the list of items: "spans"; NULL: it is no list */
+	/* For the OpenAPI document. The name of what 200 answers with, one of ops_schemas; NULL: it has no JSON. */
+	const char *answer;
+	const char *
+	    also; /* other media types of it, with blanks between: "application/x-protobuf text/csv" */
+	/* Statuses of errors besides those that every operation has (and 404 where a parameter stands in the path):
+	 * "404 409" */
+	const char *errors;
 	const struct op_param *params; /* ends with a NULL name */
 	enum err_code (*handle)(const struct op_context *ctx, const struct op *op,
 	    const struct op_value *values, size_t value_count, struct buf *json_out,
@@ -93,6 +106,9 @@ struct op {
 };
 
 extern const struct op ops_table[]; /* ends with a NULL name */
+/* JSON schemas of answers and of the types of parameters: the files of ops/schemas/. What is not said in them is not in
+ * an answer. Refer to each other as "#/components/schemas/NAME". Ends with a NULL name. */
+extern const struct embedded_json ops_schemas[];
 
 /* The row that serves this method of this path, or NULL. The parameter in the path, when there is one, is the
  * caller's to append to the values. methods_out, unless it is NULL: bits 1 << enum op_method of all that the path has. */

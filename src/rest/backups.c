@@ -74,7 +74,7 @@ handle_delete(const struct op_context *ctx, const struct op *op, const struct op
 
 static const struct op_param no_params[] = {{.name = NULL}};
 static const struct op_param create_params[] = {
-    {.name = "name", .type = OP_TEXT, .help = "what it is called (the time)"},
+    {.name = "name", .type = OP_TEXT, .help = "what it is called, else the time"},
     {.name = NULL},
 };
 static const struct op_param one_params[] = {
@@ -84,22 +84,27 @@ static const struct op_param one_params[] = {
 
 static const struct rest_route routes[] = {
     {HTTP_GET, "", NULL,
-        {.name = "backups",
+        {.name = "backups_list",
             .path = BACKUPS_PATH,
             .help = "list backups",
             .list = "backups",
+            .answer = "BackupList",
             .params = no_params,
             .handle = handle_list}},
     {HTTP_POST, "", NULL,
-        {.name = "create",
+        {.name = "backups_create",
+            .method = OP_POST,
             .path = BACKUPS_PATH,
             .help = "make a backup of everything",
+            .answer = "Backup",
+            .errors = "409",
             .params = create_params,
             .handle = handle_create}},
     {HTTP_DELETE, "/", "",
-        {.name = "delete",
+        {.name = "backups_delete",
             .path = BACKUPS_PATH "/{name}",
             .help = "delete a backup for good",
+            .answer = "BackupDeleted",
             .params = one_params,
             .handle = handle_delete}},
     {.op = {.name = NULL}},

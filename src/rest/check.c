@@ -23,14 +23,16 @@ handle_check(const struct op_context *ctx, const struct op *op, const struct op_
 }
 
 static const struct op_param check_params[] = {
-    {.name = "quick", .type = OP_BOOL, .help = "without reading every column"},
+    {.name = "quick", .type = OP_BOOL, .help = "without reading every column", .fallback = "false"},
     {.name = NULL},
 };
 
 static const struct rest_route routes[] = {
     {HTTP_POST, "", NULL,
         {.name = "check",
+            .method = OP_POST,
             .path = CHECK_PATH,
+            .answer = "Check",
             .help = "find out whether the data folder is whole",
             .params = check_params,
             .handle = handle_check}},

@@ -370,8 +370,7 @@ handle_all(const struct op_context *ctx, const struct op_value *values, size_t c
 	enum err_code code = read_limit(ctx, values, count, ALL_DEFAULT, &s.limit, err);
 	if (code == ERR_OK)
 		code = read_query(s.ctx, values, count, &s.q, err);
-	if (code == ERR_OK && s.q.states == 0)
-		code = err_set(err, ERR_INVALID, "parameter state: missing: of which letters?");
+	CHECK(code != ERR_OK || s.q.states != 0); /* it is required */
 	if (code != ERR_OK)
 		return code;
 	struct dlq_letter *page = arena_array(ctx->arena, PAGE, sizeof(*page));
@@ -421,12 +420,13 @@ handle_drop_all(const struct op_context *ctx, const struct op *op, const struct 
 	{.name = "cursor",                                                                         \
 	    .type = OP_CURSOR,                                                                     \
 	    .help = "the page behind: next_cursor of the one before"}
-#define PARAM_LIMIT(text) {.name = "limit", .type = OP_INT, .help = text}
+#define PARAM_LIMIT(text, dflt)                                                                    \
+	{.name = "limit", .type = OP_INT, .results = true, .help = text, .fallback = dflt}
 
 static const struct op_param list_params[] = {
     PARAM_STATE,
     PARAM_TENANT,
-    PARAM_LIMIT("at most so many (100)"),
+    PARAM_LIMIT("at most so many", "100"),
     PARAM_CURSOR,
     {.name = NULL},
 };
@@ -434,7 +434,7 @@ static const struct op_param list_params[] = {
 static const struct op_param show_params[] = {
     PARAM_ID,
     PARAM_TENANT,
-    {.name = "request", .type = OP_BOOL, .help = "with the request (true)"},
+    {.name = "request", .type = OP_BOOL, .help = "with the request", .fallback = "true"},
     {.name = NULL},
 };
 
@@ -445,49 +445,61 @@ static const struct op_param one_params[] = {
 };
 
 static const struct op_param all_params[] = {
-    PARAM_STATE,
+    {.name = "state",
+        .type = OP_ENUM,
+        .required = true,
+        .choices = STATES,
+        .help = "are in this state"},
     PARAM_TENANT,
-    PARAM_LIMIT("at most so many at once (1000)"),
+    PARAM_LIMIT("at most so many at once", "1000"),
     PARAM_CURSOR,
     {.name = NULL},
 };
 
 static const struct rest_route routes[] = {
     {HTTP_POST, "/retry", NULL,
-        {.name = "retry",
+        {.name = "dlq_retry_all",
+            .method = OP_POST,
             .path = DLQ_PATH "/retry",
             .help = "retry all dead letters of a state",
+            .answer = "DeadLettersRetried",
             .params = all_params,
             .handle = handle_retry_all}},
     {HTTP_GET, "", NULL,
-        {.name = "dlq",
+        {.name = "dlq_list",
             .path = DLQ_PATH,
             .help = "list dead letters, oldest first",
             .list = "letters",
+            .answer = "DeadLetterList",
             .params = list_params,
             .handle = handle_list}},
     {HTTP_DELETE, "", NULL,
-        {.name = "drop",
+        {.name = "dlq_drop_all",
             .path = DLQ_PATH,
             .help = "delete all dead letters of a state",
+            .answer = "DeadLettersDropped",
             .params = all_params,
             .handle = handle_drop_all}},
     {HTTP_GET, "/", "",
-        {.name = "dlq",
+        {.name = "dlq_show",
             .path = DLQ_PATH "/{id}",
             .help = "show one dead letter and its request",
+            .answer = "DeadLetter",
             .params = show_params,
             .handle = handle_show}},
     {HTTP_DELETE, "/", "",
-        {.name = "drop",
+        {.name = "dlq_drop",
             .path = DLQ_PATH "/{id}",
             .help = "delete one dead letter for good",
+            .answer = "DeadLetterDropped",
             .params = one_params,
             .handle = handle_drop}},
     {HTTP_POST, "/", "/retry",
-        {.name = "retry",
+        {.name = "dlq_retry",
+            .method = OP_POST,
             .path = DLQ_PATH "/{id}/retry",
             .help = "try one dead letter again now",
+            .answer = "DeadLetter",
             .params = one_params,
             .handle = handle_retry}},
     {.op = {.name = NULL}},

@@ -81,6 +81,9 @@ extern const struct rest_routes rest_dlq_routes; /* dlq.c */
 extern const struct rest_routes rest_keys_routes; /* keys.c */
 extern const struct rest_routes rest_backups_routes; /* backups.c */
 extern const struct rest_routes rest_check_routes; /* check.c */
+extern const struct rest_routes rest_openapi_routes; /* openapi.c */
+
+const struct rest_routes *rest_routes_nth(size_t i); /* NULL: there are no more */
 
 /* The route of a method's name and a path, and the id in it; NULL: there is none. */
 const struct rest_route *rest_routes_match(const struct rest_routes *all, const char *method,

@@ -7,8 +7,14 @@
 
 #include "tenant/tenant.h"
 
-static const struct rest_routes *const all_routes[] = {
-    &rest_dlq_routes, &rest_keys_routes, &rest_backups_routes, &rest_check_routes};
+static const struct rest_routes *const all_routes[] = {&rest_dlq_routes, &rest_keys_routes,
+    &rest_backups_routes, &rest_check_routes, &rest_openapi_routes};
+
+const struct rest_routes *
+rest_routes_nth(size_t i)
+{
+	return i < ARRAY_LEN(all_routes) ? all_routes[i] : NULL;
+}
 
 static const char *
 method_name(enum http_method m)

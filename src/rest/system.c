@@ -101,8 +101,8 @@ rest_readyz(struct rest *r, struct http_request *req, const struct auth_grant *g
 	bool ready = !atomic_load(&r->stopping);
 	if (!check_params(r, req, STR("format"), &format))
 		return;
-	bool text = str_eq(format, STR("text"));
-	if (!text && !str_eq(format, STR("json"))) {
+	bool text = str_eq_nocase(format, STR("text"));
+	if (!text && !str_eq_nocase(format, STR("json"))) {
 		rest_respond_error(r, req, ERR_INVALID, "parameter format: must be json or text");
 		return;
 	}

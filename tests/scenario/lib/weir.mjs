@@ -8,6 +8,7 @@ import https from 'node:https';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { checkAnswer, watch } from './openapi.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 export const weirBin = process.env.WEIR_BIN ?? join(root, 'build/release/weir');
@@ -78,6 +79,8 @@ export class Weir {
 			const found = Object.entries(patterns).map(([k, p]) => [k, this.log.match(p)?.[1]]);
 			if (found.every(([, v]) => v)) {
 				for (const [k, v] of found) this[k] = v;
+				watch(this.api, weirBin, sdk);
+				watch(this.http, weirBin, sdk, true);
 				return;
 			}
 			if (this.exit || Date.now() > deadline) {
@@ -93,6 +96,7 @@ export class Weir {
 		if (this.tls) {
 			res = await ask(`https://${this.api}${path}`, { headers, method, ...this.tls });
 			text = res.text;
+			checkAnswer(this.api, { method, path, status: res.status, type: res.headers.get('content-type'), text });
 		} else {
 			res = await fetch(`http://${this.api}${path}`, { headers, method });
 			text = await res.text();
