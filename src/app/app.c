@@ -39,14 +39,14 @@ app_openapi(int argc, char **argv)
 }
 
 static const struct cli_command commands[] = {
-    {"serve", "run the server", app_serve},
-    {"restore", "put a backup into a data folder", app_restore},
-    {"demo", "play a small shop of services into a server", demo_run},
-    {"export", "write telemetry of a server to files", transfer_export},
-    {"import", "send what files hold to a server", transfer_import},
-    {"bench", "load a server and print what it cost", bench_run},
-    {"openapi", "print the OpenAPI document of the REST API", app_openapi},
-    {0},
+    {"serve", "run the server", app_serve, OP_RUN},
+    {"demo", "play a small shop of services into a server", demo_run, OP_RUN},
+    {"export", "write telemetry of a server to files", transfer_export, OP_RUN},
+    {"import", "send what files hold to a server", transfer_import, OP_RUN},
+    {"bench", "load a server and print what it cost", bench_run, OP_RUN},
+    {"restore", "put a backup into a data folder", app_restore, OP_ADMINISTRATE},
+    {"openapi", "print the OpenAPI document of the REST API", app_openapi, OP_RUN},
+    {.name = NULL},
 };
 
 /* `weir check --data-dir`. */

@@ -331,20 +331,21 @@ TEST(cli, an_unknown_service_is_answered_with_those_there_are)
 
 /* ---- help */
 
-TEST(cli, help_fits_one_screen_and_lists_every_command)
+TEST(cli, help_lists_every_command_once)
 {
 	struct world w;
 	world_init(&w);
 	world_expect(&w, "--help", 0, "");
-	size_t lines = 0;
-	for (char *line = w.out, *end; (end = strchr(line, '\n')); line = end + 1) {
+	for (char *line = w.out, *end; (end = strchr(line, '\n')); line = end + 1)
 		assert_true(end - line <= 80);
-		lines++;
+	assert_non_null(strstr(w.out, "\n  serve       run the server\n"));
+	for (const struct op *op = ops_table; op->name; op++) {
+		char line[128];
+		snprintf(line, sizeof line, "\n  %-11s %s\n", op->name, op->help);
+		char *at = strstr(w.out, line);
+		assert_int_equal(at != NULL, !op->no_command);
+		assert_true(!at || !strstr(at + 1, line));
 	}
-	assert_true(lines <= 24);
-	assert_non_null(strstr(w.out, "\n  serve     run the server\n"));
-	for (const struct op *op = ops_table; op->name; op++)
-		assert_non_null(strstr(w.out, op->help));
 	char *overview = strdup(w.out);
 	world_expect(&w, "help", 0, "");
 	assert_string_equal(w.out, overview);

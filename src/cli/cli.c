@@ -120,11 +120,11 @@ unknown_command(const struct cli_io *io, struct str name, const struct cli_comma
 }
 
 const struct cli_group cli_groups[] = {
-    {"dlq", cli_dlq_help, cli_dlq},
-    {"keys", cli_keys_help, cli_keys},
-    {"backup", cli_backup_help, cli_backup},
-    {"check", cli_check_help, cli_check},
-    {NULL, NULL, NULL},
+    {"dlq", cli_dlq_help, cli_dlq, OP_ADMINISTRATE},
+    {"keys", cli_keys_help, cli_keys, OP_ADMINISTRATE},
+    {"backup", cli_backup_help, cli_backup, OP_ADMINISTRATE},
+    {"check", cli_check_help, cli_check, OP_ADMINISTRATE},
+    {.name = NULL},
 };
 
 int

@@ -21,6 +21,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "ops/ops.h"
 
 enum cli_exit {
 	CLI_OK = 0,
@@ -39,6 +40,7 @@ struct cli_command {
 	const char *help; /* one line, for `weir --help`: "run the server" */
 	/* argv[0] is the command's name; returns an enum cli_exit. */
 	int (*run)(int argc, char **argv);
+	enum op_section section;
 };
 
 /* What a server would answer to this request, from a data folder: commands with --data-dir. Returns the HTTP status. */

@@ -161,6 +161,7 @@ struct cli_group {
 	const char *name;
 	const char *help; /* one line */
 	int (*run)(const struct cli_io *io, int argc, char **argv);
+	enum op_section section;
 };
 extern const struct cli_group cli_groups[]; /* ends with a NULL name */
 /* The word behind the group's name (NULL: there is none) is none of its verbs, of which there are two at least: says so,

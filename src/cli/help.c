@@ -2,23 +2,57 @@
 /* Help texts, made from ops_table, the flags and the extra commands. Fit for 80 columns. */
 #include "cli/cli_priv.h"
 
-enum { COMMAND_WIDTH = 10, FLAG_WIDTH = 32, SCREEN_WIDTH = 80 };
+enum { COMMAND_WIDTH = 12, FLAG_WIDTH = 32, SCREEN_WIDTH = 80 };
+
+static void
+print_command(FILE *out, const char *name, const char *help)
+{
+	fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, name, help);
+}
+
+static void
+print_section(FILE *out, enum op_section section, const char *title,
+    const struct cli_command *extra)
+{
+	fprintf(out, "\n%s:\n", title);
+	for (const struct op *op = ops_table; op->name; op++)
+		if (!op->no_command && op->section == section)
+			print_command(out, op->name, op->help);
+	for (const struct cli_group *g = cli_groups; g->name; g++)
+		if (g->section == section)
+			print_command(out, g->name, g->help);
+	for (; extra && extra->name; extra++)
+		if (extra->section == section)
+			print_command(out, extra->name, extra->help);
+}
+
+static bool
+has_commands(enum op_section section)
+{
+	const struct op *op = ops_table;
+	while (op->name && (op->no_command || op->section != section))
+		op++;
+	return op->name != NULL || section == OP_ADMINISTRATE || section == OP_RUN;
+}
 
 void
 cli_help_overview(FILE *out, const struct cli_command *extra)
 {
+	static const char *const titles[] = {[OP_RUN] = "Run",
+	    [OP_ASK] = "Ask a server",
+	    [OP_ANALYSE] = "Find out what is wrong",
+	    [OP_CHANGE] = "Leave notes",
+	    [OP_ADMINISTRATE] = "Administrate"};
+	static const enum op_section order[] = {
+	    OP_RUN, OP_ASK, OP_ANALYSE, OP_CHANGE, OP_ADMINISTRATE};
 	fprintf(out,
 	    "weir: where did the time go? An OpenTelemetry backend in one program.\n\n"
-	    "Usage: weir COMMAND [options]\n\n");
-	for (; extra && extra->name; extra++)
-		fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, extra->name, extra->help);
-	for (const struct op *op = ops_table; op->name; op++)
-		if (!op->no_command)
-			fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, op->name, op->help);
-	for (const struct cli_group *g = cli_groups; g->name; g++)
-		fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, g->name, g->help);
-	fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, "help",
-	    "explain a command: weir help COMMAND (and weir --version)");
+	    "Usage: weir COMMAND [options]\n");
+	for (size_t i = 0; i < ARRAY_LEN(order); i++)
+		if (has_commands(order[i]))
+			print_section(out, order[i], titles[order[i]], extra);
+	fputc('\n', out);
+	print_command(out, "help", "explain a command: weir help COMMAND (and weir --version)");
 	fprintf(out,
 	    "\nExamples:\n"
 	    "  weir traces --status error --last 15m\n"

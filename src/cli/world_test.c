@@ -111,8 +111,8 @@ extra_run(int argc, char **argv)
 int
 world_run_words(struct world *w, char **argv)
 {
-	static const struct cli_command extra[] = {
-	    {"serve", "run the server", extra_run}, {"demo", "play a small shop", extra_run}, {0}};
+	static const struct cli_command extra[] = {{"serve", "run the server", extra_run, OP_RUN},
+	    {"demo", "play a small shop", extra_run, OP_RUN}, {.name = NULL}};
 	int argc = 0;
 	while (argv[argc])
 		argc++;

@@ -81,11 +81,21 @@ struct ops_otlp {
  * repeated arrays of them. A page of another site may not ask for it. */
 enum op_method { OP_GET, OP_POST };
 
+/* Where it stands in `weir --help`, and its tag in the OpenAPI document. */
+enum op_section {
+	OP_ASK, /* what came in: spans, logs, metrics ... */
+	OP_ANALYSE, /* what is computed from it: summary, anomalies ... */
+	OP_CHANGE, /* notes that people and agents leave: comments */
+	OP_ADMINISTRATE,
+	OP_RUN, /* commands only: serve, import ... */
+};
+
 struct op {
 	const char *name; /* "traces": what it is called, and the CLI's command */
 	enum op_method method;
 	bool writes; /* it adds telemetry: the key's right is ingest, not read */
 	bool no_command; /* the CLI has another face for it */
+	enum op_section section;
 	const char *path; /* "/api/v1/traces", "/api/v1/traces/{trace_id}/comments" */
 	const char *help; /* one line, begins with a verb in lower case */
 	const char

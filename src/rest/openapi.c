@@ -496,6 +496,11 @@ add_entry(struct document *d, struct entry e)
 static void
 gather(struct document *d)
 {
+	static const char *const tags[] = {[OP_ASK] = "ask",
+	    [OP_ANALYSE] = "analyse",
+	    [OP_CHANGE] = "change",
+	    [OP_ADMINISTRATE] = "administrate",
+	    [OP_RUN] = "run"};
 	const struct rest_routes *all;
 	for (const struct op *op = ops_table; op->name; op++)
 		add_entry(d,
@@ -503,7 +508,7 @@ gather(struct document *d)
 		        .method = op->method == OP_POST ? HTTP_POST : HTTP_GET,
 		        .op = op,
 		        .right = op->writes ? KEY_INGEST : KEY_READ,
-		        .tag = STR("telemetry")});
+		        .tag = str_from(tags[op->section])});
 	for (size_t i = 0; (all = rest_routes_nth(i)) != NULL; i++)
 		for (const struct rest_route *r = all->routes; r->op.name; r++)
 			add_entry(d,
