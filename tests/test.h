@@ -15,7 +15,7 @@
  * reads wal/torn_tail_is_cut_and_reported. `build/weir-test wal/` runs the tests whose names begin
  * so, `build/weir-test --help` tells the rest. The assertions are cmocka's.
  *
- * Every test runs in a process of its own: one that crashes, aborts, hangs (60 s; TEST_SECONDS) or
+ * Every test runs in a process of its own: one that crashes, aborts, hangs (300 s; TEST_SECONDS) or
  * leaks under a sanitizer fails alone and is named. What a test prints is shown when it fails, or
  * with -v. Threads are fine: the process is single-threaded when a test begins.
  *
@@ -51,6 +51,10 @@ struct test_case {
 
 /* Add to the list of tests; called before main() by TEST. */
 void test_register(struct test_case *t);
+
+/* Is there time? With TEST_THOROUGH in the environment (`make fault`) what is tried many times at random is tried more
+ * often. */
+bool test_is_thorough(void);
 
 /* A new empty folder for the running test, inside the build folder, on a real disk. Deleted when
  * the test has passed, kept for a look when it has failed. The string lives as long as the test. */

@@ -8,6 +8,8 @@
  */
 #include "tests/test.h"
 
+#include "duck/duck.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -22,21 +24,39 @@
 #include <unistd.h>
 
 #define CHILD_SKIPPED 77
-#define SECONDS_DEFAULT 60
+#define SECONDS_DEFAULT 300
 #define PATH_BYTES_MAX 512
 #define KEPT_MAX 256
+#define JOBS_MAX 16
 
 struct totals {
 	int passed, failed, skipped;
 };
 
-/* What the signal handler needs to name: the test that is running, and its process. */
-static const char *volatile running_name;
-static volatile pid_t running_pid;
+/* The tests of a module stand together in the list. */
+struct module {
+	const char *name; /* of the first of them */
+	size_t name_len, count, begun, ended;
+	double start_s;
+	struct totals sum;
+};
+
+/* A test that is running, as many at once as there are processors. The signal handler reads name and pid. */
+struct running {
+	const char *volatile name; /* NULL: none */
+	volatile pid_t pid;
+	FILE *out;
+	double start_s;
+	struct module *module;
+	char tmp_dir[PATH_BYTES_MAX];
+};
+
+static struct running running[JOBS_MAX];
+static size_t jobs = 1;
 
 static struct test_case *cases;
 static char tmp_root[PATH_BYTES_MAX]; /* holds the folders of this run */
-static char tmp_dir[PATH_BYTES_MAX];  /* of the running test; made on demand */
+static char tmp_dir[PATH_BYTES_MAX]; /* of the test begun last; in its child: of it */
 static bool verbose;
 static bool in_process;
 
@@ -52,6 +72,12 @@ give_up(const char *what)
 {
 	fprintf(stderr, "weir-test: %s: %s\n", what, strerror(errno));
 	exit(2);
+}
+
+bool
+test_is_thorough(void)
+{
+	return getenv("TEST_THOROUGH") != NULL;
 }
 
 /* Memory that lives as long as the test: reachable, so no leak. */
@@ -229,24 +255,6 @@ now_s(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-/* Wait for the child and kill its process group when it is over its time. True: it was in time. */
-static bool
-wait_within(pid_t pid, double limit_s, int *status_out)
-{
-	const struct timespec pause = {0, 2000000};
-	double end = now_s() + limit_s;
-	while (waitpid(pid, status_out, WNOHANG) == 0) {
-		if (now_s() > end) {
-			kill(-pid, SIGKILL);
-			waitpid(pid, status_out, 0);
-			return false;
-		}
-		nanosleep(&pause, NULL);
-	}
-	kill(-pid, SIGKILL); /* whatever the test started and left behind */
-	return true;
-}
-
 static _Noreturn void
 child(struct test_case *t, int out)
 {
@@ -266,24 +274,23 @@ child(struct test_case *t, int out)
 }
 
 static void
-report(const struct test_case *t, int out, int status, bool in_time, double took_s,
-    struct totals *sum)
+report(const char *name, int out, int status, bool in_time, double took_s, struct totals *sum)
 {
 	if (in_time && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
 		sum->passed++;
 		if (verbose)
-			printf("ok    %s (%.0f ms)\n", t->name, took_s * 1e3);
+			printf("ok    %s (%.0f ms)\n", name, took_s * 1e3);
 		return;
 	}
 	if (in_time && WIFEXITED(status) && WEXITSTATUS(status) == CHILD_SKIPPED) {
 		sum->skipped++;
-		printf("skip  %s: ", t->name);
+		printf("skip  %s: ", name);
 		copy_output(out, true);
 		printf("\n");
 		return;
 	}
 	sum->failed++;
-	printf("FAIL  %s (%.0f ms): ", t->name, took_s * 1e3);
+	printf("FAIL  %s (%.0f ms): ", name, took_s * 1e3);
 	if (!in_time)
 		printf("not done in time, killed\n");
 	else if (WIFSIGNALED(status))
@@ -295,45 +302,64 @@ report(const struct test_case *t, int out, int status, bool in_time, double took
 }
 
 static void
-run_one(struct test_case *t, double limit_s, struct totals *sum)
+begin(struct running *r, struct test_case *t, struct module *m)
 {
+	r->module = m;
 	name_tmp_dir(t->name);
-	FILE *out = tmpfile();
-	if (!out)
+	memcpy(r->tmp_dir, tmp_dir, sizeof(tmp_dir));
+	r->out = tmpfile();
+	if (!r->out)
 		give_up("tmpfile");
 	fflush(NULL);
-	double start = now_s();
-	running_name = t->name;
+	r->start_s = now_s();
 	pid_t pid = fork();
 	if (pid < 0)
 		give_up("fork");
 	if (pid == 0)
-		child(t, fileno(out));
+		child(t, fileno(r->out));
 	setpgid(pid, pid);
-	running_pid = pid;
-	int status = 0;
-	bool in_time = wait_within(pid, limit_s, &status);
-	running_pid = 0;
-	int failed_before = sum->failed;
-	report(t, fileno(out), status, in_time, now_s() - start, sum);
+	r->pid = pid;
+	r->name = t->name;
+}
+
+/* False: it goes on. Its process group dies with it, or when its time is over. */
+static bool
+has_ended(struct running *r, double limit_s)
+{
+	struct totals *sum = &r->module->sum;
+	int status = 0, failed_before = sum->failed;
+	double took_s = now_s() - r->start_s;
+	bool in_time = waitpid(r->pid, &status, WNOHANG) != 0;
+	if (!in_time && took_s <= limit_s)
+		return false;
+	kill(-r->pid, SIGKILL); /* also whatever the test started and left behind */
+	if (!in_time)
+		waitpid(r->pid, &status, 0);
+	report(r->name, fileno(r->out), status, in_time, took_s, sum);
 	if (sum->failed == failed_before)
-		remove_tree(tmp_dir);
-	else if (access(tmp_dir, F_OK) == 0)
-		printf("      its files are in %s\n", tmp_dir);
-	fclose(out);
+		remove_tree(r->tmp_dir);
+	else if (access(r->tmp_dir, F_OK) == 0)
+		printf("      its files are in %s\n", r->tmp_dir);
+	fclose(r->out);
+	r->name = NULL;
+	return true;
 }
 
 /* Only calls that are safe in a signal handler. */
 static void
 interrupted(int sig)
 {
-	static const char text[] = "\nweir-test: interrupted while running ";
-	const char *name = running_name;
-	if (running_pid > 0)
-		kill(-running_pid, SIGKILL);
-	if (write(STDERR_FILENO, text, sizeof(text) - 1) > 0 && name &&
-	    write(STDERR_FILENO, name, strlen(name)) > 0)
-		(void)!write(STDERR_FILENO, "\n", 1);
+	static const char text[] = "\nweir-test: interrupted while running";
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	for (size_t i = 0; i < jobs; i++) {
+		const char *name = running[i].name;
+		if (!name)
+			continue;
+		kill(-running[i].pid, SIGKILL);
+		(void)!write(STDERR_FILENO, " ", 1);
+		(void)!write(STDERR_FILENO, name, strlen(name));
+	}
+	(void)!write(STDERR_FILENO, "\n", 1);
 	_exit(128 + sig);
 }
 
@@ -380,38 +406,87 @@ module_len(const char *name)
 	return (size_t)(strchrnul(name, '/') - name);
 }
 
-/* Run the tests of one module, which stand together, and sum them up in a line. */
-static size_t
-run_module(struct test_case **list, double limit_s, struct totals *sum)
+static bool
+same_module(const char *a, const char *b)
 {
-	struct totals m = {0};
-	size_t n = 0, len = module_len(list[0]->name);
-	double start = now_s();
-	while (list[n] && module_len(list[n]->name) == len &&
-	    strncmp(list[n]->name, list[0]->name, len) == 0)
-		run_one(list[n++], limit_s, &m);
-	printf("unit  %-10.*s %4d passed", (int)len, list[0]->name, m.passed);
-	if (m.failed)
-		printf(", %d failed", m.failed);
-	if (m.skipped)
-		printf(", %d skipped", m.skipped);
-	printf("  %.1f s\n", now_s() - start);
-	sum->passed += m.passed;
-	sum->failed += m.failed;
-	sum->skipped += m.skipped;
-	return n;
+	return module_len(a) == module_len(b) && strncmp(a, b, module_len(a)) == 0;
+}
+
+/* Modules in the order of the list, as an array. */
+static struct module *
+find_modules(struct test_case **list, size_t *count_out)
+{
+	size_t count = 0, tests = 0;
+	while (list[tests])
+		tests++;
+	struct module *modules = calloc(tests + 1, sizeof(*modules));
+	if (!modules)
+		give_up("calloc");
+	for (; *list; list++) {
+		if (count == 0 || !same_module(modules[count - 1].name, (*list)->name))
+			modules[count++] = (struct module){
+			    .name = (*list)->name, .name_len = module_len((*list)->name)};
+		modules[count - 1].count++;
+	}
+	*count_out = count;
+	return modules;
+}
+
+static void
+sum_up(const struct module *m, struct totals *sum)
+{
+	printf("unit  %-10.*s %4d passed", (int)m->name_len, m->name, m->sum.passed);
+	if (m->sum.failed)
+		printf(", %d failed", m->sum.failed);
+	if (m->sum.skipped)
+		printf(", %d skipped", m->sum.skipped);
+	printf("  %.1f s\n", now_s() - m->start_s);
+	sum->passed += m->sum.passed;
+	sum->failed += m->sum.failed;
+	sum->skipped += m->sum.skipped;
+}
+
+/* Run all of them, in their order, and sum each module up in a line when its last test has ended: the next one's have
+ * begun then, so that no processor waits. */
+static void
+run_all(struct test_case **list, double limit_s, struct totals *sum)
+{
+	const struct timespec pause = {0, 2000000};
+	size_t count, ended = 0, next = 0;
+	struct module *modules = find_modules(list, &count);
+	while (ended < count) {
+		for (size_t i = 0; i < jobs; i++) {
+			struct running *r = &running[i];
+			if (r->name && has_ended(r, limit_s) &&
+			    ++r->module->ended == r->module->count) {
+				sum_up(r->module, sum);
+				ended++;
+			}
+			if (r->name || !*list)
+				continue;
+			struct module *m = &modules[next];
+			if (m->begun++ == 0)
+				m->start_s = now_s();
+			begin(r, *list++, m);
+			next += m->begun == m->count;
+		}
+		nanosleep(&pause, NULL);
+	}
+	free(modules);
 }
 
 static void
 usage(FILE *to)
 {
 	fputs(
-	    "usage: weir-test [-v] [-l] [-n] [PREFIX...]\n"
+	    "usage: weir-test [-v] [-l] [-n] [-j JOBS] [PREFIX...]\n"
 	    "Runs the unit tests whose names (module/claim) begin with a PREFIX; all without one.\n"
 	    "  -v  a line for each test\n"
 	    "  -l  list the names, run nothing\n"
 	    "  -n  run in this process, without fork or time limit (for a debugger)\n"
-	    "TEST_SECONDS=N gives each test N seconds (60), UPDATE=1 rewrites tests/golden.\n",
+	    "  -j  run so many at once (as there are processors)\n"
+	    "TEST_SECONDS=N gives each test N seconds (300), UPDATE=1 rewrites tests/golden, TEST_THOROUGH=1 tries more\n"
+	    "of what is tried at random.\n",
 	    to);
 }
 
@@ -449,15 +524,22 @@ run_in_process(struct test_case **list)
 	return failed;
 }
 
+static void
+set_jobs(long n)
+{
+	jobs = n < 1 ? 1 : n > JOBS_MAX ? JOBS_MAX : (size_t)n;
+}
+
 static bool
 parse_flags(int argc, char **argv, bool *list_only_out)
 {
 	int flag;
-	while ((flag = getopt(argc, argv, "vlnh")) != -1) {
+	while ((flag = getopt(argc, argv, "vlnj:h")) != -1) {
 		switch (flag) {
 		case 'v': verbose = true; break;
 		case 'l': *list_only_out = true; break;
 		case 'n': in_process = true; break;
+		case 'j': set_jobs(strtol(optarg, NULL, 10)); break;
 		default: return false;
 		}
 	}
@@ -468,10 +550,14 @@ int
 main(int argc, char **argv)
 {
 	bool list_only = false;
+	/* A store that a test has opened starts this program for SQL. */
+	if (argc == 2 && strcmp(argv[1], DUCK_SQL_WORKER) == 0)
+		return duck_user_worker();
 	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
 		usage(stdout);
 		return 0;
 	}
+	set_jobs(sysconf(_SC_NPROCESSORS_ONLN));
 	if (!parse_flags(argc, argv, &list_only)) {
 		usage(stderr);
 		return 2;
@@ -494,8 +580,7 @@ main(int argc, char **argv)
 	const char *seconds = getenv("TEST_SECONDS");
 	double limit_s = seconds ? strtod(seconds, NULL) : SECONDS_DEFAULT;
 	struct totals sum = {0};
-	for (size_t i = 0; i < count;)
-		i += run_module(list + i, limit_s, &sum);
+	run_all(list, limit_s, &sum);
 	free(list);
 	if (sum.skipped)
 		printf("%d skipped\n", sum.skipped);

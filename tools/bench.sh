@@ -6,9 +6,9 @@
 # Builds weir and measures it: for each case a fresh server with an empty data folder, loaded by
 # `weir bench` on the same machine, then stopped and started again on what it holds. Prints a page in Markdown
 # with the goals beside the figures; the page and all figures as JSON are left in build/bench. Takes about
-# six minutes; BENCH_MILLIONS=10 some minutes more.
+# eight minutes; BENCH_MILLIONS=10 some minutes more.
 #
-#   BENCH_CASES       which: "load rate visible steady fair millions" (all of them)
+#   BENCH_CASES       which: "load rate visible steady fair millions agents" (all of them)
 #   BENCH_SECONDS     of load in each case of full speed (4)
 #   BENCH_PAYLOADS    "sdk", "jaeger" or "sdk jaeger" (both)
 #   BENCH_SPANS       spans a request at full speed: "1 64 512" (512)
@@ -20,14 +20,17 @@
 #   BENCH_FAIR        pairs of rounds (4) in which one tenant is alone, and beside one that sends ten times what it may,
 #   BENCH_FAIR_LIMIT  so many spans/s (10000); of BENCH_FAIR_SECONDS each (8)
 #   BENCH_MILLIONS    million spans that are loaded, and then asked for (2)
-#   BENCH_QUERIES     questions of each kind (200), for at most BENCH_QUERY_TIME (60s)
+#   BENCH_LOGS        log records beside them (a tenth of the spans; 0: none)
+#   BENCH_QUERIES     questions of each kind (200), for at most BENCH_QUERY_TIME (120s)
+#   BENCH_LIVE        spans/s that are sent while all is asked once more (10000; 0: that is left out)
+#   BENCH_AGENT_SPANS spans of the case "agents" (1000000): tools/bench-agents.mjs
 #   BENCH_SERVE       more options for `weir serve`
 #   WEIR              the binary, instead of building one
 set -eu
 cd "$(dirname "$0")/.."
 export LC_ALL=C
 
-cases=${BENCH_CASES:-load rate visible steady fair millions}
+cases=${BENCH_CASES:-load rate visible steady fair millions agents}
 seconds=${BENCH_SECONDS:-4}
 payloads=${BENCH_PAYLOADS:-sdk jaeger}
 sizes=${BENCH_SPANS:-512}
@@ -42,7 +45,9 @@ fair_limit=${BENCH_FAIR_LIMIT:-10000}
 fair_seconds=${BENCH_FAIR_SECONDS:-8}
 millions=${BENCH_MILLIONS:-2}
 queries=${BENCH_QUERIES:-200}
-query_time=${BENCH_QUERY_TIME:-60s}
+logs=${BENCH_LOGS:-$((millions * 100000))}
+query_time=${BENCH_QUERY_TIME:-120s}
+live=${BENCH_LIVE:-10000}
 weir=${WEIR:-}
 out=build/bench
 ready_seconds=120
@@ -325,6 +330,15 @@ run_fair() {
 		--rounds "$fair" --seconds "${fair_seconds}s" --connections 2 --inflight 16
 }
 
+run_millions() {
+	local more=
+	[ "$logs" = 0 ] || more="--logs $logs"
+	[ "$live" = 0 ] || more="$more --live $live"
+	# shellcheck disable=SC2086 # options
+	run_case millions jaeger-millions "" --payload jaeger --spans 512 --connections 4 --inflight 2 --warm-up 0 \
+		--requests $million_requests --rounds "$millions" --queries "$queries" --query-time "$query_time" $more
+}
+
 [ -n "$weir" ] || {
 	tools/build.sh release weir
 	weir=build/weir
@@ -340,13 +354,16 @@ for payload in $payloads; do
 done
 case " $cases " in *" steady "*) run_steady ;; esac
 case " $cases " in *" fair "*) run_fair ;; esac
+case " $cases " in *" millions "*) run_millions ;; esac
+agents=
 case " $cases " in
-*" millions "*)
-	run_case millions jaeger-millions "" --payload jaeger --spans 512 --connections 4 --inflight 2 --warm-up 0 \
-		--requests $million_requests --rounds "$millions" --queries "$queries" --query-time "$query_time"
+*" agents "*)
+	agents=$out/agents.md
+	BENCH_QUERIES=$queries node tools/bench-agents.mjs "$weir" >"$agents" || failed=1
 	;;
 esac
 # shellcheck disable=SC2086 # a list of names
-BENCH_LOAD_BEFORE=$load_before BENCH_BUSY_BEFORE=$(((busy_after - busy_before) / 20)) \
+[ -z "$names" ] || BENCH_LOAD_BEFORE=$load_before BENCH_BUSY_BEFORE=$(((busy_after - busy_before) / 20)) \
 	node tools/bench-page.mjs "$out" $names
+[ -z "$agents" ] || cat "$agents"
 [ -z "$failed" ]

@@ -66,6 +66,10 @@ check 'the program runs' weir --version
 check 'it needs nothing from the checkout' sh -c '! ldd /usr/bin/weir | grep -E "not found|/build/"'
 check 'the folder of the data is its alone' is "$(stat -c '%a %U %G' /var/lib/weir)" '700 weir weir'
 check 'there is a man page' sh -c 'dpkg -L weir | grep -qx /usr/share/man/man1/weir.1.gz'
+check 'there are options in it' sh -c 'zgrep -q "Fl -min-duration-ms" /usr/share/man/man1/weir.1.gz'
+check 'bash completes it' is "$(bash -c 'source /usr/share/bash-completion/completions/weir
+	COMP_WORDS=(weir tra) COMP_CWORD=1 COMP_LINE="weir tra" COMP_POINT=8; _weir; echo ${COMPREPLY[*]}')" 'traces trace'
+check 'zsh and fish find theirs' test -e /usr/share/zsh/vendor-completions/_weir -a -e /usr/share/fish/vendor_completions.d/weir.fish
 check 'the unit is one' systemd-analyze verify --man=no /usr/lib/systemd/system/weir.service
 systemd-analyze security --offline=true /usr/lib/systemd/system/weir.service | tail -n 1
 check 'the unit is exposed at 2.0 at most' systemd-analyze security --offline=true --threshold=20 /usr/lib/systemd/system/weir.service

@@ -3,7 +3,7 @@
 #
 # usage: tools/deb.sh
 #
-# build/weir_VERSION_ARCH.deb: the program, its library, the man page, a unit for systemd and its configuration.
+# build/weir_VERSION_ARCH.deb: the program, its library, the man page, completions, a unit for systemd and its configuration.
 # WEIR_DEB_VERSION: another version than CMakeLists.txt says.
 set -eu
 cd "$(dirname "$0")/.."
@@ -25,6 +25,7 @@ mv "$root/usr/share/doc/weir/weir.conf" "$root/etc/weir/"
 install -D -m 0644 packaging/debian/copyright "$root/usr/share/doc/weir/copyright"
 gzip -9nc CHANGELOG.md >"$root/usr/share/doc/weir/changelog.gz"
 gzip -9n "$root/usr/share/man/man1/weir.1"
+mv "$root/usr/share/zsh/site-functions" "$root/usr/share/zsh/vendor-completions"
 chmod 0644 "$root/usr/lib/weir/libduckdb.so"
 
 # What it needs is read from the programs. The library that comes with them has no package.

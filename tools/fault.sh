@@ -5,10 +5,15 @@
 #
 # The fault suite of tests/fault on the release build: every file operation that a small scenario reaches
 # fails, or is where weir is killed; damaged files; a full disk; kill -9 in a loop. After each the data is
-# compared with a ledger of what was acknowledged. Without --short it takes about an hour.
+# compared with a ledger of what was acknowledged. Without --short it takes about an hour. Without any argument the
+# store's own tests come first, with all that they try at random.
 set -eu
 cd "$(dirname "$0")/.."
 
+if [ $# = 0 ]; then
+	tools/build.sh debug tests
+	TEST_THOROUGH=1 build/debug/weir-test duck
+fi
 tools/build.sh debug weir-fault
 tools/build.sh release weir
 export WEIR_BIN="${WEIR_BIN:-$PWD/build/release/weir}"

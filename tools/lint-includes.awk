@@ -40,8 +40,8 @@ function outside(header) {
 
 function inside(header,    target) {
 	if (header ~ /^tests\// || header == "test.h") {
-		if (header != "tests/test.h")
-			complain("\"" header "\": the header of the tests is spelled \"tests/test.h\"")
+		if (header !~ /^tests\/[a-z]+\.h$/)
+			complain("\"" header "\": a header of the tests is spelled \"tests/...\"")
 		else if (!is_test)
 			complain("only *_test.c may include " header)
 		return

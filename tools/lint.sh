@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# usage: tools/lint.sh [CHECK...]      all checks, or: format includes text symbols headers tidy scripts
+# usage: tools/lint.sh [CHECK...]      all checks, or: format includes text symbols headers scripts manual tidy
 #
 # The rules of the house that a machine can check. Prints file:line: what is wrong.
 set -eu
@@ -57,14 +57,27 @@ check_scripts() {
 		}
 		shellcheck "$script" || bad=1
 	done
+	shellcheck src/cli/shells/bash.sh || bad=1
+	for shell in zsh fish; do # where they are
+		! command -v $shell >/dev/null || $shell -n src/cli/shells/$shell.sh || bad=1
+	done
 	for script in tests/*.mjs tests/sdk/*.mjs tests/scenario/*.mjs tests/fault/*.mjs; do
 		[ ! -e "$script" ] || node --check "$script" || bad=1
 	done
 	return $bad
 }
 
+# The page as it is installed, with the options that the program knows.
+check_manual() {
+	tools/build.sh debug weir >build/lint-manual.log 2>&1 || {
+		cat build/lint-manual.log
+		return 1
+	}
+	tools/manual.sh build/debug/weir >build/weir.1 && mandoc -T lint -W warning build/weir.1
+}
+
 failed=
-[ $# -gt 0 ] || set -- format includes text symbols headers scripts tidy
+[ $# -gt 0 ] || set -- format includes text symbols headers scripts manual tidy
 for check; do
 	start=$(date +%s)
 	if "check_$check"; then

@@ -2,6 +2,8 @@
 //
 // A reporter for `node --test`: a line for each file, everything about a test that fails, and
 // "N passed, N failed" at the end (appended to the file $TEST_TOTALS instead, if that is set).
+// Files may run beside each other: Node gives what happens in the order of their names all the same, so a file's time is the sum of
+// its tests' own.
 import { appendFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { inspect } from 'node:util';
@@ -11,13 +13,13 @@ class File {
 	failed = 0;
 	skipped = 0;
 	output = [];
-	start = Date.now();
+	ms = 0;
 
 	line(name) {
 		const counts = [`${String(this.passed).padStart(4)} passed`];
 		if (this.failed) counts.push(`${this.failed} failed`);
 		if (this.skipped) counts.push(`${this.skipped} skipped`);
-		return `scenario  ${name.padEnd(28)} ${counts.join(', ')}  ${((Date.now() - this.start) / 1000).toFixed(1)} s\n`;
+		return `scenario  ${name.padEnd(28)} ${counts.join(', ')}  ${(this.ms / 1000).toFixed(1)} s\n`;
 	}
 }
 
@@ -45,6 +47,7 @@ export default async function* (source) {
 		file = new File();
 	}
 	for await (const { type, data } of source) {
+		if (file && data.nesting === 0 && (type === 'test:pass' || type === 'test:fail')) file.ms += data.details.duration_ms;
 		if (type === 'test:stdout' || type === 'test:stderr') {
 			yield* enter(data.file);
 			file.output.push(data.message);

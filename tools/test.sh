@@ -95,7 +95,7 @@ run_scenarios() {
 	mkdir -p "$reports"
 	export ASAN_OPTIONS="$ASAN_OPTIONS:log_path=$reports/asan" TSAN_OPTIONS="$TSAN_OPTIONS:log_path=$reports/tsan"
 	export UBSAN_OPTIONS="$UBSAN_OPTIONS:log_path=$reports/ubsan"
-	run "the scenarios" "${SCENARIO_SECONDS:-3000}" node --test --test-concurrency=1 \
+	run "the scenarios" "${SCENARIO_SECONDS:-3000}" node --test --test-concurrency="$(nproc)" \
 		--test-reporter="$PWD/tools/reporter.mjs" --test-reporter-destination=stdout "$@"
 	for report in "$reports"/*; do
 		[ -s "$report" ] || continue

@@ -2,9 +2,11 @@
 #include "app/app.h"
 
 #include "app/check.h"
+#include "app/config.h"
 #include "bench/bench.h"
 #include "cli/cli.h"
 #include "demo/demo.h"
+#include "duck/duck.h"
 #include "keys/keys.h"
 #include "rest/openapi.h"
 #include "rest/rest.h"
@@ -21,32 +23,31 @@ app_openapi(int argc, char **argv)
 {
 	struct limits limits = limits_default();
 	struct buf out = {0};
-	bool help = argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
-	if (argc > 1 && !help) {
+	if (argc > 1) {
 		fprintf(stderr, "weir openapi: there is no option %.60s\n", argv[1]);
 		return CLI_USAGE;
 	}
-	if (help)
-		buf_str(&out,
-		    STR("weir openapi: print the OpenAPI 3.1 document of the REST API\n\n"
-		        "Usage: weir openapi > weir-openapi.json\n\n"
-		        "No server is asked; a running one has it at /api/v1/openapi.json.\n"));
-	else
-		rest_openapi_write(&limits, &out);
+	rest_openapi_write(&limits, &out);
 	bool written = fwrite(out.ptr, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
 	buf_fini(&out);
 	return written ? CLI_OK : CLI_ERROR;
 }
 
+static const struct usage openapi_usage = {.name = "openapi",
+    .help = "print the OpenAPI document of the REST API",
+    .about = "OpenAPI 3.1. No server is asked; a running one has it at /api/v1/openapi.json.\n",
+    .example = "weir openapi > weir-openapi.json"};
+
 static const struct cli_command commands[] = {
-    {"serve", "run the server", app_serve, OP_RUN},
-    {"demo", "play a small shop of services into a server", demo_run, OP_RUN},
-    {"export", "write telemetry of a server to files", transfer_export, OP_RUN},
-    {"import", "send what files hold to a server", transfer_import, OP_RUN},
-    {"bench", "load a server and print what it cost", bench_run, OP_RUN},
-    {"restore", "put a backup into a data folder", app_restore, OP_ADMINISTRATE},
-    {"openapi", "print the OpenAPI document of the REST API", app_openapi, OP_RUN},
-    {.name = NULL},
+    {&config_usage, app_serve, OP_RUN},
+    {&demo_usage, demo_run, OP_RUN},
+    {&transfer_export_usage, transfer_export, OP_RUN},
+    {&transfer_import_usage, transfer_import, OP_RUN},
+    {&transfer_pull_usage, transfer_pull, OP_RUN},
+    {&bench_usage, bench_run, OP_RUN},
+    {&app_restore_usage, app_restore, OP_ADMINISTRATE},
+    {&openapi_usage, app_openapi, OP_RUN},
+    {.usage = NULL},
 };
 
 /* `weir check --data-dir`. */
@@ -97,5 +98,8 @@ answer_from_folder(struct str data_dir, const char *method, struct str path, str
 int
 app_main(int argc, char **argv)
 {
+	/* Not for people: duck/duck_user.h. */
+	if (argc == 2 && str_eq(str_from(argv[1]), STR(DUCK_SQL_WORKER)))
+		return duck_user_worker();
 	return cli_run(argc, argv, commands, answer_from_folder, WEIR_VERSION);
 }

@@ -8,11 +8,14 @@
 #ifndef APP_APP_H
 #define APP_APP_H
 
+#include "base/usage.h"
+
 /* The whole program: returns its exit code (0 yes, 1 error, 2 usage, 3 not found, 4 partial or damaged). */
 int app_main(int argc, char **argv);
 
 /* `weir serve` and `weir restore`; argv[0] is "serve", "restore". They return the exit code. */
 int app_serve(int argc, char **argv);
 int app_restore(int argc, char **argv);
+extern const struct usage app_restore_usage;
 
 #endif

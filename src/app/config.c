@@ -16,18 +16,22 @@ struct option {
 	uint64_t dflt, min, max;
 	const char *operand;
 	const char *help;
+	const char *words; /* "text|json": the only values there are; NULL: others too */
 };
 
 #define TEXT(name, field, dflt, operand, help)                                                     \
-	{name, OPTION_TEXT, offsetof(struct config, field), dflt, 0, 0, 0, operand, help}
+	{name, OPTION_TEXT, offsetof(struct config, field), dflt, 0, 0, 0, operand, help, NULL}
+#define WORD(name, field, dflt, operand, words, help)                                              \
+	{name, OPTION_TEXT, offsetof(struct config, field), dflt, 0, 0, 0, operand, help, words}
 #define COUNT(name, field, dflt, min, max, help)                                                   \
-	{name, OPTION_COUNT, offsetof(struct config, field), NULL, dflt, min, max, "N", help}
+	{name, OPTION_COUNT, offsetof(struct config, field), NULL, dflt, min, max, "N", help, NULL}
 #define BYTES(name, field, dflt, min, max, help)                                                   \
-	{name, OPTION_BYTES, offsetof(struct config, field), NULL, dflt, min, max, "BYTES", help}
+	{name, OPTION_BYTES, offsetof(struct config, field), NULL, dflt, min, max, "BYTES", help,  \
+	    NULL}
 #define BOOL(name, field, help)                                                                    \
-	{name, OPTION_BOOL, offsetof(struct config, field), NULL, 0, 0, 1, NULL, help}
+	{name, OPTION_BOOL, offsetof(struct config, field), NULL, 0, 0, 1, NULL, help, NULL}
 
-enum { OPTIONS_MAX = 64, CONFIG_FILE_BYTES_MAX = 1 << 20 };
+enum { OPTIONS_MAX = 128, CONFIG_FILE_BYTES_MAX = 1 << 20 };
 
 static const struct option options[] = {
     TEXT("data-dir", data_dir, "weir-data", "DIR", "where everything is kept"),
@@ -43,8 +47,8 @@ static const struct option options[] = {
     TEXT("tls-client-ca", tls_client_ca, "", "FILE",
         "clients must show a certificate of one of these CAs (mutual TLS)"),
     TEXT("config", file, "", "FILE", "read options from FILE (key = value)"),
-    TEXT("log-level", log_level, "info", "LEVEL", "debug, info, warn, error or off"),
-    TEXT("log-format", log_format, "text", "FORMAT", "text, json or logfmt"),
+    WORD("log-level", log_level, "info", "LEVEL", "debug|info|warn|error|off", "what is logged"),
+    WORD("log-format", log_format, "text", "FORMAT", "text|json|logfmt", "and how"),
     TEXT("tenant-limits", tenant_limits, "", "LIST",
         "other rates for some tenants: acme:bytes=10m,items=5000; zeta:items=0"),
     TEXT("retain", retain, "", "LIST",
@@ -52,6 +56,8 @@ static const struct option options[] = {
         "nothing said: all of it, for ever"),
     TEXT("tenant-retain", tenant_retain, "", "LIST",
         "otherwise for some tenants: acme:traces=7d,logs-bytes=2g; zeta:traces=0"),
+    TEXT("prices", prices, "", "FILE",
+        "prices of models' tokens, before the built-in ones (docs/api.md)"),
     TEXT("trace-to", trace_to, "", "PLACE",
         "send spans of weir's own work to `self`, or to http://HOST:4318 (a key for it: "
         "$WEIR_TRACE_TOKEN)"),
@@ -76,16 +82,20 @@ static const struct option options[] = {
         "DuckDB's memory limit"),
     COUNT("duckdb-threads", duck_threads, 0, 0, 256,
         "DuckDB's threads; 0: by the number of processors"),
+    BYTES("sql-memory", sql_memory_bytes, 512 * LIMIT_MIB, 64 * LIMIT_MIB, 1024 * LIMIT_GIB,
+        "memory that one SQL query may take, in a process of its own"),
+    BYTES("sql-temp-bytes", sql_temp_bytes, LIMIT_GIB, 0, 1024 * LIMIT_GIB,
+        "disk for what of an SQL query does not fit there; 0: none"),
+    COUNT("sql-queries", sql_queries, 2, 1, 16, "SQL queries that run at once"),
     COUNT("drain-ms", drain_ms, 30000, 0, 3600000, "how long a stop may wait for work in progress"),
-    BOOL("help", help, "print this and exit"),
 #define X(option, field, dflt, min, max, help)                                                     \
 	{option, OPTION_COUNT, offsetof(struct config, limits.field), NULL, dflt, min, max, "N",   \
-	    help},
+	    help, NULL},
     LIMIT_TABLE(X)
 #undef X
 };
 
-_Static_assert(ARRAY_LEN(options) <= OPTIONS_MAX, "a bit per option");
+_Static_assert(ARRAY_LEN(options) <= OPTIONS_MAX, "struct given has room for all");
 
 static const struct option *
 find_option(struct str name)
@@ -96,10 +106,15 @@ find_option(struct str name)
 	return NULL;
 }
 
-static uint64_t
-option_bit(const struct option *o)
+/* Which options a source has given. */
+struct given {
+	bool option[OPTIONS_MAX];
+};
+
+static bool *
+in_given(struct given *g, const struct option *o)
 {
-	return UINT64_C(1) << (o - options);
+	return &g->option[o - options];
 }
 
 /* Digits, and for bytes and other counts alike an optional k, m or g. */
@@ -167,14 +182,13 @@ set_defaults(struct config *c)
 	}
 }
 
-/* Flags. `seen` gets the bit of every option given, so that the weaker sources leave it alone. */
+/* Flags. `seen` gets every option given, so that the weaker sources leave it alone. */
 static enum err_code
-parse_flags(int argc, char **argv, struct config *c, struct arena *arena, uint64_t *seen,
+parse_flags(int argc, char **argv, struct config *c, struct arena *arena, struct given *seen,
     struct err *err)
 {
 	for (int i = 0; i < argc; i++) {
-		struct str arg =
-		    str_from(str_eq(str_from(argv[i]), STR("-h")) ? "--help" : argv[i]);
+		struct str arg = str_from(argv[i]);
 		if (!str_starts(arg, STR("--")) || arg.len == 2)
 			return err_set(err, ERR_INVALID, "unexpected argument \"%s\"", argv[i]);
 		struct str name = str_skip(arg, 2);
@@ -184,8 +198,8 @@ parse_flags(int argc, char **argv, struct config *c, struct arena *arena, uint64
 		name.len = eq;
 		const struct option *o = find_option(name);
 		if (!o)
-			return err_set(err, ERR_INVALID, "unknown option --%.*s", STR_ARG(name));
-		if (*seen & option_bit(o))
+			return usage_unknown(&config_usage, name, err);
+		if (*in_given(seen, o))
 			return err_set(err, ERR_INVALID, "--%s is given twice", o->name);
 		if (!has_value && o->type == OPTION_BOOL)
 			value = STR("true");
@@ -195,7 +209,7 @@ parse_flags(int argc, char **argv, struct config *c, struct arena *arena, uint64
 			return err_set(err, ERR_INVALID, "--%s needs a value", o->name);
 		if (set_option(c, o, value, arena, err) != ERR_OK)
 			return err_wrap(err, "--%s", o->name);
-		*seen |= option_bit(o);
+		*in_given(seen, o) = true;
 	}
 	return ERR_OK;
 }
@@ -216,17 +230,17 @@ env_name(const struct option *o, char out[64])
 
 static enum err_code
 parse_environ(const char *(*environ_get)(const char *name), struct config *c, struct arena *arena,
-    uint64_t *seen, struct err *err)
+    struct given *seen, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
 		char name[64];
 		env_name(&options[i], name);
 		const char *value = environ_get(name);
-		if (!value || (*seen & option_bit(&options[i])) || str_eq(str_from(value), STR("")))
+		if (!value || *in_given(seen, &options[i]) || str_eq(str_from(value), STR("")))
 			continue;
 		if (set_option(c, &options[i], str_from(value), arena, err) != ERR_OK)
 			return err_wrap(err, "%s", name);
-		*seen |= option_bit(&options[i]);
+		*in_given(seen, &options[i]) = true;
 	}
 	return ERR_OK;
 }
@@ -253,8 +267,8 @@ file_value(struct str text, struct arena *arena, struct str *out)
 }
 
 static enum err_code
-parse_line(struct str line, struct config *c, struct arena *arena, uint64_t seen, uint64_t *in_file,
-    struct err *err)
+parse_line(struct str line, struct config *c, struct arena *arena, struct given *seen,
+    struct given *in_file, struct err *err)
 {
 	struct str value;
 	size_t eq = str_find(line, '=');
@@ -262,24 +276,23 @@ parse_line(struct str line, struct config *c, struct arena *arena, uint64_t seen
 	if (eq == line.len || !file_value(str_trim(str_skip(line, eq + 1)), arena, &value))
 		return err_set(err, ERR_INVALID, "expected key = value");
 	const struct option *o = find_option(key);
-	if (!o || o->offset == offsetof(struct config, file) ||
-	    o->offset == offsetof(struct config, help))
+	if (!o || o->offset == offsetof(struct config, file))
 		return err_set(err, ERR_INVALID, "unknown key \"%.*s\"", STR_ARG(key));
-	if (*in_file & option_bit(o))
+	if (*in_given(in_file, o))
 		return err_set(err, ERR_INVALID, "\"%s\" is given twice", o->name);
-	*in_file |= option_bit(o);
+	*in_given(in_file, o) = true;
 	struct config ignored = *c;
-	struct config *to = seen & option_bit(o) ? &ignored : c;
+	struct config *to = *in_given(seen, o) ? &ignored : c;
 	if (set_option(to, o, value, arena, err) != ERR_OK)
 		return err_wrap(err, "%s", o->name);
 	return ERR_OK;
 }
 
 static enum err_code
-parse_file(struct config *c, struct arena *arena, uint64_t seen, struct err *err)
+parse_file(struct config *c, struct arena *arena, struct given *seen, struct err *err)
 {
 	struct buf text = {.bytes_max = CONFIG_FILE_BYTES_MAX};
-	uint64_t in_file = 0;
+	struct given in_file = {{false}};
 	unsigned number = 0;
 	enum err_code code = file_read_all(c->file.ptr, CONFIG_FILE_BYTES_MAX, &text, err);
 	for (struct str rest = buf_view(&text); code == ERR_OK && rest.len; number++) {
@@ -300,15 +313,15 @@ enum err_code
 config_parse(int argc, char **argv, const char *(*environ_get)(const char *name),
     struct arena *arena, struct config *out, struct err *err)
 {
-	uint64_t seen = 0;
+	struct given seen = {{false}};
 	set_defaults(out);
 	enum err_code code = parse_flags(argc, argv, out, arena, &seen, err);
-	if (code != ERR_OK || out->help)
+	if (code != ERR_OK)
 		return code;
 	code = parse_environ(environ_get, out, arena, &seen, err);
 	if (code != ERR_OK || out->file.len == 0)
 		return code;
-	return parse_file(out, arena, seen, err);
+	return parse_file(out, arena, &seen, err);
 }
 
 static bool
@@ -332,19 +345,30 @@ config_changes(const struct config *before, const struct config *now,
 			changed(ctx, options[i].name);
 }
 
-void
-config_print_help(struct buf *out)
+static void
+add_options(struct usage_list *list)
 {
 	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
 		const struct option *o = &options[i];
-		char left[64];
-		snprintf(left, sizeof(left), "--%s%s%s", o->name, o->operand ? " " : "",
-		    o->operand ? o->operand : "");
-		buf_printf(out, "  %-24s %s", left, o->help);
-		if (o->type == OPTION_TEXT && o->dflt_text[0])
-			buf_printf(out, " [%s]", o->dflt_text);
-		else if (o->type == OPTION_COUNT || o->type == OPTION_BYTES)
-			buf_printf(out, " [%llu]", (unsigned long long)o->dflt);
-		buf_char(out, '\n');
+		struct usage_option u = {.value = o->operand, .help = o->help, .words = o->words};
+		snprintf(u.name, sizeof(u.name), "%s", o->name);
+		if (o->type == OPTION_TEXT)
+			snprintf(u.fallback, sizeof(u.fallback), "%s", o->dflt_text);
+		else if (o->type != OPTION_BOOL)
+			snprintf(u.fallback, sizeof(u.fallback), "%llu",
+			    (unsigned long long)o->dflt);
+		usage_add(list, &u);
 	}
 }
+
+const struct usage config_usage = {.name = "serve",
+    .help = "run the server",
+    .about = "Until SIGINT or SIGTERM. SIGHUP, unless its standard error is a terminal: read\n"
+             "how to log again, the prices, and the files of TLS.\n"
+             "\n"
+             "Each option is also a variable (--data-dir is WEIR_DATA_DIR) and a line of the\n"
+             "--config file (data-dir = x). Flags win over variables, variables over the file.\n"
+             "Numbers may end in k, m or g.\n",
+    .example = "weir serve --data-dir /var/lib/weir --retain traces=30d,logs=12h",
+    .more = add_options,
+    .by_hand = true};

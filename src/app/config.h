@@ -3,7 +3,7 @@
  * app/config.h - the options of `weir serve`: flags > environment (WEIR_*) > config file > default.
  *
  * One table of options (config.c) plus base/limits.h's table of limits drive the flag parser, the
- * environment (--data-dir is WEIR_DATA_DIR), the config file (`data-dir = "x"`) and the help text.
+ * environment (--data-dir is WEIR_DATA_DIR), the config file (`data-dir = "x"`) and help.
  *
  * The file is TOML-like: `key = value` lines, # comments, values bare or in double quotes with
  * \" and \\. Keys are the flags without "--". Unknown keys, repeated keys and [sections] are
@@ -17,7 +17,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/limits.h"
-#include "base/buf.h"
+#include "base/usage.h"
 
 struct config {
 	struct str data_dir;
@@ -30,6 +30,7 @@ struct config {
 	struct str log_format;
 	struct str tenant_limits;
 	struct str retain, tenant_retain;
+	struct str prices; /* a file; empty: none */
 	struct str trace_to, trace_tenant;
 	struct str tls_cert, tls_key, tls_client_ca; /* files; empty: none */
 	uint64_t insecure; /* 0 or 1 */
@@ -41,8 +42,8 @@ struct config {
 	uint64_t retry_hours, retry_requests;
 	uint64_t duck_memory_bytes;
 	uint64_t duck_threads; /* 0: by the number of processors */
+	uint64_t sql_memory_bytes, sql_temp_bytes, sql_queries;
 	uint64_t drain_ms; /* how long a stop may take */
-	uint64_t help; /* --help was given: nothing else is checked */
 	struct limits limits;
 };
 
@@ -54,7 +55,7 @@ MUST_CHECK enum err_code config_parse(int argc, char **argv,
 /* The names of the options that are not the same in both, "log-level", in the order of the help. */
 void config_changes(const struct config *before, const struct config *now,
     void (*changed)(void *ctx, const char *name), void *ctx);
-/* What `weir serve --help` prints: every option with its default. */
-void config_print_help(struct buf *out);
+/* Every option with its default: for help, completions, the manual page. */
+extern const struct usage config_usage;
 
 #endif

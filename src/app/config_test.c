@@ -92,7 +92,8 @@ TEST(app, config_errors_name_what_is_wrong)
 		const char *args[3];
 		const char *want;
 	} rows[] = {
-	    {{"--nope"}, "unknown option --nope"},
+	    {{"--nope"}, "there is no option --nope"},
+	    {{"--max-span", "1"}, "there is no option --max-span; did you mean --max-spans?"},
 	    {{"--max-spans"}, "--max-spans needs a value"},
 	    {{"--max-spans", "many"}, "--max-spans: expected a number, not \"many\""},
 	    {{"--max-spans", "0"}, "--max-spans: must be from 1 to 10000000, not 0"},
@@ -153,28 +154,55 @@ TEST(app, config_file_errors_name_file_and_line)
 	arena_fini(&arena);
 }
 
-TEST(app, config_help_names_every_limit)
+TEST(app, config_usage_has_every_limit_and_every_option_of_it_is_accepted)
 {
-	struct buf out = {0};
-	config_print_help(&out);
-	buf_char(&out, '\0');
-#define X(option, field, dflt, min, max, help) assert_non_null(strstr(out.ptr, "--" option " "));
+	struct usage_list list;
+	struct arena arena = {0};
+	struct config c;
+	struct err err;
+	size_t count = 0;
+	usage_collect(&config_usage, &list);
+#define X(option, field, dflt, min, max, help)                                                     \
+	for (size_t i = 0; i < list.count; i++)                                                    \
+		count += strcmp(list.options[i].name, option) == 0;                                \
+	assert_int_equal(count, 1);                                                                \
+	count = 0;
 	LIMIT_TABLE(X)
 #undef X
-	buf_fini(&out);
+	test_environ = NULL;
+	for (size_t i = 0; i + 1 < list.count;
+	    i++) { /* but --help, which is not for config_parse() */
+		const struct usage_option *o = &list.options[i];
+		char arg[128];
+		snprintf(arg, sizeof arg, "--%s%s%s", o->name, o->value ? "=" : "",
+		    !o->value || o->fallback[0] ? o->fallback : "x");
+		enum err_code want =
+		    strcmp(o->name, "config") == 0 ? ERR_NOT_FOUND : ERR_OK; /* it is read */
+		if (PARSE(arg) != want)
+			fail_msg("%s: %s", arg, err.message);
+	}
+	arena_fini(&arena);
 }
 
-/* The page is written by hand: this is what keeps it whole. */
+/* The list of these options is written by hand: this is what keeps it whole. */
 TEST(app, manual_page_has_every_option)
 {
 	struct buf page = {0};
 	struct err err;
 	assert_int_equal(file_read_all("doc/weir.1", 1 << 20, &page, &err), ERR_OK);
 	buf_char(&page, '\0');
-#define X(option, field, dflt, min, max, help)                                                     \
-	if (!strstr(page.ptr, "Fl -" option " "))                                                  \
-		fail_msg("doc/weir.1 lacks --%s", option);
-	LIMIT_TABLE(X)
-#undef X
+	char *section = strstr(page.ptr, ".Sh OPTIONS OF SERVE");
+	assert_non_null(section);
+	*strstr(section, ".Sh OPTIONS OF COMMANDS") = '\0';
+	struct usage_list list;
+	usage_collect(&config_usage, &list);
+	for (size_t i = 0; i + 1 < list.count; i++) {
+		char flag[64];
+		snprintf(flag, sizeof flag, "Fl -%s ", list.options[i].name);
+		bool found = strstr(section, flag) != NULL;
+		flag[strlen(flag) - 1] = '\n'; /* a switch */
+		if (!found && !strstr(section, flag))
+			fail_msg("doc/weir.1 lacks --%s", list.options[i].name);
+	}
 	buf_fini(&page);
 }

@@ -11,24 +11,27 @@
 
 enum { EXIT_YES = 0, EXIT_ERROR = 1, EXIT_WRONG_USAGE = 2 };
 
-static const char help_text[] =
-    "weir restore: put a backup into a data folder\n"
-    "\n"
-    "Usage: weir restore BACKUP --data-dir DIR\n"
-    "       weir restore BACKUP --check\n"
-    "\n"
-    "BACKUP is the folder of one backup. All of it is verified before anything is written.\n"
-    "DIR must be empty or not there; start weir with it afterwards. Keys are those of the\n"
-    "moment of the backup. Run as root, DIR being there, the files are the owner's of DIR,\n"
-    "who then has to be able to read BACKUP.\n"
-    "\n"
-    "Options:\n"
-    "      --data-dir DIR            where it goes\n"
-    "      --check                   verify it only, and write nothing\n";
+static const struct usage_option options[] = {
+    {.name = "data-dir", .value = "DIR", .help = "where it goes"},
+    {.name = "check", .help = "verify it only, and write nothing"},
+    {.name = ""},
+};
+
+const struct usage app_restore_usage = {.name = "restore",
+    .help = "put a backup into a data folder",
+    .arguments = "BACKUP",
+    .argument = {.value = "DIR"},
+    .about = "BACKUP is the folder of one backup. All of it is verified before anything is\n"
+             "written. The data folder must be empty or not there; start weir with it\n"
+             "afterwards. Keys are those of the moment of the backup. Run as root, the folder\n"
+             "being there, the files are those of its owner, who then has to be able to read\n"
+             "BACKUP.\n",
+    .example = "weir restore /srv/backups/before-upgrade --data-dir /var/lib/weir",
+    .options = options};
 
 struct asked {
 	const char *backup, *data_dir;
-	bool check, help;
+	bool check;
 };
 
 static enum err_code
@@ -38,21 +41,20 @@ parse(int argc, char **argv, struct asked *out, struct err *err)
 	*out = (struct asked){0};
 	for (int i = 1; i < argc; i++) {
 		struct str arg = str_from(argv[i]);
-		if (str_eq(arg, STR("--help")) || str_eq(arg, STR("-h")))
-			out->help = true;
-		else if (str_eq(arg, STR("--check")))
+		if (str_eq(arg, STR("--check")))
 			out->check = true;
 		else if (str_eq(arg, flag) && i + 1 < argc)
 			out->data_dir = argv[++i];
 		else if (str_starts(arg, STR("--data-dir=")))
 			out->data_dir = argv[i] + flag.len + 1;
+		else if (str_starts(arg, STR("--")) && arg.len > 2 && !str_eq(arg, flag))
+			return usage_unknown(&app_restore_usage,
+			    str_of(arg.ptr + 2, str_find(str_skip(arg, 2), '=')), err);
 		else if (arg.len == 0 || arg.ptr[0] == '-' || out->backup)
 			return err_set(err, ERR_INVALID, "unexpected argument \"%s\"", argv[i]);
 		else
 			out->backup = argv[i];
 	}
-	if (out->help)
-		return ERR_OK;
 	if (!out->backup)
 		return err_set(err, ERR_INVALID, "the folder of a backup is missing");
 	if (!out->check && (!out->data_dir || !out->data_dir[0]))
@@ -81,10 +83,6 @@ app_restore(int argc, char **argv)
 	if (parse(argc, argv, &asked, &err) != ERR_OK) {
 		fprintf(stderr, "weir restore: %s; see `weir restore --help`\n", err.message);
 		return EXIT_WRONG_USAGE;
-	}
-	if (asked.help) {
-		fputs(help_text, stdout);
-		return EXIT_YES;
 	}
 	enum err_code code = asked.check
 	    ? backup_verify(str_from(asked.backup), duck_schema_version(), &info, &err)

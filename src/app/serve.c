@@ -8,12 +8,14 @@
  * half way up goes the same way down.
  */
 #include "app/app.h"
-#include "app/check.h"
 #include "app/config.h"
 #include "app/own.h"
+#include "app/price_list.h"
+#include "app/puller.h"
 #include "app/secure.h"
+#include "app/serve_priv.h"
+#include "app/services.h"
 
-#include "backup/backup.h"
 #include "base/timefmt.h"
 #include "dlq/dlq.h"
 #include "duck/duck.h"
@@ -21,6 +23,8 @@
 #include "ingest/quota.h"
 #include "ingest/record_json.h"
 #include "keys/auth.h"
+#include "tail/tail.h"
+#include "ops/ops.h"
 #include "receive/receive.h"
 #include "rest/rest.h"
 #include "sys/clock.h"
@@ -39,31 +43,6 @@
 
 enum { EXIT_YES = 0, EXIT_ERROR = 1, EXIT_WRONG_USAGE = 2, LOOPS_MAX_DEFAULT = 4 };
 #define LOOK_EVERY_NS NS_PER_DAY /* at the certificate's time */
-
-struct serve {
-	struct arena arena;
-	struct config config, as_given;
-	int argc; /* behind "serve" */
-	char **argv;
-	struct retain retain;
-	struct stats stats;
-	struct budget inflight; /* of bodies, all receivers together */
-	struct file lock;
-	struct tls_context *tls; /* NULL: clear text */
-	struct keys *keys;
-	struct dlq *dlq;
-	struct store *store;
-	struct wal *wal;
-	struct ingest *ingest;
-	struct receive *receive;
-	char backup_dir[BACKUP_PATH_BYTES];
-	struct rest_backups backups;
-	struct rest *rest;
-	struct http_server *api;
-	struct http_server *http;
-	struct grpc_server *grpc;
-	struct own *own;
-};
 
 /* Before anything is made or opened. */
 static enum err_code
@@ -233,7 +212,10 @@ open_store(struct serve *s, struct err *err)
 	                     .request_count_max = c->retry_requests,
 	                     .retain = &s->retain,
 	                     .threads = (unsigned)c->duck_threads,
-	                     .readers_max = (unsigned)c->readers},
+	                     .sql_memory_bytes_max = c->sql_memory_bytes,
+	                     .sql_temp_bytes_max = c->sql_temp_bytes,
+	                     .sql_runs_max = (unsigned)c->sql_queries,
+	                     .readers_max = (unsigned)c->readers + READS_THREADS},
 	    &s->store, err);
 }
 
@@ -275,6 +257,22 @@ open_wal(struct serve *s, struct err *err)
 }
 
 static enum err_code
+start_tail(struct serve *s, struct err *err)
+{
+	return tail_start(&(struct tail_options){.limits = &s->config.limits,
+	                      .stats = &s->stats,
+	                      .seen_seq = wal_durable_seq(s->wal)},
+	    &s->tail, err);
+}
+
+static void
+publish(void *ctx, const struct batch *batch)
+{
+	struct serve *s = ctx;
+	tail_publish(s->tail, batch);
+}
+
+static enum err_code
 start_ingest(struct serve *s, struct err *err)
 {
 	return ingest_start(&(struct ingest_options){.wal = s->wal,
@@ -285,114 +283,13 @@ start_ingest(struct serve *s, struct err *err)
 	                        .data_dir = s->config.data_dir,
 	                        .own_tenant = s->config.trace_tenant,
 	                        .load_delay_ms = s->config.load_delay_ms,
+	                        .on_visible = publish,
+	                        .visible_ctx = s,
 	                        .tenant_limits = s->config.tenant_limits},
 	    &s->ingest, err);
 }
 
-/* ---- backups */
-
-static enum err_code
-make_backup(void *ctx, struct str name, uint64_t now_unix_ns, struct buf *json, struct err *err)
-{
-	struct serve *s = ctx;
-	struct backup_info info;
-	enum err_code code = backup_create(&(struct backup_source){.store = s->store,
-	                                       .wal = s->wal,
-	                                       .data_dir = s->config.data_dir,
-	                                       .backup_dir = str_from(s->backup_dir),
-	                                       .version = WEIR_VERSION,
-	                                       .free_bytes_min = s->config.limits.free_bytes_min},
-	    name, now_unix_ns, &info, err);
-	if (code == ERR_OK)
-		backup_write_one(&info, json);
-	return code;
-}
-
-static enum err_code
-list_backups(void *ctx, struct buf *json, struct err *err)
-{
-	struct serve *s = ctx;
-	struct backup_info *list;
-	size_t count;
-	enum err_code code = backup_list(str_from(s->backup_dir), &list, &count, err);
-	if (code == ERR_OK)
-		backup_write_list(list, count, json);
-	free(list);
-	return code;
-}
-
-static enum err_code
-delete_backup(void *ctx, struct str name, struct err *err)
-{
-	struct serve *s = ctx;
-	return backup_delete(str_from(s->backup_dir), name, err);
-}
-
-static enum err_code
-set_up_backups(struct serve *s, struct err *err)
-{
-	const struct config *c = &s->config;
-	s->backups = (struct rest_backups){
-	    .create = make_backup, .list = list_backups, .remove = delete_backup, .ctx = s};
-	if (c->backup_dir.len == 0)
-		return file_join(c->data_dir, STR("backups"), s->backup_dir, err);
-	if (c->backup_dir.len >= sizeof(s->backup_dir))
-		return err_set(err, ERR_TOO_LARGE, "the path of --backup-dir is too long");
-	snprintf(s->backup_dir, sizeof(s->backup_dir), "%.*s", STR_ARG(c->backup_dir));
-	return ERR_OK;
-}
-
 /* ---- the API */
-
-static size_t
-ready_checks(void *ctx, struct rest_check *out, size_t max)
-{
-	struct serve *s = ctx;
-	struct ingest_check checks[INGEST_CHECKS];
-	ingest_checks(s->ingest, checks);
-	size_t n = max < INGEST_CHECKS ? max : INGEST_CHECKS;
-	for (size_t i = 0; i < n; i++) {
-		out[i].name = checks[i].name;
-		out[i].ok = checks[i].ok;
-		memcpy(out[i].text, checks[i].text, sizeof(out[i].text));
-	}
-	if (n == max)
-		return n;
-	out[n].name = "keys";
-	out[n].ok = !keys_trouble(s->keys, out[n].text);
-	if (out[n].ok)
-		snprintf(out[n].text, sizeof(out[n].text), "%s",
-		    keys_required(s->keys) ? "needed"
-		                           : "none yet: whoever reaches a port may do everything");
-	return n + 1;
-}
-
-_Static_assert(sizeof(((struct rest_check *)0)->text) >= KEYS_TROUBLE_BYTES, "it fits");
-
-_Static_assert(sizeof(((struct rest_check *)0)->text) == sizeof(((struct ingest_check *)0)->text),
-    "the text of a check is passed on whole");
-
-static void
-more_metrics(void *ctx, struct buf *out)
-{
-	struct serve *s = ctx;
-	ingest_metrics(s->ingest, out);
-	own_metrics(s->own, out);
-	if (s->tls)
-		tls_context_metrics(s->tls, out);
-}
-
-/* POST /api/v1/check. */
-static enum err_code
-check_running(void *ctx, bool quick, struct buf *json, struct err *err)
-{
-	struct serve *s = ctx;
-	return check_folder(&(struct check_options){.data_dir = s->config.data_dir,
-	                        .quick = quick,
-	                        .store = s->store,
-	                        .wal = s->wal},
-	    json, err);
-}
 
 static unsigned
 loop_count(const struct serve *s)
@@ -404,24 +301,37 @@ loop_count(const struct serve *s)
 }
 
 static enum err_code
+load_prices(struct serve *s, struct err *err)
+{
+	return price_list_load(&s->prices, s->config.prices, err);
+}
+
+static enum err_code
 start_api(struct serve *s, struct err *err)
 {
-	enum err_code code = set_up_backups(s, err);
+	enum err_code code = serve_set_up_backups(s, err);
 	if (code != ERR_OK)
 		return code;
+	s->writer = (struct ops_writer){.comments = serve_write_comments, .ctx = s};
+	s->puller = app_puller(s->ingest);
 	code = rest_start(&(struct rest_options){.store = s->store,
+	                      .writer = &s->writer,
 	                      .backups = &s->backups,
+	                      .puller = &s->puller,
 	                      .limits = &s->config.limits,
 	                      .stats = &s->stats,
+	                      .prices = &s->prices.now,
 	                      .thread_count = (unsigned)s->config.readers,
-	                      .checks = ready_checks,
+	                      .heavy_count = (unsigned)s->config.sql_queries,
+	                      .checks = serve_ready_checks,
 	                      .checks_ctx = s,
 	                      .keys = s->keys,
+	                      .tail = s->tail,
 	                      .dlq = s->dlq,
 	                      .dlq_to_json = record_json,
-	                      .metrics = more_metrics,
+	                      .metrics = serve_more_metrics,
 	                      .metrics_ctx = s,
-	                      .check = check_running,
+	                      .check = serve_check_running,
 	                      .check_ctx = s},
 	    &s->rest, err);
 	if (code != ERR_OK)
@@ -442,22 +352,39 @@ start_api(struct serve *s, struct err *err)
 	    &s->api, err);
 }
 
+static uint64_t
+newest_seq(void *ctx)
+{
+	const struct serve *s = ctx;
+	return wal_durable_seq(s->wal);
+}
+
 static enum err_code
 start_grpc(struct serve *s, struct err *err)
 {
+	const struct reads_options reads = {.store = s->store,
+	    .keys = s->keys,
+	    .limits = &s->config.limits,
+	    .stats = &s->stats,
+	    .newest_seq = newest_seq,
+	    .ctx = s};
+	enum err_code code = reads_start(&reads, &s->reads, err);
+	if (code != ERR_OK)
+		return code;
 	budget_init(&s->inflight, s->config.limits.inflight_bytes_max);
 	s->receive = receive_new(&(struct receive_options){
 	    .ingest = s->ingest, .keys = s->keys, .limits = &s->config.limits, .stats = &s->stats});
+	services_init(&s->services, s->receive, s->reads);
 	return grpc_server_start(&(struct grpc_server_options){.budget = &s->inflight,
 	                             .address = s->config.grpc,
 	                             .tls = s->tls,
 	                             .loop_count = loop_count(s),
 	                             .limits = &s->config.limits,
 	                             .stats = &s->stats,
-	                             .paths = receive_grpc_paths,
-	                             .admit = receive_grpc_admit,
-	                             .handle = receive_grpc,
-	                             .ctx = s->receive,
+	                             .paths = s->services.paths,
+	                             .admit = services_admit,
+	                             .handle = services_handle,
+	                             .ctx = &s->services,
 	                             .busy_retry_ms = ingest_retry_after_ms(s->ingest, ERR_BUSY)},
 	    &s->grpc, err);
 }
@@ -502,11 +429,13 @@ bring_up(struct serve *s, struct err *err)
 		enum err_code (*start)(struct serve *s, struct err *err);
 	} steps[] = {
 	    {"TLS", open_tls},
+	    {"prices (--prices)", load_prices},
 	    {"data folder", open_data_dir},
 	    {"keys", open_keys},
 	    {"dead letters", open_letters},
 	    {"store", open_store},
 	    {"log", open_wal},
+	    {"live tail", start_tail},
 	    {"ingest", start_ingest},
 	    {"weir's own spans (--trace-to)", start_own},
 	    {"API (--api)", start_api},
@@ -559,17 +488,22 @@ take_down(struct serve *s)
 	own_stop(s->own);
 	if (s->ingest)
 		ingest_stop(s->ingest, deadline);
+	tail_stop(s->tail);
 	if (s->api)
 		http_server_stop(s->api, deadline);
 	if (s->rest)
-		rest_stop(s->rest);
+		rest_stop(s->rest); /* ends what runs in the store */
+	reads_stop(s->reads);
 	grpc_server_free(s->grpc);
 	http_server_free(s->http);
 	http_server_free(s->api);
 	rest_free(s->rest);
+	price_list_fini(&s->prices);
 	receive_free(s->receive);
+	reads_free(s->reads);
 	store_close(s->store); /* it may still give rows it cannot keep to ingest */
 	ingest_free(s->ingest);
+	tail_free(s->tail);
 	wal_close(s->wal);
 	own_free(s->own);
 	dlq_close(s->dlq);
@@ -588,11 +522,12 @@ static void
 note_change(void *ctx, const char *name)
 {
 	(void)ctx;
-	if (strcmp(name, "log-level") != 0 && strcmp(name, "log-format") != 0)
+	if (strcmp(name, "log-level") != 0 && strcmp(name, "log-format") != 0 &&
+	    strcmp(name, "prices") != 0)
 		log_warn("serve", "%s is another now: that counts after a restart", name);
 }
 
-/* What can change while weir runs: how it logs, and what is in the files of TLS, whatever the options say now. Keys are looked
+/* What can change while weir runs: how it logs, prices, and what is in the files of TLS, whatever the options say now. Keys are looked
  * at all the time. */
 static void
 reload(struct serve *s)
@@ -611,6 +546,7 @@ reload(struct serve *s)
 	} else {
 		log_error("serve", "SIGHUP: no option is changed: %s", err.message);
 	}
+	price_list_reload(&s->prices, code == ERR_OK ? c.prices : s->config.prices);
 	arena_fini(&arena);
 	secure_reload(s->tls);
 	(void)service_notify("READY=1");
@@ -692,21 +628,6 @@ serve_until_signal(struct serve *s)
 	return exit_code;
 }
 
-static void
-print_help(void)
-{
-	struct buf out = {0};
-	buf_str(&out,
-	    STR("usage: weir serve [options]\n\nRuns the server until SIGINT or SIGTERM. SIGHUP, unless its standard error is a\nterminal: read how to log again.\n\n"));
-	config_print_help(&out);
-	buf_str(&out,
-	    STR("\nEach option is also a variable (--data-dir is WEIR_DATA_DIR) and a line of the\n"
-	        "--config file (data-dir = x). Flags win over variables, variables over the file.\n"
-	        "Numbers may end in k, m or g.\n"));
-	fwrite(out.ptr, 1, out.len, stdout);
-	buf_fini(&out);
-}
-
 int
 app_serve(int argc, char **argv)
 {
@@ -718,10 +639,7 @@ app_serve(int argc, char **argv)
 	s->argc = argc - 1;
 	s->argv = argv + 1;
 	s->as_given = s->config;
-	if (code == ERR_OK && s->config.help) {
-		print_help();
-		exit_code = EXIT_YES;
-	} else if (code == ERR_OK && (code = check_config(s, &err)) == ERR_OK) {
+	if (code == ERR_OK && (code = check_config(s, &err)) == ERR_OK) {
 		signal_block_stop();
 		process_keep_private();
 		exit_code = serve_until_signal(s);

@@ -36,6 +36,7 @@
 	X(CONFLICT, "conflict", 409, 9, false, "not as things stand")                              \
 	X(TOO_LARGE, "too_large", 413, 8, false, "too large")                                      \
 	X(MEDIA_TYPE, "media_type", 415, 3, false, "unsupported content type")                     \
+	X(EXECUTION, "execution", 422, 9, false, "cannot be answered with this data")              \
 	X(HEADERS_TOO_LARGE, "headers_too_large", 431, 8, false, "header fields too large")        \
 	X(BUSY, "busy", 429, 8, true, "busy, try again later")                                     \
 	X(CANCELLED, "cancelled", 499, 1, false, "cancelled")                                      \

@@ -67,16 +67,19 @@
 	X(SEAL_COUNT, "seal-count-wrong", DAMAGE, true, "a seal has more or fewer rows")           \
 	X(SEAL_TIMES, "seal-times-wrong", DAMAGE, true, "rows beyond the times of their seal")     \
 	X(SEAL_SERVICES, "seal-services-wrong", DAMAGE, true, "counts of services are wrong")      \
+	X(SEAL_SUMS, "seal-sums-wrong", DAMAGE, true, "sums of a seal are not those of its rows")  \
 	X(SEAL_LEFTOVERS, "seal-leftovers", NOTE, true, "services of seals that have gone")        \
 	X(FLOOR_WRONG, "floor-wrong", DAMAGE, false, "the store's position went back")             \
 	X(POSITION_HOMELESS, "position-without-seal", DAMAGE, false, "a position of no seal")      \
 	X(POSITION_AHEAD, "position-beyond-log", DAMAGE, false,                                    \
 	    "the store has rows of records that the log does not have yet")                        \
+	X(PULL_WRONG, "pull-wrong", DAMAGE, false, "a pulled position without its rows")           \
 	X(ROWS_ORPHAN, "rows-without-seal", DAMAGE, true, "rows of a seal that is not there")      \
 	X(ROWS_DAY, "rows-of-another-day", DAMAGE, false, "rows in the table of another day")      \
 	X(ROWS_AHEAD, "rows-beyond-positions", DAMAGE, false, "rows that the log will give again") \
 	X(ROW_TWICE, "row-twice", DAMAGE, true, "two rows have one place in the log")              \
 	X(SPAN_TWICE, "span-twice", DAMAGE, true, "a span is there twice")                         \
+	X(COMMENT_TWICE, "comment-twice", DAMAGE, true, "a comment is there twice")                \
 	X(RESOURCE_MISSING, "resource-missing", DAMAGE, true, "rows of a resource that has gone")  \
 	X(SCOPE_MISSING, "scope-missing", DAMAGE, true, "rows of a scope that has gone")           \
 	X(DICTIONARY_TWICE, "dictionary-twice", DAMAGE, true, "a resource or scope is twice")      \

@@ -29,10 +29,12 @@
 	    "bodies being received or waiting for the log, all connections together")              \
 	X("max-spans", items_max, 100000, 1, 10000000, "spans, log records or points per request") \
 	X("max-attributes", attributes_max, 1024, 1, 65536, "attributes per item")                 \
-	X("max-value-bytes", value_bytes_max, LIMIT_MIB, 16, 64 * LIMIT_MIB,                       \
+	X("max-value-bytes", value_bytes_max, 4 * LIMIT_MIB, 16, 64 * LIMIT_MIB,                   \
 	    "one attribute value or log body")                                                     \
 	X("max-name-bytes", name_bytes_max, 8 * LIMIT_KIB, 16, LIMIT_MIB,                          \
 	    "span, metric, event, scope and attribute names, units, schema URLs")                  \
+	X("max-comment-bytes", comment_bytes_max, 64 * LIMIT_KIB, 16, LIMIT_MIB,                   \
+	    "text of one comment")                                                                 \
 	X("max-depth", depth_max, 64, 1, 100, "nesting of attribute values")                       \
 	X("max-list-items", list_items_max, 65536, 1, 1000000,                                     \
 	    "events, links, buckets, quantiles or exemplars of one item")                          \
@@ -64,10 +66,28 @@
 	    "memory one query's answer may take")                                                  \
 	X("max-answer-bytes", answer_bytes_max, 256 * LIMIT_MIB, 128 * LIMIT_KIB, 64 * LIMIT_GIB,  \
 	    "answers that clients have not read yet; beyond it they are told to retry")            \
+	X("max-read-bytes", read_bytes_max, 16 * LIMIT_MIB, 4 * LIMIT_KIB, LIMIT_GIB,              \
+	    "spans in one answer of ReadSpans; one span always fits")                              \
 	X("min-answer-rate", answer_rate_min, 64 * LIMIT_KIB, 1, 1073741824,                       \
 	    "bytes a second at which an answer must be read on average, after --body-grace-ms")    \
 	X("query-timeout-ms", query_timeout_ms, 30000, 10, 3600000, "one query")                   \
-	X("max-queries", queries_max, 64, 1, 10000, "queries waiting or running")
+	X("sql-timeout-ms", sql_timeout_ms, 10000, 10, 3600000, "one SQL query")                   \
+	X("max-sql-bytes", sql_bytes_max, 64 * LIMIT_KIB, 64, LIMIT_MIB, "the text of one")        \
+	X("max-queries", queries_max, 64, 1, 10000, "queries waiting or running")                  \
+	X("max-query-series", query_series_max, 50000, 1, 10000000,                                \
+	    "series that one part of a PromQL query may have")                                     \
+	X("max-query-samples", query_samples_max, 10000000, 1, 1000000000,                         \
+	    "samples that one PromQL query may read")                                              \
+	X("max-query-steps", query_steps_max, 11000, 1, 1000000,                                   \
+	    "steps of a PromQL query over a range of time")                                        \
+	X("max-live-readers", live_readers_max, 128, 1, 10000,                                     \
+	    "clients that follow what comes in, all tenants together")                             \
+	X("max-live-bytes", live_bytes_max, 2 * LIMIT_MIB, 4 * LIMIT_KIB, 64 * LIMIT_MIB,          \
+	    "what waits for one of them; beyond it items are left out, counted, and it is told")   \
+	X("max-live-queue-bytes", live_queue_bytes_max, 32 * LIMIT_MIB, 64 * LIMIT_KIB,            \
+	    16 * LIMIT_GIB, "items that are not yet compared with what they ask for")              \
+	X("live-heartbeat-ms", live_heartbeat_ms, 15000, 100, 600000,                              \
+	    "silence after which such a client gets a sign of life")
 
 struct limits {
 #define X(option, field, dflt, min, max, help) uint64_t field;
@@ -82,8 +102,22 @@ struct limits limits_widest(void);
 
 /* Compile-time bounds. */
 #define LIMIT_TENANT_BYTES 64
+/* Of what is pulled (store/pull.h): a source's name, as tenants have them; a position in it, any bytes; how many sources
+ * a tenant may have, and all of them together. */
+#define LIMIT_SOURCE_BYTES 64
+#define LIMIT_POSITION_BYTES 64
+#define LIMIT_TENANT_SOURCES 1000
+#define LIMIT_SOURCES 10000
+#define LIMIT_COMMENT_ID_BYTES 128
+#define LIMIT_COMMENT_AUTHOR_BYTES 256
 /* Protobuf messages or JSON values inside one another, all told. A key-value list inside another
  * costs four JSON levels, so this leaves room for the largest max-depth and the way down to it. */
 #define LIMIT_MESSAGE_DEPTH 512
+/* Of an analysis (store/partial.h), the same on every node, for parts of one answer have to agree: services and
+ * operations of a window that are counted each for itself, the rest is one sum; different traces, or names of metrics, up
+ * to which their number is exact. */
+#define LIMIT_PARTIAL_SERVICES 10000
+#define LIMIT_PARTIAL_OPERATIONS 10000
+#define LIMIT_PARTIAL_EXACT (1 << 17)
 
 #endif

@@ -28,9 +28,10 @@ enum stats_kind { STATS_COUNTER, STATS_GAUGE, STATS_SECONDS, STATS_SECONDS_GAUGE
 	X(BODY_BYTES, COUNTER, "weir_body_bytes_total", "form=\"wire\"", "Request body bytes.")    \
 	X(INFLATED_BYTES, COUNTER, "weir_body_bytes_total", "form=\"inflated\"", "")               \
 	X(SPANS_ACKED, COUNTER, "weir_items_acked_total", "signal=\"traces\"",                     \
-	    "Spans, log records and metric points accepted.")                                      \
+	    "Spans, log records, metric points and comments accepted.")                            \
 	X(LOGS_ACKED, COUNTER, "weir_items_acked_total", "signal=\"logs\"", "")                    \
 	X(POINTS_ACKED, COUNTER, "weir_items_acked_total", "signal=\"metrics\"", "")               \
+	X(COMMENTS_ACKED, COUNTER, "weir_items_acked_total", "signal=\"comments\"", "")            \
 	X(SPANS_REJECTED, COUNTER, "weir_items_rejected_total", "signal=\"traces\"",               \
 	    "Items refused inside an otherwise good request (partial success).")                   \
 	X(LOGS_REJECTED, COUNTER, "weir_items_rejected_total", "signal=\"logs\"", "")              \
@@ -69,7 +70,20 @@ enum stats_kind { STATS_COUNTER, STATS_GAUGE, STATS_SECONDS, STATS_SECONDS_GAUGE
 	X(LETTERS_FAILED, COUNTER, "weir_dead_letter_retries_total", "result=\"failed\"", "")      \
 	X(QUERIES, COUNTER, "weir_queries_total", "", "Queries answered.")                         \
 	X(QUERY_ERRORS, COUNTER, "weir_query_errors_total", "", "Queries that failed.")            \
-	X(QUERY_NS, SECONDS, "weir_query_seconds_total", "", "Time spent in queries.")
+	X(QUERY_NS, SECONDS, "weir_query_seconds_total", "", "Time spent in queries.")             \
+	X(READ_SPANS, COUNTER, "weir_read_spans_total", "result=\"sent\"",                         \
+	    "Spans that ReadSpans gave to clients, or left out because they are damaged.")         \
+	X(READ_DAMAGED, COUNTER, "weir_read_spans_total", "result=\"damaged\"", "")                \
+	X(KEYS_VALID, COUNTER, "weir_key_validations_total", "result=\"valid\"",                   \
+	    "Keys that other services asked about, ValidateApiKey.")                               \
+	X(KEYS_INVALID, COUNTER, "weir_key_validations_total", "result=\"invalid\"", "")           \
+	X(LIVE_READERS, GAUGE, "weir_live_readers", "", "Clients that follow what comes in.")      \
+	X(LIVE_REFUSED, COUNTER, "weir_live_refused_total", "",                                    \
+	    "Clients that wanted to, when there were too many.")                                   \
+	X(LIVE_SHOWN, COUNTER, "weir_live_items_total", "result=\"shown\"",                        \
+	    "Spans and log records for them, each counted for each of them: put into its buffer, " \
+	    "or left out because it read too slowly or there was too much.")                       \
+	X(LIVE_MISSED, COUNTER, "weir_live_items_total", "result=\"missed\"", "")
 
 enum stats_id {
 #define X(name, kind, family, labels, help) STATS_##name,

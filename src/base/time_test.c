@@ -107,6 +107,9 @@ TEST(base, lengths_of_time_are_read_with_their_units)
 	    {"999999999999d", 0},
 	    {"1 h", 0},
 	};
+	uint64_t zero = 1;
+	assert_true(time_parse_length(STR("0s"), &zero) && zero == 0);
+	assert_false(time_parse_length(STR(""), &zero) || time_parse_length(STR("1x"), &zero));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		uint64_t ns = 0;
 		assert_int_equal(time_parse_span(str_from(rows[i].text), &ns), rows[i].ns != 0);

@@ -263,7 +263,7 @@ take_span(struct str *s, uint64_t *ns_out)
 }
 
 bool
-time_parse_span(struct str s, uint64_t *ns_out)
+time_parse_length(struct str s, uint64_t *ns_out)
 {
 	uint64_t total = 0;
 	if (s.len == 0)
@@ -274,7 +274,17 @@ time_parse_span(struct str s, uint64_t *ns_out)
 			return false;
 	}
 	*ns_out = total;
-	return total > 0;
+	return true;
+}
+
+bool
+time_parse_span(struct str s, uint64_t *ns_out)
+{
+	uint64_t total;
+	if (!time_parse_length(s, &total) || total == 0)
+		return false;
+	*ns_out = total;
+	return true;
 }
 
 size_t

@@ -29,6 +29,8 @@ bool time_parse(struct str s, uint64_t *unix_ns_out);
 /* A span of time: a number with unit ns, us, ms, s, m, h, d, w ("90s", "1h30m", "1.5h"; what is below
  * a nanosecond is cut), or plain digits: seconds. False when malformed, zero or out of range. */
 bool time_parse_span(struct str s, uint64_t *ns_out);
+/* The same, and zero is one. */
+bool time_parse_length(struct str s, uint64_t *ns_out);
 /* For people: "950ns", "1.25ms", "3.4s", "2m05s", "1h02m". Returns the length written. */
 size_t time_span_text(uint64_t ns, char *out, size_t size);
 

@@ -16,8 +16,7 @@ enum { EXIT_BAD = 1, EXIT_USAGE = 2 };
 enum {
 	WARMUP_SPANS = 20000, /* gzip: prepared for the warm-up */
 	GUESS_SPANS_PER_S = 100000, /* gzip: when there is no warm-up to tell */
-	STILL_S = 3, /* rows are not being sealed when they have not become fewer for so long */
-	BODIES_AGE_MS = 10 /* a request's newest span is no older when it is sent */
+	LOG_INFLIGHT = 4 /* at least: there is only one connection of log records */
 };
 
 /* ---- the run */
@@ -135,28 +134,6 @@ run_round(struct bench *b, struct err *err)
 }
 
 static enum err_code
-ask(struct bench *b, struct err *err)
-{
-	struct ask_options opt = {.api = str_from(b->api_url),
-	    .tls = b->opt.tls,
-	    .ledger = b->ledger,
-	    .count = b->opt.queries,
-	    .time_max_ns = b->opt.query_ns,
-	    .seed = b->opt.seed,
-	    .newest_min_ns = b->begin_unix_ns - BODIES_AGE_MS * NS_PER_MS};
-	enum err_code code =
-	    server_wait_sealed(&b->server, STILL_S * NS_PER_S, b->opt.seal_ns, &b->hot_rows, err);
-	struct server_idle idle;
-	if (code == ERR_OK)
-		code = server_wait_idle(&b->server, b->opt.drain_ns, b->opt.settle_ns, &idle, err);
-	if (code == ERR_OK)
-		code = ask_run(&opt, b->answers, err);
-	if (code == ERR_OK)
-		code = server_look(&b->server, &b->asked, err);
-	return code;
-}
-
-static enum err_code
 measure(struct bench *b, struct err *err)
 {
 	enum err_code code = server_look(&b->server, &b->fresh, err);
@@ -164,13 +141,16 @@ measure(struct bench *b, struct err *err)
 		code = warm_up(b, err);
 	/* What is not loaded in time in one round would be in the figures of the next. */
 	for (uint64_t i = 0; i < b->opt.rounds && code == ERR_OK && b->not_loaded.code == ERR_OK;
-	    i++)
+	    i++) {
 		code = run_round(b, err);
+		if (code == ERR_OK && b->not_loaded.code == ERR_OK)
+			code = bench_load_logs(b, i, err);
+	}
 	if (code == ERR_OK && b->opt.queries > 0 && b->not_loaded.code != ERR_OK) {
 		*err = b->not_loaded;
 		return err->code;
 	}
-	return code == ERR_OK && b->opt.queries > 0 ? ask(b, err) : code;
+	return code == ERR_OK && b->opt.queries > 0 ? bench_ask(b, err) : code;
 }
 
 /* Another tenant in every second round. */
@@ -212,13 +192,31 @@ print(struct bench *b)
 	buf_fini(&out);
 }
 
+/* One client, numbered behind those of the spans. */
+static enum err_code
+connect_logs(struct bench *b, struct load_options opt, struct err *err)
+{
+	opt.payload = PAYLOAD_LOGS;
+	opt.gzip = false;
+	opt.first_client = opt.connections;
+	opt.connections = 1;
+	opt.refused = LOAD_RETRIES;
+	if (opt.inflight < LOG_INFLIGHT)
+		opt.inflight = LOG_INFLIGHT;
+	uint64_t ring = payload_ring(PAYLOAD_LOGS, opt.spans);
+	if (opt.inflight > ring)
+		opt.inflight = (uint32_t)ring;
+	b->logs.ledger = ledger_new(PAYLOAD_LOGS, opt.spans, opt.first_client, 1);
+	return load_new(&opt, &b->logs.load, err);
+}
+
 static enum err_code
 connect_all(struct bench *b, struct err *err)
 {
 	if (b->opt.seed == 0)
 		b->opt.seed = rand_u64();
 	if (b->opt.queries > 0 || b->opt.greedy > 0)
-		b->ledger = ledger_new(b->opt.payload, (uint32_t)b->opt.spans,
+		b->ledger = ledger_new(b->opt.payload, (uint32_t)b->opt.spans, 0,
 		    (uint32_t)b->opt.connections);
 	struct load_options opt = {.grpc = b->opt.grpc,
 	    .tls = b->opt.tls,
@@ -235,7 +233,9 @@ connect_all(struct bench *b, struct err *err)
 		    STR_ARG(b->opt.api));
 	enum err_code code = server_open(&b->server, str_from(b->api_url), &b->opt.tls,
 	    b->opt.server_pid, b->opt.data_dir, err);
-	return code == ERR_OK ? load_new(&opt, &b->load, err) : code;
+	if (code == ERR_OK)
+		code = load_new(&opt, &b->load, err);
+	return code == ERR_OK && b->opt.logs > 0 ? connect_logs(b, opt, err) : code;
 }
 
 static bool
@@ -243,16 +243,17 @@ all_right(const struct bench *b)
 {
 	uint64_t wrong = 0;
 	for (int k = 0; k < ASK_KINDS; k++)
-		wrong += b->answers[k].wrong;
+		wrong += b->answers[k].wrong + b->live.answers[k].wrong;
 	for (uint64_t i = 0; i < b->fair.round_count; i++)
 		for (int q = 0; q < FAIR_QUESTIONS; q++)
 			wrong += b->fair.rounds[i].modest.wrong[q];
 	if (wrong > 0)
 		fprintf(stderr, "weir bench: %llu answers of the API were wrong\n",
 		    (unsigned long long)wrong);
-	if (b->fair.sums.code != ERR_OK)
-		fprintf(stderr, "weir bench: %s\n", b->fair.sums.message);
-	return wrong == 0 && b->fair.sums.code == ERR_OK;
+	const struct err *sums = b->fair.sums.code != ERR_OK ? &b->fair.sums : &b->live.sums;
+	if (sums->code != ERR_OK)
+		fprintf(stderr, "weir bench: %s\n", sums->message);
+	return wrong == 0 && sums->code == ERR_OK;
 }
 
 static int
@@ -269,11 +270,16 @@ bench_with(struct bench *b)
 	bool right = all_right(b);
 	load_free(b->load);
 	ledger_free(b->ledger);
+	load_free(b->logs.load);
+	ledger_free(b->logs.ledger);
 	server_close(&b->server);
 	ask_results_fini(b->answers);
+	ask_results_fini(b->live.answers);
 	fair_result_fini(&b->fair);
 	load_result_fini(&b->warmup);
 	load_result_fini(&b->run);
+	load_result_fini(&b->logs.run);
+	load_result_fini(&b->live.run);
 	watch_result_fini(&b->watch);
 	return code == ERR_OK && right ? 0 : EXIT_BAD;
 }
@@ -287,12 +293,6 @@ bench_run(int argc, char **argv)
 	if (bench_options_parse(argc, argv, &b->opt, &err) != ERR_OK) {
 		fprintf(stderr, "weir bench: %s; see `weir bench --help`\n", err.message);
 		exit_code = EXIT_USAGE;
-	} else if (b->opt.help) {
-		struct buf out = {0};
-		bench_options_help(&out);
-		fwrite(out.ptr, 1, out.len, stdout);
-		buf_fini(&out);
-		exit_code = 0;
 	} else {
 		exit_code = bench_with(b);
 	}

@@ -10,6 +10,9 @@
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 
+#include "base/usage.h"
+
+extern const struct usage bench_usage; /* options.c */
 /* argv[0] is "bench". Exit code 0, 1 (the server refused, failed or is not there) or 2 (usage). */
 int bench_run(int argc, char **argv);
 

@@ -83,12 +83,12 @@ ask_service(struct fair_asker *a, bool *right_out, struct err *wrong)
 static enum err_code
 ask_services(struct fair_asker *a, bool *right_out, struct err *wrong)
 {
-	uint64_t services, spans;
+	uint64_t services, spans, loaded[PAYLOAD_JAEGER_SERVICES];
 	const struct ledger *l = a->opt->ledger;
 	buf_str(&a->path, STR("/api/v1/services"));
 	enum err_code code = get(a, right_out, wrong);
 	*right_out = *right_out && answer_services(buf_view(&a->body), &services, &spans, wrong);
-	if (*right_out && (services != ledger_services(l) || spans < ledger_spans(l))) {
+	if (*right_out && (services != ledger_services(l, loaded) || spans < ledger_spans(l))) {
 		err_set(wrong, ERR_INVALID, "%llu services with %llu spans, which are too few",
 		    (unsigned long long)services, (unsigned long long)spans);
 		*right_out = false;

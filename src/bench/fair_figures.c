@@ -72,21 +72,19 @@ static void
 report_question(struct bench *b, enum fair_question q, bool beside, const char *key)
 {
 	struct latency all = {0};
-	const char *why = "";
-	char label[64];
-	uint64_t wrong = 0;
+	struct report_query x = {.key = key, .cpu_ms = NAN};
 	for (uint64_t i = 0; i < b->fair.round_count; i++) {
 		const struct fair_round *round = &b->fair.rounds[i];
 		if (round->beside != beside)
 			continue;
 		latency_merge(&all, &round->modest.questions[q]);
-		wrong += round->modest.wrong[q];
-		if (round->modest.wrong[q] > 0 && !why[0])
-			why = round->modest.first_wrong[q].message;
+		x.wrong += (double)round->modest.wrong[q];
+		if (round->modest.wrong[q] > 0 && !x.why[0])
+			snprintf(x.why, sizeof(x.why), "%s", round->modest.first_wrong[q].message);
 	}
-	snprintf(label, sizeof(label), "%s, %s", fair_question_label(q),
+	snprintf(x.label, sizeof(x.label), "%s, %s", fair_question_label(q),
 	    beside ? "beside" : "alone");
-	report_query(&b->report, key, label, &all, wrong, why);
+	report_query(&b->report, &x, &all);
 	latency_fini(&all);
 }
 

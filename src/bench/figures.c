@@ -200,24 +200,6 @@ report_visible(struct bench *b)
 	report_set_quantile(r, FIGURE_POLL_MAX, &w->gaps, 1, "no request was looked for twice");
 }
 
-static void
-report_answers(struct bench *b)
-{
-	struct report *r = &b->report;
-	if (b->opt.queries == 0)
-		return;
-	for (int k = 0; k < ASK_KINDS; k++)
-		report_query(r, ask_key((enum ask_kind)k), ask_label((enum ask_kind)k),
-		    &b->answers[k].times, b->answers[k].wrong, b->answers[k].why);
-	if (b->hot_rows >= 0)
-		report_set(r, FIGURE_HOT_QUERIES, b->hot_rows);
-	if (b->asked.has_process)
-		report_set(r, FIGURE_RSS_QUERIES,
-		    (double)b->asked.process.resident_bytes / (1 << 20));
-	else
-		report_unknown(r, FIGURE_RSS_QUERIES, "needs --server-pid");
-}
-
 void
 bench_figures_round(struct bench *b)
 {
@@ -273,10 +255,6 @@ describe_load(struct bench *b)
 		report_condition(r, "rounds",
 		    "%llu, each when all before was loaded and the server idle; figures of the last",
 		    (unsigned long long)o->rounds);
-	if (o->queries > 0)
-		report_condition(r, "queries",
-		    "%llu of each kind or %.0f s, one at a time on one connection, nothing else running",
-		    (unsigned long long)o->queries, (double)o->query_ns / 1e9);
 	char looks[24] = "all";
 	if (o->looks)
 		snprintf(looks, sizeof(looks), "%llu", (unsigned long long)o->looks);
@@ -324,5 +302,5 @@ bench_figures_all(struct bench *b)
 	report_process(b);
 	report_disk(b);
 	report_visible(b);
-	report_answers(b);
+	bench_figures_ask(b);
 }

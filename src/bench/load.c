@@ -28,7 +28,9 @@ load_new(const struct load_options *opt, struct load **out, struct err *err)
 		l->clients[i].opt = &l->opt;
 		l->clients[i].payload =
 		    (struct payload){opt->payload, opt->first_client + i, opt->spans, opt->salt};
-		code = load_client_open(&l->clients[i], err);
+		load_client_init(&l->clients[i]);
+		code = load_client_connect(&l->clients[i], err);
+		load_client_disconnect(&l->clients[i]);
 	}
 	if (code != ERR_OK) {
 		load_free(l);
@@ -44,7 +46,7 @@ load_free(struct load *l)
 	if (!l)
 		return;
 	for (uint32_t i = 0; i < l->opt.connections; i++)
-		load_client_close(&l->clients[i]);
+		load_client_fini(&l->clients[i]);
 	free(l);
 }
 
@@ -88,13 +90,14 @@ load_prepare(struct load *l, uint64_t requests, struct err *err)
 
 static void
 begin_client(struct load_client *c, const struct load_plan *plan, uint64_t requests_max,
-    atomic_bool *stop)
+    atomic_bool *failed)
 {
 	struct latency latency = c->result.latency;
 	latency_clear(&latency);
 	c->plan = plan;
-	c->stop = stop;
-	c->started = c->wait_until_ns = 0;
+	c->failed = failed;
+	c->started = 0;
+	c->wait_until_ns = 0;
 	c->requests_max = plan->requests_max ? requests_max : UINT64_MAX;
 	c->end_ns = plan->duration_ns ? c->begin_ns + plan->duration_ns : UINT64_MAX;
 	c->interval_ns = 0;
@@ -120,24 +123,53 @@ add_result(struct load_result *to, const struct load_result *from)
 	latency_merge(&to->latency, &from->latency);
 }
 
+static void
+disconnect_all(struct load *l)
+{
+	for (uint32_t i = 0; i < l->opt.connections; i++)
+		load_client_disconnect(&l->clients[i]);
+}
+
+/* A server closes connections that say nothing for a while, and between two runs there may be minutes. */
+static enum err_code
+connect_all(struct load *l, struct err *err)
+{
+	enum err_code code = ERR_OK;
+	for (uint32_t i = 0; i < l->opt.connections && code == ERR_OK; i++)
+		code = load_client_connect(&l->clients[i], err);
+	return code;
+}
+
 enum err_code
 load_run(struct load *l, const struct load_plan *plan, struct load_result *out, struct err *err)
 {
-	atomic_bool stop = false;
+	atomic_bool failed = false;
 	struct latency latency = out->latency;
 	latency_clear(&latency);
+	enum err_code code = connect_all(l, err);
 	uint64_t begin = clock_mono_ns(), cpu_before = clock_cpu_ns();
 	*out =
 	    (struct load_result){.latency = latency, .start_mono_ns = begin, .end_mono_ns = begin};
 	for (uint32_t i = 0; i < l->opt.connections; i++) {
 		l->clients[i].begin_ns = begin;
-		begin_client(&l->clients[i], plan, share_of(l, plan->requests_max, i), &stop);
+		begin_client(&l->clients[i], plan, share_of(l, plan->requests_max, i), &failed);
 	}
-	enum err_code code = run_threads(l, "load", load_client_run, err);
+	if (code == ERR_OK)
+		code = run_threads(l, "load", load_client_run, err);
 	out->cpu_ns = clock_cpu_ns() - cpu_before;
 	for (uint32_t i = 0; i < l->opt.connections; i++)
 		add_result(out, &l->clients[i].result);
+	disconnect_all(l);
 	return code;
+}
+
+uint64_t
+load_started_spans(const struct load *l)
+{
+	uint64_t spans = 0;
+	for (uint32_t i = 0; i < l->opt.connections; i++)
+		spans += l->clients[i].started * l->clients[i].payload.spans;
+	return spans;
 }
 
 void

@@ -16,6 +16,8 @@
  * that is sent again is not encoded again, so that it costs the generator next to nothing. Everything else but full success ends the
  * run with an error.
  *
+ * What is said of spans goes for log records when these are the payload.
+ *
  * Threading: one owner. load_run() blocks; on_ack is called on the clients' threads.
  */
 #ifndef BENCH_LOAD_H
@@ -25,6 +27,8 @@
 #include "bench/latency.h"
 #include "bench/payload.h"
 #include "grpc/client.h"
+
+#include <stdatomic.h>
 
 enum {
 	LOAD_CLIENTS_MAX = 64,
@@ -59,6 +63,7 @@ struct load_acked {
 	const struct payload *payload; /* of the client */
 	uint64_t serial;
 	uint64_t acked_mono_ns;
+	uint64_t unix_ns; /* the time that the request was patched with */
 };
 
 struct load_plan {
@@ -67,6 +72,7 @@ struct load_plan {
 	double spans_per_s; /* 0: as fast as it goes */
 	void (*on_ack)(void *ctx, const struct load_acked *acked); /* may be NULL */
 	void *ctx;
+	const atomic_bool *stop; /* once it is true no more calls start; may be NULL */
 };
 
 struct load_result { /* zeroed before the first use */
@@ -82,7 +88,7 @@ struct load_result { /* zeroed before the first use */
 	struct latency latency; /* of what was acknowledged */
 };
 
-/* Connects and encodes the bodies. ERR_UNAVAILABLE. */
+/* Encodes the bodies, and connects once to see whether anybody is there: each run has connections of its own. ERR_UNAVAILABLE. */
 MUST_CHECK enum err_code load_new(const struct load_options *opt, struct load **out,
     struct err *err);
 void load_free(struct load *l); /* NULL allowed */
@@ -93,5 +99,7 @@ MUST_CHECK enum err_code load_prepare(struct load *l, uint64_t requests, struct 
 MUST_CHECK enum err_code load_run(struct load *l, const struct load_plan *plan,
     struct load_result *out, struct err *err);
 void load_result_fini(struct load_result *r);
+/* Spans of the requests that were begun since load_run() was called last, whatever became of them. Any thread. */
+uint64_t load_started_spans(const struct load *l);
 
 #endif

@@ -12,7 +12,13 @@
 
 enum { CONNECT_MS = 5000, PATIENCE_S = 60, RETRY_DELAY_S_MAX = 30 };
 
-static const char export_path[] = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+static const char *
+export_path(enum payload_kind kind)
+{
+	return payload_signal(kind) == SIGNAL_LOGS
+	    ? "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+	    : "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+}
 
 /* ---- answers */
 
@@ -77,7 +83,7 @@ count_ack(struct load_client *c, const struct load_call *call, uint64_t now_ns)
 	latency_add(&r->latency, now_ns - call->start_ns);
 	if (c->plan->on_ack)
 		c->plan->on_ack(c->plan->ctx,
-		    &(struct load_acked){&c->payload, call->serial, now_ns});
+		    &(struct load_acked){&c->payload, call->serial, now_ns, call->unix_ns});
 }
 
 /* The first failure is kept. */
@@ -131,7 +137,8 @@ on_reply(void *ctx, const struct grpc_reply *reply)
 	} else if (rejected == 0) {
 		count_ack(c, call, now);
 	} else if (c->err.code == ERR_OK) {
-		err_set(&c->err, ERR_INVALID, "the server rejected %llu spans of a request",
+		err_set(&c->err, ERR_INVALID,
+		    "the server rejected %llu spans or records of a request",
 		    (unsigned long long)rejected);
 	}
 }
@@ -177,6 +184,7 @@ next_message(struct load_client *c, struct load_call *call)
 			return STR_EMPTY;
 		const struct load_gzip *item = &c->items[c->item_next++];
 		call->serial = item->serial;
+		call->unix_ns = item->unix_ns;
 		call->body_bytes = item->body_bytes;
 		return str_of(c->zipped.ptr + item->off, item->len);
 	}
@@ -190,7 +198,8 @@ next_message(struct load_client *c, struct load_call *call)
 	call->serial = c->next_serial++;
 	call->body = body;
 	body->busy = true;
-	payload_patch(&c->payload, &body->payload, call->serial, clock_unix_ns());
+	call->unix_ns = clock_unix_ns();
+	payload_patch(&c->payload, &body->payload, call->serial, call->unix_ns);
 	call->body_bytes = body->payload.bytes.len;
 	return buf_view(&body->payload.bytes);
 }
@@ -227,12 +236,12 @@ start_call(struct load_client *c, uint64_t due_ns)
 	if (!call)
 		call = take_new(c);
 	call->start_ns = due_ns ? due_ns : clock_mono_ns();
+	/* Before it can be seen. */
+	c->started += call->message.len > 0;
 	if (call->message.len > 0 &&
-	    grpc_client_call(c->conn, export_path, call->message, c->opt->gzip, c->headers,
-	        on_reply, call, &c->err) == ERR_OK) {
-		c->started++;
+	    grpc_client_call(c->conn, export_path(c->payload.kind), call->message, c->opt->gzip,
+	        c->headers, on_reply, call, &c->err) == ERR_OK)
 		return true;
-	}
 	free_call(c, call);
 	c->result.used_up = c->err.code == ERR_OK;
 	return false;
@@ -264,6 +273,12 @@ count_unsent(const struct load_client *c, uint64_t first_due)
 	return due > c->started ? due - c->started : 0;
 }
 
+static bool
+is_stopped(const struct load_client *c)
+{
+	return atomic_load(c->failed) || (c->plan->stop && atomic_load(c->plan->stop));
+}
+
 void
 load_client_run(void *ctx)
 {
@@ -271,7 +286,7 @@ load_client_run(void *ctx)
 	/* Clients take turns within an interval. */
 	uint64_t turn = c->payload.client - c->opt->first_client;
 	uint64_t first_due = c->begin_ns + c->interval_ns * turn / c->opt->connections;
-	while (!atomic_load(c->stop) && c->started < c->requests_max) {
+	while (!is_stopped(c) && c->started < c->requests_max) {
 		uint64_t due = c->interval_ns ? first_due + c->started * c->interval_ns : 0;
 		if (due >= c->end_ns)
 			break;
@@ -283,13 +298,15 @@ load_client_run(void *ctx)
 		if (due && grpc_client_run(c->conn, SIZE_MAX, 0, &c->err) == ERR_UNAVAILABLE)
 			break;
 	}
+	if (is_stopped(c) && c->end_ns > clock_mono_ns())
+		c->end_ns = clock_mono_ns();
 	c->result.unsent_requests = count_unsent(c, first_due);
 	if (c->err.code == ERR_OK)
 		(void)wait_for_answers(c, 0);
 	for (struct load_call *call; (call = take_refused(c)); free_call(c, call))
 		c->result.abandoned_requests++;
 	if (c->err.code != ERR_OK)
-		atomic_store(c->stop, true);
+		atomic_store(c->failed, true);
 }
 
 /* ---- before the clock runs */
@@ -304,7 +321,8 @@ load_client_prepare(void *ctx)
 	for (uint64_t i = 0; i < c->requests_max && c->err.code == ERR_OK; i++) {
 		struct load_body *body = &c->ring[c->next_serial % c->ring_count];
 		CHECK(!body->busy);
-		payload_patch(&c->payload, &body->payload, c->next_serial, clock_unix_ns());
+		uint64_t now = clock_unix_ns();
+		payload_patch(&c->payload, &body->payload, c->next_serial, now);
 		if (inflate_gzip(buf_view(&body->payload.bytes), LOAD_GZIP_LEVEL, &zipped,
 		        &c->err) != ERR_OK)
 			break;
@@ -313,7 +331,7 @@ load_client_prepare(void *ctx)
 			c->items = xrealloc(c->items, c->item_cap * sizeof(*c->items));
 		}
 		c->items[c->item_count++] = (struct load_gzip){
-		    c->zipped.len, zipped.len, body->payload.bytes.len, c->next_serial++};
+		    c->zipped.len, zipped.len, body->payload.bytes.len, c->next_serial++, now};
 		buf_str(&c->zipped, buf_view(&zipped));
 	}
 	CHECK(!c->zipped.failed);
@@ -321,13 +339,27 @@ load_client_prepare(void *ctx)
 }
 
 enum err_code
-load_client_open(struct load_client *c, struct err *err)
+load_client_connect(struct load_client *c, struct err *err)
 {
 	const struct grpc_client_options opt = {
 	    .address = c->opt->grpc, .timeout_ms = CONNECT_MS, .tls = c->opt->tls};
-	enum err_code code = grpc_client_open(&opt, &c->conn, err);
-	if (code != ERR_OK)
-		return code;
+	CHECK(!c->conn);
+	return grpc_client_open(&opt, &c->conn, err);
+}
+
+/* Calls in flight, if any, are answered now. */
+void
+load_client_disconnect(struct load_client *c)
+{
+	static const struct load_plan none;
+	c->plan = &none;
+	grpc_client_close(c->conn);
+	c->conn = NULL;
+}
+
+void
+load_client_init(struct load_client *c)
+{
 	c->calls = xcalloc(c->opt->inflight, sizeof(*c->calls));
 	for (uint32_t i = 0; i < c->opt->inflight; i++) {
 		c->calls[i].next = c->free_calls;
@@ -345,16 +377,12 @@ load_client_open(struct load_client *c, struct err *err)
 	c->ring = xcalloc(c->ring_count, sizeof(*c->ring));
 	for (uint64_t i = 0; i < c->ring_count; i++)
 		payload_encode(&c->payload, i, &c->ring[i].payload);
-	return ERR_OK;
 }
 
 void
-load_client_close(struct load_client *c)
+load_client_fini(struct load_client *c)
 {
-	static const struct load_plan none;
-	/* Calls in flight, if any, are answered now. */
-	c->plan = &none;
-	grpc_client_close(c->conn);
+	load_client_disconnect(c);
 	for (uint64_t i = 0; c->ring && i < c->ring_count; i++)
 		payload_body_fini(&c->ring[i].payload);
 	free(c->ring);

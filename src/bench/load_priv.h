@@ -16,6 +16,7 @@ struct load_call {
 	struct load_client *client;
 	uint64_t start_ns;
 	uint64_t serial;
+	uint64_t unix_ns;
 	size_t body_bytes, wire_bytes;
 	struct load_body *body; /* plain: busy until the answer, or until it is given up */
 	struct str message; /* what was sent */
@@ -31,12 +32,13 @@ struct load_gzip {
 	size_t off, len; /* in `zipped` */
 	size_t body_bytes;
 	uint64_t serial;
+	uint64_t unix_ns;
 };
 
 struct load_client {
 	const struct load_options *opt;
 	struct payload payload;
-	struct grpc_client *conn;
+	struct grpc_client *conn; /* NULL: no run is under way */
 	struct load_body *ring;
 	uint64_t ring_count;
 	uint64_t next_serial;
@@ -55,15 +57,18 @@ struct load_client {
 	uint64_t begin_ns, end_ns; /* no call starts after end_ns; UINT64_MAX: no limit */
 	uint64_t requests_max;
 	uint64_t interval_ns; /* between due times; 0: closed loop */
-	uint64_t started;
+	atomic_uint_fast64_t started; /* read by others */
 	uint64_t wait_until_ns; /* the server asked for a pause */
-	atomic_bool *stop; /* some client has failed */
+	atomic_bool *failed; /* some client has */
 	struct load_result result;
 	struct err err;
 };
 
-MUST_CHECK enum err_code load_client_open(struct load_client *c, struct err *err);
-void load_client_close(struct load_client *c);
+/* With opt and payload set; encodes the bodies. */
+void load_client_init(struct load_client *c);
+void load_client_fini(struct load_client *c);
+MUST_CHECK enum err_code load_client_connect(struct load_client *c, struct err *err);
+void load_client_disconnect(struct load_client *c);
 /* A thread's main: compress c->requests_max requests; c->err says whether it went well. */
 void load_client_prepare(void *ctx);
 /* A thread's main: a run. */
@@ -71,7 +76,7 @@ void load_client_run(void *ctx);
 
 /* google.rpc.Status: the delay its RetryInfo asks for; false when there is none. */
 bool load_retry_delay(struct str status, uint64_t *ns_out);
-/* rejected_spans of an ExportTraceServiceResponse. */
+/* rejected_spans of an ExportTraceServiceResponse, rejected_log_records of that of logs. */
 uint64_t load_rejected_spans(struct str response);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/options.h"
 
+#include "bench/bench.h"
+
 #include "base/timefmt.h"
 #include "bench/fair.h"
 #include "bench/load.h"
@@ -22,7 +24,7 @@ enum kind { SWITCH, TEXT, PATH, COUNT, RATE, SPAN, SPAN_OR_ZERO, PAYLOAD, FORMAT
 	X("server-pid", COUNT, server_pid, 1, INT32_MAX, "PID",                                    \
 	    "its process: CPU time and memory [none]")                                             \
 	X("data-dir", PATH, data_dir, 0, 0, "DIR", "its data folder: bytes on disk [none]")        \
-	X("payload", PAYLOAD, payload, 0, 0, "KIND", "sdk or jaeger [sdk]")                        \
+	X("payload", PAYLOAD, payload, 0, 0, "KIND", "what requests hold; sdk if not said")        \
 	X("spans", COUNT, spans, 1, PAYLOAD_SPANS_MAX, "N", "in a request [512]")                  \
 	X("gzip", SWITCH, gzip, 0, 0, NULL, "compress, before the clock runs")                     \
 	X("connections", COUNT, connections, 1, LOAD_CLIENTS_MAX, "N", "one thread each [4]")      \
@@ -48,6 +50,12 @@ enum kind { SWITCH, TEXT, PATH, COUNT, RATE, SPAN, SPAN_OR_ZERO, PAYLOAD, FORMAT
 	X("query-time", SPAN, query_ns, 0, 0, "SPAN", "ask at most so long for each kind [60s]")   \
 	X("seal-wait", SPAN_OR_ZERO, seal_ns, 0, 0, "SPAN",                                        \
 	    "wait before that while rows are being sealed, at most so long [120s]")                \
+	X("logs", COUNT, logs, 1, UINT64_C(1000000000), "N",                                       \
+	    "and N log records, a part after each round, for questions about their words [none]")  \
+	X("live", RATE, live, 0, 0, "N",                                                           \
+	    "then ask all again while N spans a second are sent [none]")                           \
+	X("live-lead", SPAN, lead_ns, 0, 0, "SPAN",                                                \
+	    "send them so long before the first question [15s]")                                   \
 	X("greedy", RATE, greedy, 0, 0, "N",                                                       \
 	    "tenant modest alone, then beside tenant greedy, who may send N spans/s [none]")       \
 	X("times", RATE, times, 0, 0, "N", "what greedy offers: so many times that [10]")          \
@@ -60,8 +68,7 @@ enum kind { SWITCH, TEXT, PATH, COUNT, RATE, SPAN, SPAN_OR_ZERO, PAYLOAD, FORMAT
 	    "then so long for the server to be idle [60s]")                                        \
 	X("seed", COUNT, seed, 0, UINT64_MAX, "N", "other ids [random]")                           \
 	X("name", TEXT, name, 0, 0, "TEXT", "of this run, for the report")                         \
-	X("output", FORMAT, json, 0, 0, "FORMAT", "text or json [text]")                           \
-	X("help", SWITCH, help, 0, 0, NULL, "print this and exit")
+	X("output", FORMAT, json, 0, 0, "FORMAT", "how to print; text if not said")
 
 static const struct row {
 	const char *name;
@@ -82,8 +89,6 @@ find_row(struct str name)
 {
 	if (str_eq(name, STR("-o")))
 		return find_row(STR("--output"));
-	if (str_eq(name, STR("-h")))
-		return find_row(STR("--help"));
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if (str_starts(name, STR("--")) &&
 		    str_eq(str_skip(name, 2), str_from(rows[i].name)))
@@ -136,6 +141,15 @@ bad_value(const struct row *row, struct str value, struct err *err)
 	return err_set(err, ERR_INVALID, "--%s: \"%.*s\" will not do", row->name, STR_ARG(shown));
 }
 
+static enum err_code
+unknown(struct str name, struct err *err)
+{
+	if (str_starts(name, STR("--")) && name.len > 2)
+		return usage_unknown(&bench_usage, str_skip(name, 2), err);
+	return err_set(err, ERR_INVALID, "there is no option %.*s",
+	    name.len < 60 ? (int)name.len : 60, name.ptr);
+}
+
 /* argv[*i]: moves *i on when the value is the next argument. */
 static enum err_code
 parse_one(int argc, char **argv, int *i, struct bench_options *out, struct err *err)
@@ -146,8 +160,7 @@ parse_one(int argc, char **argv, int *i, struct bench_options *out, struct err *
 	bool has_value = name.len < arg.len;
 	struct str value = str_skip(arg, name.len + 1);
 	if (!row)
-		return err_set(err, ERR_INVALID, "there is no option %.*s",
-		    arg.len < 60 ? (int)arg.len : 60, arg.ptr);
+		return unknown(name, err);
 	char *field = (char *)out + row->off;
 	if (row->kind == SWITCH && !has_value) {
 		*(bool *)field = true;
@@ -164,9 +177,10 @@ parse_one(int argc, char **argv, int *i, struct bench_options *out, struct err *
 static enum err_code
 complete_fair(struct bench_options *o, struct err *err)
 {
-	if (o->visible || o->queries > 0 || o->gzip || o->requests > 0)
+	if (o->visible || o->queries > 0 || o->gzip || o->requests > 0 || o->logs || o->live > 0)
 		return err_set(err, ERR_INVALID,
-		    "--greedy goes with none of --visible, --queries, --gzip and --requests");
+		    "--greedy goes with none of --visible, --queries, --logs, --live, --gzip and "
+		    "--requests");
 	if (o->api.len == 0 || o->payload != PAYLOAD_JAEGER)
 		return err_set(err, ERR_INVALID, "--greedy needs --api and --payload jaeger");
 	if (o->rounds > FAIR_PAIRS_MAX)
@@ -176,6 +190,23 @@ complete_fair(struct bench_options *o, struct err *err)
 		o->spans = 50;
 	if (o->rate <= 0)
 		o->rate = 5000;
+	return ERR_OK;
+}
+
+/* --visible: the same. */
+static enum err_code
+complete_visible(struct bench_options *o, struct err *err)
+{
+	if (o->rounds > 1 || o->queries > 0)
+		return err_set(err, ERR_INVALID,
+		    "--visible goes with neither --rounds nor --queries");
+	if (o->rate <= 0)
+		o->rate = 1000;
+	uint64_t per = payload_trace_spans(o->payload);
+	if (o->spans % per != 0)
+		return err_set(err, ERR_INVALID,
+		    "--visible needs whole traces: --spans must be a multiple of %llu",
+		    (unsigned long long)per);
 	return ERR_OK;
 }
 
@@ -196,19 +227,10 @@ complete(struct bench_options *o, struct err *err)
 		                         : "rounds");
 	if (o->queries > 0 && o->payload != PAYLOAD_JAEGER)
 		return err_set(err, ERR_INVALID, "--queries needs --payload jaeger");
-	if (o->visible && (o->rounds > 1 || o->queries > 0))
-		return err_set(err, ERR_INVALID,
-		    "--visible goes with neither --rounds nor --queries");
-	if (!o->visible)
-		return ERR_OK;
-	if (o->rate <= 0)
-		o->rate = 1000;
-	uint64_t per = payload_trace_spans(o->payload);
-	if (o->spans % per != 0)
-		return err_set(err, ERR_INVALID,
-		    "--visible needs whole traces: --spans must be a multiple of %llu",
-		    (unsigned long long)per);
-	return ERR_OK;
+	if (o->queries == 0 && (o->logs > 0 || o->live > 0))
+		return err_set(err, ERR_INVALID, "--%s goes with --queries only",
+		    o->logs ? "logs" : "live");
+	return o->visible ? complete_visible(o, err) : ERR_OK;
 }
 
 enum err_code
@@ -225,6 +247,7 @@ bench_options_parse(int argc, char **argv, struct bench_options *out, struct err
 	    .rounds = 1,
 	    .query_ns = 60 * NS_PER_S,
 	    .seal_ns = 120 * NS_PER_S,
+	    .lead_ns = 15 * NS_PER_S,
 	    .poll_ns = 5 * NS_PER_MS,
 	    .samples = 400,
 	    .times = 10,
@@ -232,26 +255,50 @@ bench_options_parse(int argc, char **argv, struct bench_options *out, struct err
 	    .ask_ns = 25 * NS_PER_MS};
 	for (int i = 1; i < argc; i++) {
 		enum err_code code = parse_one(argc, argv, &i, out, err);
-		if (code != ERR_OK || out->help)
+		if (code != ERR_OK)
 			return code;
 	}
 	return complete(out, err);
 }
 
-void
-bench_options_help(struct buf *out)
+/* ---- help */
+
+static const char *
+words_of(enum kind kind)
 {
-	buf_str(out,
-	    STR("usage: weir bench [options]\n\n"
-	        "Loads a running server over OTLP/gRPC with requests made beforehand and says what\n"
-	        "it took: spans a second, CPU time, latency, memory, bytes on disk.\n\n"));
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		char left[48];
-		snprintf(left, sizeof(left), "--%s %s", rows[i].name,
-		    rows[i].metavar ? rows[i].metavar : "");
-		buf_printf(out, "  %-22s %s\n", left, rows[i].help);
+	switch (kind) {
+	case PAYLOAD: return "sdk|jaeger";
+	case FORMAT: return "text|json";
+	case SWITCH:
+	case TEXT:
+	case PATH:
+	case COUNT:
+	case RATE:
+	case SPAN:
+	case SPAN_OR_ZERO: break;
 	}
-	buf_str(out,
-	    STR("\nA SPAN of time is 500ms, 10s, 2m. Without --api, --server-pid and --data-dir the\n"
-	        "figures that need them are shown as \"-\".\n"));
+	return NULL;
 }
+
+static void
+add_options(struct usage_list *list)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct usage_option o = {.value = rows[i].metavar,
+		    .help = rows[i].help,
+		    .words = words_of(rows[i].kind)};
+		snprintf(o.name, sizeof(o.name), "%s", rows[i].name);
+		o.letter = rows[i].kind == FORMAT ? 'o' : 0;
+		usage_add(list, &o);
+	}
+}
+
+const struct usage bench_usage = {.name = "bench",
+    .help = "load a server and print what it cost",
+    .about = "Sends a running server requests made beforehand, over OTLP/gRPC, and says what\n"
+             "it took: spans a second, CPU time, latency, memory, bytes on disk.\n"
+             "\n"
+             "A SPAN of time is 500ms, 10s, 2m. Without --api, --server-pid and --data-dir the\n"
+             "figures that need them are shown as \"-\".\n",
+    .example = "weir bench --api 127.0.0.1:7700 --payload jaeger --seconds 30s",
+    .more = add_options};

@@ -5,7 +5,6 @@
 #ifndef BENCH_OPTIONS_H
 #define BENCH_OPTIONS_H
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "bench/payload.h"
 #include "grpc/client.h"
@@ -35,6 +34,9 @@ struct bench_options { /* strings are argv's */
 	uint64_t queries; /* of each kind, after it; 0: none */
 	uint64_t query_ns; /* at most, for each kind */
 	uint64_t seal_ns; /* at most, before the queries */
+	uint64_t logs; /* records, loaded between the rounds, for the queries; 0: none */
+	double live; /* spans a second during more queries; 0: no such queries */
+	uint64_t lead_ns; /* of them before the first of these */
 	double greedy; /* spans a second of another tenant's limit; 0: there is none */
 	double times; /* its limit, so much it offers */
 	uint64_t preload_spans; /* before the first round with or without it */
@@ -43,12 +45,10 @@ struct bench_options { /* strings are argv's */
 	bool gzip;
 	bool visible;
 	bool json;
-	bool help;
 };
 
 /* ERR_INVALID names the option. */
 MUST_CHECK enum err_code bench_options_parse(int argc, char **argv, struct bench_options *out,
     struct err *err);
-void bench_options_help(struct buf *out);
 
 #endif

@@ -66,6 +66,16 @@ TEST(bench_options, every_option_reaches_its_field)
 	assert_int_equal(o.query_ns, 3 * NS_PER_S);
 	assert_int_equal(o.seal_ns, 0);
 	assert_int_equal(o.looks, 3);
+	assert_int_equal(o.logs, 0);
+	assert_true(o.live <= 0);
+	assert_int_equal(o.lead_ns, 15 * NS_PER_S);
+	assert_int_equal(parse("--queries 2 --api x:1 --payload jaeger --logs 1000 --live 10000 "
+	                       "--live-lead 2s",
+	                     &o, &err),
+	    ERR_OK);
+	assert_int_equal(o.logs, 1000);
+	assert_true(o.live > 9999 && o.live < 10001);
+	assert_int_equal(o.lead_ns, 2 * NS_PER_S);
 }
 
 TEST(bench_options, defaults_follow_from_what_is_measured)
@@ -117,6 +127,12 @@ TEST(bench_options, what_is_wrong_is_refused_by_name)
 	    {"--queries 5 --api x:1", "--queries needs --payload jaeger"},
 	    {"--queries 5 --api x:1 --payload jaeger --visible", "--visible goes with neither"},
 	    {"--rounds 2 --api x:1 --visible", "--visible goes with neither"},
+	    {"--logs 10", "--logs goes with --queries only"},
+	    {"--live 10", "--live goes with --queries only"},
+	    {"--logs 0", "--logs must be"},
+	    {"--live 0", "--live: \"0\""},
+	    {"--live-lead 0", "--live-lead: \"0\""},
+	    {"--payload logs", "--payload: \"logs\""},
 	    {"--query-time 0", "--query-time: \"0\""},
 	    {"--seal-wait never", "--seal-wait: \"never\""},
 	    {"--looks 0", "--looks must be"},
@@ -132,12 +148,11 @@ TEST(bench_options, what_is_wrong_is_refused_by_name)
 	}
 }
 
-TEST(bench_options, help_and_mistakes_have_their_exit_codes)
+TEST(bench_options, mistakes_have_their_exit_codes)
 {
-	char *help[] = {"bench", "--help", NULL}, *bad[] = {"bench", "--spans", "x", NULL};
+	char *bad[] = {"bench", "--spans", "x", NULL};
 	/* Port 1 of this machine: nobody is there. */
 	char *nobody[] = {"bench", "--grpc", "127.0.0.1:1", NULL};
-	assert_int_equal(bench_run(2, help), 0);
 	assert_int_equal(bench_run(3, bad), 2);
 	assert_int_equal(bench_run(3, nobody), 1);
 }
@@ -163,6 +178,8 @@ TEST(bench_options, greedy_has_its_own_defaults_and_needs)
 	    {"--greedy 10 --api x:1", "--payload jaeger"},
 	    {"--greedy 10 --api x:1 --payload jaeger --visible", "none of --visible"},
 	    {"--greedy 10 --api x:1 --payload jaeger --requests 5", "--requests"},
+	    {"--greedy 10 --api x:1 --payload jaeger --logs 5", "--logs"},
+	    {"--greedy 10 --api x:1 --payload jaeger --live 5", "--live"},
 	    {"--greedy 10 --api x:1 --payload jaeger --rounds 101", "at most 100"},
 	    {"--preload 10", "--preload must be a number from 5000"},
 	};

@@ -25,15 +25,18 @@ enum { RING_SPANS_MIN = 8192, RING_MIN = 16, MARK = 2000 };
 #define CLIENT_SHIFT 44
 #define SALT_TRACE_LO UINT64_C(0x9e3779b97f4a7c15)
 #define SALT_SPAN UINT64_C(0xd1b54a32d192ed03)
+#define SALT_LOG UINT64_C(0x8cb92ba72f3d8dd7)
 
 static const struct {
 	const char *name;
+	enum signal_kind signal;
 	uint64_t trace_spans;
 	uint64_t period; /* spans after which a generator's structure repeats */
 	void (*generate)(const struct payload *p, uint64_t first, struct otlp_encoder *e);
 } kinds[PAYLOAD_KINDS] = {
-    [PAYLOAD_SDK] = {"sdk", 5, 5, payload_sdk},
-    [PAYLOAD_JAEGER] = {"jaeger", 10, 100, payload_jaeger},
+    [PAYLOAD_SDK] = {"sdk", SIGNAL_TRACES, 5, 5, payload_sdk},
+    [PAYLOAD_JAEGER] = {"jaeger", SIGNAL_TRACES, 10, 100, payload_jaeger},
+    [PAYLOAD_LOGS] = {"logs", SIGNAL_LOGS, 0, 1, NULL},
 };
 
 const char *
@@ -47,12 +50,19 @@ bool
 payload_parse(struct str name, enum payload_kind *out)
 {
 	for (int k = 0; k < PAYLOAD_KINDS; k++) {
-		if (!str_eq(name, str_from(kinds[k].name)))
+		if (kinds[k].signal != SIGNAL_TRACES || !str_eq(name, str_from(kinds[k].name)))
 			continue;
 		*out = (enum payload_kind)k;
 		return true;
 	}
 	return false;
+}
+
+enum signal_kind
+payload_signal(enum payload_kind kind)
+{
+	CHECK(kind < PAYLOAD_KINDS);
+	return kinds[kind].signal;
 }
 
 uint64_t
@@ -88,6 +98,15 @@ payload_mix(uint64_t z)
 	return z ^ z >> 31;
 }
 
+/* The inverse: odd factors have one modulo 2^64, and a shift is undone by shifting on. */
+static uint64_t
+unmix(uint64_t z)
+{
+	z = (z ^ z >> 31 ^ z >> 62) * UINT64_C(0x319642b2d24d8ec3);
+	z = (z ^ z >> 27 ^ z >> 54) * UINT64_C(0x96de1b173f119089);
+	return z ^ z >> 30 ^ z >> 60;
+}
+
 uint64_t
 payload_random(uint64_t *state)
 {
@@ -113,6 +132,40 @@ payload_span_id(const struct payload *p, uint64_t span)
 {
 	uint64_t id = payload_mix(number(p, span) + SALT_SPAN);
 	return id ? id : 1;
+}
+
+static bool
+split_number(struct payload *p, uint64_t n, uint64_t *out)
+{
+	n -= p->salt;
+	if (n >> CLIENT_SHIFT >= PAYLOAD_CLIENTS_MAX)
+		return false;
+	p->client = (uint32_t)(n >> CLIENT_SHIFT);
+	*out = n & ((UINT64_C(1) << CLIENT_SHIFT) - 1);
+	return true;
+}
+
+bool
+payload_span_of(struct payload *p, struct payload_trace_id trace_id, uint64_t span_id,
+    uint64_t *span_out)
+{
+	if (!split_number(p, unmix(span_id) - SALT_SPAN, span_out))
+		return false;
+	struct payload_trace_id id = payload_trace_id(p, *span_out / kinds[p->kind].trace_spans);
+	return id.hi == trace_id.hi && id.lo == trace_id.lo;
+}
+
+bool
+payload_trace_of(struct payload *p, struct payload_trace_id trace_id, uint64_t *trace_out)
+{
+	return split_number(p, unmix(trace_id.hi), trace_out) &&
+	    payload_trace_id(p, *trace_out).lo == trace_id.lo;
+}
+
+uint64_t
+payload_log_id(const struct payload *p, uint64_t n)
+{
+	return payload_mix(number(p, n) + SALT_LOG);
 }
 
 /* ---- for the generators */
@@ -239,12 +292,27 @@ find_places(struct payload_body *b, struct str message, unsigned depth)
 	CHECK(!pb_failed(&r));
 }
 
+static void
+encode_logs(const struct payload *p, uint64_t serial, uint64_t now_ns, struct payload_body *out)
+{
+	struct otlp_encoder e;
+	buf_reset(&out->bytes);
+	otlp_encode_begin(&e, SIGNAL_LOGS, &out->bytes);
+	payload_logs(p, serial * p->spans, now_ns, &e);
+	otlp_encode_end(&e);
+	CHECK(!out->bytes.failed);
+}
+
 void
 payload_encode(const struct payload *p, uint64_t serial, struct payload_body *out)
 {
 	CHECK(p->kind < PAYLOAD_KINDS);
 	CHECK(p->spans > 0 && p->spans <= PAYLOAD_SPANS_MAX);
 	CHECK(p->client < PAYLOAD_CLIENTS_MAX);
+	if (p->kind == PAYLOAD_LOGS) {
+		encode_logs(p, serial, PAYLOAD_NOW, out);
+		return;
+	}
 	struct otlp_encoder e;
 	uint64_t first = serial % payload_ring(p->kind, p->spans) * p->spans;
 	buf_reset(&out->bytes);
@@ -260,6 +328,10 @@ payload_encode(const struct payload *p, uint64_t serial, struct payload_body *ou
 void
 payload_patch(const struct payload *p, struct payload_body *b, uint64_t serial, uint64_t now_ns)
 {
+	if (p->kind == PAYLOAD_LOGS) {
+		encode_logs(p, serial, now_ns, b);
+		return;
+	}
 	uint64_t first = serial * p->spans;
 	uint64_t trace = first / kinds[p->kind].trace_spans;
 	for (size_t i = 0; i < b->place_count; i++) {

@@ -8,15 +8,7 @@
 
 #include <stdio.h>
 
-enum {
-	TRACE_SPANS = 10,
-	SERVICES = 10,
-	KEYS = 97,
-	VALUES = 1000,
-	SPAN_US = 123,
-	KIND_SERVER = 2,
-	KIND_CLIENT = 3
-};
+enum { TRACE_SPANS = 10, KEYS = 97, KIND_SERVER = 2, KIND_CLIENT = 3 };
 
 static void
 text_attr(struct otlp_encoder *e, const char *key, const char *value)
@@ -29,7 +21,7 @@ text_attr(struct otlp_encoder *e, const char *key, const char *value)
 unsigned
 payload_jaeger_service(uint64_t span)
 {
-	return (unsigned)(span / TRACE_SPANS % SERVICES);
+	return (unsigned)(span / TRACE_SPANS % PAYLOAD_JAEGER_SERVICES);
 }
 
 void
@@ -48,7 +40,8 @@ payload_jaeger_attribute(uint64_t span, unsigned i, struct payload_attribute *ou
 		return false;
 	uint64_t child = span / TRACE_SPANS * (TRACE_SPANS - 1) + position - 1;
 	uint64_t a = child * PAYLOAD_JAEGER_ATTRIBUTES + i;
-	*out = (struct payload_attribute){(unsigned)(a % KEYS), (unsigned)(a % VALUES)};
+	*out =
+	    (struct payload_attribute){(unsigned)(a % KEYS), (unsigned)(a % PAYLOAD_JAEGER_VALUES)};
 	return true;
 }
 
@@ -58,6 +51,31 @@ payload_jaeger_attribute_text(struct payload_attribute a, char key[PAYLOAD_TEXT_
 {
 	snprintf(key, PAYLOAD_TEXT_BYTES, "attr_%02u", a.key);
 	snprintf(value, PAYLOAD_TEXT_BYTES, "val_%02u", a.value);
+}
+
+bool
+payload_jaeger_has(uint64_t span, struct payload_attribute a)
+{
+	struct payload_attribute b;
+	for (unsigned i = 0; i < PAYLOAD_JAEGER_ATTRIBUTES; i++)
+		if (payload_jaeger_attribute(span, i, &b) && a.key == b.key && a.value == b.value)
+			return true;
+	return false;
+}
+
+/* A trace takes less than 2 ms, and there are as many of these as spans of the request behind it. */
+uint64_t
+payload_jaeger_age(const struct payload *p, uint64_t span)
+{
+	uint64_t position = span % TRACE_SPANS, later = p->spans - 1 - span % p->spans;
+	uint64_t age = (later / TRACE_SPANS + 2) * NS_PER_MS * 2;
+	return position ? age - (position - 1) * PAYLOAD_JAEGER_CHILD_NS : age;
+}
+
+uint64_t
+payload_jaeger_age_max(uint32_t spans)
+{
+	return payload_jaeger_age(&(struct payload){.kind = PAYLOAD_JAEGER, .spans = spans}, 0);
 }
 
 /* ---- encoding */
@@ -91,20 +109,17 @@ static void
 encode_span(const struct payload *p, uint64_t first, uint64_t g, struct otlp_encoder *e)
 {
 	uint64_t position = g % TRACE_SPANS, root = g - position;
-	uint64_t later = p->spans - 1 - (g - first); /* spans of the request behind it */
-	uint64_t begin = PAYLOAD_NOW - (later / TRACE_SPANS + 2) * NS_PER_MS * 2;
 	struct otlp_span s = payload_span(p, first, g, position ? root : UINT64_MAX);
 	char name[32];
 	s.name = STR("lets-go");
 	s.kind = KIND_SERVER;
-	s.start_ns = begin;
-	s.end_ns = begin + (TRACE_SPANS - 1) * SPAN_US * NS_PER_US;
+	s.start_ns = PAYLOAD_NOW - payload_jaeger_age(p, g);
+	s.end_ns = s.start_ns + PAYLOAD_JAEGER_ROOT_NS;
 	if (position) {
 		snprintf(name, sizeof(name), "child-span-%02u", (unsigned)(position - 1));
 		s.name = str_from(name);
 		s.kind = KIND_CLIENT;
-		s.start_ns = begin + (position - 1) * SPAN_US * NS_PER_US;
-		s.end_ns = s.start_ns + SPAN_US * NS_PER_US;
+		s.end_ns = s.start_ns + PAYLOAD_JAEGER_CHILD_NS;
 	}
 	otlp_encode_span(e, &s);
 	if (position) {
@@ -118,7 +133,7 @@ encode_span(const struct payload *p, uint64_t first, uint64_t g, struct otlp_enc
 void
 payload_jaeger(const struct payload *p, uint64_t first, struct otlp_encoder *e)
 {
-	for (unsigned service = 0; service < SERVICES; service++) {
+	for (unsigned service = 0; service < PAYLOAD_JAEGER_SERVICES; service++) {
 		bool begun = false;
 		for (uint64_t g = first; g < first + p->spans; g++) {
 			if (payload_jaeger_service(g) != service)

@@ -27,7 +27,7 @@ TEST(payload, the_server_accepts_every_span_of_both_kinds_at_every_size)
 	static const uint32_t sizes[] = {1, 2, 5, 10, 64, 512, 4096};
 	struct limits limits = limits_default();
 	struct payload_body body = {0};
-	for (int kind = 0; kind < PAYLOAD_KINDS; kind++) {
+	for (int kind = 0; kind < PAYLOAD_LOGS; kind++) {
 		for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
 			struct payload p = {(enum payload_kind)kind, 3, sizes[i], 42};
 			struct otlp_counts counts;
@@ -254,11 +254,43 @@ TEST(payload, the_ids_are_those_that_are_told)
 	payload_body_fini(&body);
 }
 
+TEST(payload, ids_tell_whose_they_are)
+{
+	struct payload p = {PAYLOAD_JAEGER, 0, 20, 1234}, got = {PAYLOAD_JAEGER, 99, 20, 1234};
+	for (uint64_t i = 0; i < 1000; i++) {
+		uint64_t span = i * i * i * 1009, number;
+		p.client = (uint32_t)(i * 7 % PAYLOAD_CLIENTS_MAX);
+		struct payload_trace_id trace = payload_trace_id(&p, span / 10);
+		uint64_t id = payload_span_id(&p, span);
+		assert_true(payload_span_of(&got, trace, id, &number));
+		assert_int_equal(got.client, p.client);
+		assert_int_equal(number, span);
+		got.client = 0;
+		assert_true(payload_trace_of(&got, trace, &number));
+		assert_int_equal(got.client, p.client);
+		assert_int_equal(number, span / 10);
+		/* Of another trace, or of none; made with another salt. */
+		trace.lo++;
+		assert_false(payload_span_of(&got, trace, id, &number));
+		assert_false(payload_trace_of(&got, trace, &number));
+		trace.lo--;
+		trace.hi++;
+		assert_false(payload_span_of(&got, trace, id, &number));
+		trace.hi--;
+		assert_false(payload_span_of(&got, trace, id + 1, &number));
+		got.salt += 1000003; /* salts next to each other share ids */
+		assert_false(payload_span_of(&got, trace, id, &number));
+		got.salt += UINT64_C(1) << 63;
+		assert_false(payload_trace_of(&got, trace, &number));
+		got.salt -= (UINT64_C(1) << 63) + 1000003;
+	}
+}
+
 TEST(payload, times_are_just_before_now_and_in_order)
 {
 	struct payload_body body = {0};
 	struct kit_request req = {0};
-	for (int kind = 0; kind < PAYLOAD_KINDS; kind++) {
+	for (int kind = 0; kind < PAYLOAD_LOGS; kind++) {
 		struct payload p = {(enum payload_kind)kind, 0, 512, 7};
 		make(&p, 4, &body, &req);
 		for (size_t i = 0; i < req.count; i++) {
@@ -304,6 +336,7 @@ TEST(payload, kinds_have_names)
 	assert_true(payload_parse(STR("sdk"), &kind));
 	assert_int_equal(kind, PAYLOAD_SDK);
 	assert_false(payload_parse(STR("SDK"), &kind));
+	assert_false(payload_parse(STR("logs"), &kind)); /* not of spans */
 	assert_false(payload_parse(STR_EMPTY, &kind));
 	assert_string_equal(payload_name(PAYLOAD_JAEGER), "jaeger");
 }

@@ -75,19 +75,13 @@ report_fair(struct report *r, const struct report_fair *round)
 }
 
 void
-report_query(struct report *r, const char *key, const char *label, struct latency *times,
-    uint64_t wrong, const char *why)
+report_query(struct report *r, const struct report_query *query, struct latency *times)
 {
 	CHECK(r->query_count < REPORT_QUERIES_MAX);
 	struct report_query *q = &r->queries[r->query_count++];
-	*q = (struct report_query){.key = key,
-	    .right = (double)times->count,
-	    .wrong = (double)wrong,
-	    .p50_ms = NAN,
-	    .p99_ms = NAN,
-	    .max_ms = NAN};
-	snprintf(q->label, sizeof(q->label), "%s", label);
-	snprintf(q->why, sizeof(q->why), "%s", why);
+	*q = *query;
+	q->right = (double)times->count;
+	q->p50_ms = q->p99_ms = q->max_ms = NAN;
 	if (times->count == 0)
 		return;
 	q->p50_ms = (double)latency_quantile(times, 0.5) / 1e6;
@@ -224,17 +218,24 @@ print_fair(const struct report *r, struct buf *out)
 }
 
 static void
-print_queries(const struct report *r, struct buf *out)
+print_queries(const struct report *r, bool live, struct buf *out)
 {
-	if (r->query_count > 0)
-		buf_str(out, STR("\n     right    wrong   p50 ms   p99 ms   max ms\n"));
+	bool begun = false;
 	for (size_t i = 0; i < r->query_count; i++) {
 		const struct report_query *q = &r->queries[i];
+		if (q->live != live)
+			continue;
+		if (!begun)
+			buf_printf(out,
+			    "\n     right    wrong   p50 ms   p99 ms   max ms   CPU ms%s\n",
+			    live ? "  while spans are sent" : "");
+		begun = true;
 		print_number(q->right, 9, 0, out);
 		print_number(q->wrong, 8, 0, out);
 		print_number(q->p50_ms, 8, 2, out);
 		print_number(q->p99_ms, 8, 2, out);
 		print_number(q->max_ms, 8, 2, out);
+		print_number(q->cpu_ms, 8, 2, out);
 		buf_printf(out, "  %s%s%s\n", q->label, q->why[0] ? ": " : "", q->why);
 	}
 }
@@ -254,7 +255,8 @@ report_print_text(const struct report *r, struct buf *out)
 		    r->threads[i].name);
 	print_rounds(r, out);
 	print_fair(r, out);
-	print_queries(r, out);
+	print_queries(r, false, out);
+	print_queries(r, true, out);
 }
 
 static void
@@ -357,11 +359,14 @@ write_queries(const struct report *r, struct json_writer *w)
 		jsonw_object(w);
 		write_text(w, "query", q->key);
 		write_text(w, "label", q->label);
+		jsonw_key(w, "live");
+		jsonw_bool(w, q->live);
 		write_number(w, "right", q->right);
 		write_number(w, "wrong", q->wrong);
 		write_number(w, "p50_ms", q->p50_ms);
 		write_number(w, "p99_ms", q->p99_ms);
 		write_number(w, "max_ms", q->max_ms);
+		write_number(w, "cpu_ms", q->cpu_ms);
 		write_text(w, "why", q->why);
 		jsonw_object_end(w);
 	}

@@ -44,6 +44,23 @@
 	    "rows not sealed when idle again: what it takes to seal them is not in the CPU", 0)    \
 	X(HOT_QUERIES, "unsealed_rows_at_queries", "rows not sealed when the queries began", 0)    \
 	X(RSS_QUERIES, "rss_after_queries_mib", "server RSS after the queries, MiB", 1)            \
+	X(LOGS, "log_records", "log records acknowledged", 0)                                      \
+	X(LOG_RATE, "log_records_per_s", "log records/s acknowledged, durable", 0)                 \
+	X(LOG_LOADED_RATE, "loaded_log_records_per_s", "log records/s loaded", 0)                  \
+	X(LOG_REFUSED, "refused_log_requests", "requests of log records refused", 0)               \
+	X(LOG_BYTES, "body_bytes_per_log_record", "protobuf bytes/record", 1)                      \
+	X(LOG_CPU, "cpu_us_per_log_record", "server CPU, all in, us/record", 2)                    \
+	X(LIVE_SPANS, "live_spans", "live: spans acknowledged", 0)                                 \
+	X(LIVE_RATE, "live_spans_per_s", "live: spans/s acknowledged", 0)                          \
+	X(LIVE_REFUSED, "live_refused_requests", "live: requests refused", 0)                      \
+	X(LIVE_UNSENT, "live_unsent_requests", "live: requests that were due and not sent", 0)     \
+	X(LIVE_ACK_P50, "live_ack_p50_ms", "live: ack p50, ms", 2)                                 \
+	X(LIVE_ACK_P99, "live_ack_p99_ms", "live: ack p99, ms", 2)                                 \
+	X(LIVE_ACK_MAX, "live_ack_max_ms", "live: ack max, ms", 2)                                 \
+	X(HOT_LIVE, "unsealed_rows_at_live_queries", "live: rows not sealed when queries began",   \
+	    0)                                                                                     \
+	X(LIVE_CORES, "live_cores", "live: processors the server used before the queries", 2)      \
+	X(ASKED_CORES, "live_cores_while_asked", "live: and during them", 2)                       \
 	X(VISIBLE_P50, "visible_p50_ms", "ack to visible p50, ms", 1)                              \
 	X(VISIBLE_P99, "visible_p99_ms", "ack to visible p99, ms", 1)                              \
 	X(VISIBLE_MAX, "visible_max_ms", "ack to visible max, ms", 1)                              \
@@ -119,12 +136,14 @@ struct report_fair {
 struct report_query {
 	const char *key;
 	char label[64];
+	bool live; /* spans were being sent meanwhile */
 	double right, wrong; /* answers */
 	double p50_ms, p99_ms, max_ms; /* of the right ones; NAN: there is none */
+	double cpu_ms; /* of the server, each; NAN: not known */
 	char why[ERR_MESSAGE_BYTES]; /* what is wrong with the first wrong one */
 };
 
-enum { REPORT_ROUNDS_MAX = 200, REPORT_QUERIES_MAX = 16 };
+enum { REPORT_ROUNDS_MAX = 200, REPORT_QUERIES_MAX = 64 };
 
 enum { REPORT_THREADS_MAX = 32, REPORT_CONDITIONS_MAX = 24, REPORT_TEXT_BYTES = 160 };
 
@@ -160,9 +179,8 @@ void report_set_quantile(struct report *r, enum figure_id id, struct latency *l,
     const char *why);
 void report_round(struct report *r, const struct report_round *round);
 void report_fair(struct report *r, const struct report_fair *round);
-/* `times`: of the right answers. */
-void report_query(struct report *r, const char *key, const char *label, struct latency *times,
-    uint64_t wrong, const char *why);
+/* `times`: of the right answers; what is in *q of them is replaced. */
+void report_query(struct report *r, const struct report_query *q, struct latency *times);
 void report_condition(struct report *r, const char *key, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* What each thread of `after` took since `before`, by name, most first; and "ended" for what the
  * process took that no thread of the two has. Names beyond REPORT_THREADS_MAX go to "others". */

@@ -101,22 +101,30 @@ TEST(bench_report, rounds_and_queries_are_printed_with_what_is_not_known)
 	report_round(r, &second);
 	for (uint64_t i = 1; i <= 200; i++)
 		latency_add(&l, i * 1000000);
-	report_query(r, "trace", "a trace", &l, 0, "");
-	report_query(r, "services", "all services", &none, 4, "3 instead of 4");
+	struct report_query trace = {.key = "trace", .label = "a trace", .cpu_ms = 1.5},
+	                    services = {.key = "services",
+	                        .label = "all services",
+	                        .live = true,
+	                        .wrong = 4,
+	                        .cpu_ms = NAN,
+	                        .why = "3 instead of 4"};
+	report_query(r, &trace, &l);
+	report_query(r, &services, &none);
 	buf_reset(&text);
 	report_print_text(r, &text);
 	report_print_json(r, &json);
 	assert_non_null(strstr(text_of(&text),
 	    "            20            -          4          -"));
 	assert_non_null(strstr(text.ptr, " it was busy\n"));
-	assert_non_null(strstr(text.ptr, "200        0   100.00   198.00   200.00  a trace\n"));
 	assert_non_null(strstr(text.ptr,
-	    "  0        4        -        -        -  all services: 3 instead"));
+	    "CPU ms\n       200        0   100.00   198.00   200.00     1.50  a trace\n"));
+	assert_non_null(strstr(text.ptr,
+	    "while spans are sent\n         0        4        -        -        -        -  all services: 3 instead"));
 	assert_non_null(strstr(text_of(&json),
-	    "{\"query\":\"trace\",\"label\":\"a trace\",\"right\":200.0,\"wrong\":0.0,"
-	    "\"p50_ms\":100.0,\"p99_ms\":198.0,\"max_ms\":200.0,\"why\":\"\"},"
-	    "{\"query\":\"services\",\"label\":\"all services\",\"right\":0.0,\"wrong\":4.0,"
-	    "\"p50_ms\":null,\"p99_ms\":null,\"max_ms\":null,\"why\":\"3 instead of 4\"}]}\n"));
+	    "{\"query\":\"trace\",\"label\":\"a trace\",\"live\":false,\"right\":200.0,\"wrong\":0.0,"
+	    "\"p50_ms\":100.0,\"p99_ms\":198.0,\"max_ms\":200.0,\"cpu_ms\":1.5,\"why\":\"\"},"
+	    "{\"query\":\"services\",\"label\":\"all services\",\"live\":true,\"right\":0.0,\"wrong\":4.0,"
+	    "\"p50_ms\":null,\"p99_ms\":null,\"max_ms\":null,\"cpu_ms\":null,\"why\":\"3 instead of 4\"}]}\n"));
 	assert_non_null(strstr(json.ptr,
 	    "\"loaded_spans_per_s\":null,\"cpu_us_per_span\":null,\"ack_p99_ms\":2.0,"
 	    "\"rss_mib\":50.0,\"unsealed_rows_before\":null,\"unsealed_rows_after\":3.0,"

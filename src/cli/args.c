@@ -5,14 +5,17 @@
  * --name=VALUE. Values are checked here by the rules of ops/, so that a mistake costs no request.
  */
 #include "cli/cli_priv.h"
+#include "cli/sql.h"
 
+#include "base/nearest.h"
 #include "base/timefmt.h"
 
 static const struct str default_url = {"http://127.0.0.1:7700", 21};
-enum { TIMEOUT_DEFAULT_S = 30 };
+enum { TIMEOUT_DEFAULT_S = 30, TIMEOUT_SLOW_S = 24 * 60 * 60 };
 
 struct parsing {
 	const struct cli_io *io;
+	const char *title; /* "traces", "keys create" */
 	struct cli_flag flags[CLI_FLAGS_MAX];
 	size_t flag_count;
 	struct cli_request *req;
@@ -23,7 +26,7 @@ static const struct cli_flag *
 find_long(const struct parsing *p, struct str name)
 {
 	for (size_t i = 0; i < p->flag_count; i++)
-		if (str_eq(str_from(p->flags[i].name), name))
+		if (str_eq(str_from(p->flags[i].o.name), name))
 			return &p->flags[i];
 	return NULL;
 }
@@ -32,7 +35,7 @@ static const struct cli_flag *
 find_letter(const struct parsing *p, char letter)
 {
 	for (size_t i = 0; i < p->flag_count; i++)
-		if (letter != 0 && p->flags[i].letter == letter)
+		if (letter != 0 && p->flags[i].o.letter == letter)
 			return &p->flags[i];
 	return NULL;
 }
@@ -42,13 +45,12 @@ unknown_flag(const struct parsing *p, struct str name, struct err *err)
 {
 	const char *names[CLI_FLAGS_MAX + 1] = {NULL};
 	for (size_t i = 0; i < p->flag_count; i++)
-		names[i] = p->flags[i].name;
-	const char *near = cli_nearest(name, names);
-	const char *op = p->req->op->name;
+		names[i] = p->flags[i].o.name;
+	const char *near = nearest_name(name, names);
 	if (near)
-		return err_set(err, ERR_INVALID, "%s has no option --%.*s; did you mean --%s?", op,
-		    name.len < 40 ? (int)name.len : 40, name.ptr, near);
-	return err_set(err, ERR_INVALID, "%s has no option --%.*s", op,
+		return err_set(err, ERR_INVALID, "%s has no option --%.*s; did you mean --%s?",
+		    p->title, name.len < 40 ? (int)name.len : 40, name.ptr, near);
+	return err_set(err, ERR_INVALID, "%s has no option --%.*s", p->title,
 	    name.len < 40 ? (int)name.len : 40, name.ptr);
 }
 
@@ -73,6 +75,8 @@ set_output(struct cli_request *req, struct str value, struct err *err)
 	static const char *const words[] = {"json", "table", "ndjson", NULL};
 	static const enum cli_format formats[] = {FORMAT_JSON, FORMAT_TABLE, FORMAT_NDJSON};
 	int i = 0;
+	if (req->formats)
+		return cli_sql_format(value, &req->format, err);
 	enum err_code code = parse_word(value, words, &i, err);
 	req->format = formats[i];
 	return code;
@@ -92,7 +96,6 @@ set_color(struct cli_request *req, struct str value, struct err *err)
 static enum err_code
 set_timeout(struct cli_request *req, struct str value, struct err *err)
 {
-	req->timeout_given = true;
 	if (!time_parse_span(value, &req->server.timeout_ns))
 		return err_set(err, ERR_INVALID, "not a length of time (like 10s, 2m): \"%.*s\"",
 		    value.len < 40 ? (int)value.len : 40, value.ptr);
@@ -138,6 +141,30 @@ set_span(struct cli_request *req, struct str value, struct err *err)
 }
 
 static enum err_code
+set_data_dir(struct cli_request *req, struct str value, struct err *err)
+{
+	if (req->server.data_dir.len > 0)
+		return err_set(err, ERR_INVALID, "given twice");
+	if (value.len == 0)
+		return err_set(err, ERR_INVALID, "must not be empty");
+	req->server.data_dir = value;
+	return ERR_OK;
+}
+
+static enum err_code
+set_count(struct cli_request *req, struct str value, struct err *err)
+{
+	static const struct op_param count = {
+	    .name = "count", .type = OP_INT, .min = 1, .max = CLI_COUNT_MAX};
+	enum err_code code = ops_check_value(&count, value, err);
+	if (!code &&
+	    (!str_to_u64(value, &req->count) || req->count < 1 || req->count > CLI_COUNT_MAX))
+		code = err_set(err, ERR_INVALID, "must be 1 to %d: \"%.*s\"", CLI_COUNT_MAX,
+		    value.len < 40 ? (int)value.len : 40, value.ptr);
+	return code;
+}
+
+static enum err_code
 set_global(struct cli_request *req, enum cli_global global, struct str value, struct err *err)
 {
 	switch (global) {
@@ -155,6 +182,9 @@ set_global(struct cli_request *req, enum cli_global global, struct str value, st
 	case GLOBAL_LOGS: req->logs = true; return ERR_OK;
 	case GLOBAL_ALL: req->all = true; return ERR_OK;
 	case GLOBAL_YES: req->yes = true; return ERR_OK;
+	case GLOBAL_COUNT: return set_count(req, value, err);
+	case GLOBAL_EACH: req->each = true; return ERR_OK;
+	case GLOBAL_DATA_DIR: return set_data_dir(req, value, err);
 	case GLOBAL_HELP: req->help = true; return ERR_OK;
 	case GLOBAL_NONE: break;
 	}
@@ -190,7 +220,7 @@ set_flag(struct parsing *p, const struct cli_flag *flag, struct str value, struc
 {
 	enum err_code code = flag->param ? add_value(p->req, flag->param, value, err)
 	                                 : set_global(p->req, flag->global, value, err);
-	return code ? err_wrap(err, "--%s", flag->name) : ERR_OK;
+	return code ? err_wrap(err, "--%s", flag->o.name) : ERR_OK;
 }
 
 /* ---- arguments; each returns how many of argv it took, 0 on an error */
@@ -199,7 +229,7 @@ static int
 take_value(struct parsing *p, const struct cli_flag *flag, int argc, char **argv, struct err *err)
 {
 	if (argc < 2) {
-		err_set(err, ERR_INVALID, "--%s needs a value: %s", flag->name, flag->value);
+		err_set(err, ERR_INVALID, "--%s needs a value: %s", flag->o.name, flag->o.value);
 		return 0;
 	}
 	return set_flag(p, flag, str_from(argv[1]), err) ? 0 : 2;
@@ -217,13 +247,13 @@ take_long(struct parsing *p, int argc, char **argv, struct err *err)
 		return 0;
 	}
 	if (eq < arg.len) {
-		if (flag->value[0] == '\0' && !flag->param) {
-			err_set(err, ERR_INVALID, "--%s takes no value", flag->name);
+		if (!flag->o.value && !flag->param) {
+			err_set(err, ERR_INVALID, "--%s takes no value", flag->o.name);
 			return 0;
 		}
 		return set_flag(p, flag, str_skip(arg, eq + 1), err) ? 0 : 1;
 	}
-	if (flag->value[0] == '\0')
+	if (!flag->o.value)
 		return set_flag(p, flag, STR(""), err) ? 0 : 1;
 	return take_value(p, flag, argc, argv, err);
 }
@@ -234,13 +264,13 @@ take_letter(struct parsing *p, int argc, char **argv, struct err *err)
 	const struct cli_flag *flag = find_letter(p, argv[0][1]);
 	struct str rest = str_from(argv[0] + 2);
 	if (!flag) {
-		err_set(err, ERR_INVALID, "%s has no option -%.20s", p->req->op->name, argv[0] + 1);
+		err_set(err, ERR_INVALID, "%s has no option -%.20s", p->title, argv[0] + 1);
 		return 0;
 	}
-	if (flag->value[0] == '\0' && rest.len == 0)
+	if (!flag->o.value && rest.len == 0)
 		return set_flag(p, flag, STR(""), err) ? 0 : 1;
-	if (flag->value[0] == '\0') {
-		err_set(err, ERR_INVALID, "-%c takes no value", flag->letter);
+	if (!flag->o.value) {
+		err_set(err, ERR_INVALID, "-%c takes no value", flag->o.letter);
 		return 0;
 	}
 	if (rest.len > 0)
@@ -248,13 +278,26 @@ take_letter(struct parsing *p, int argc, char **argv, struct err *err)
 	return take_value(p, flag, argc, argv, err);
 }
 
+/* The first that has none yet, or the last. */
+static const struct op_param *
+next_argument(const struct parsing *p)
+{
+	const struct op_param *param = NULL, *next;
+	for (size_t i = 0; (next = cli_argument(p->req->op, i)); i++) {
+		param = next;
+		if (!has_value(p->req, param))
+			break;
+	}
+	return param;
+}
+
 static int
 take_positional(struct parsing *p, char **argv, struct err *err)
 {
-	const struct op_param *param = cli_positional(p->req->op);
+	const struct op_param *param = next_argument(p);
 	if (!param) {
-		err_set(err, ERR_INVALID, "%s takes options only: \"%.60s\" is none",
-		    p->req->op->name, argv[0]);
+		err_set(err, ERR_INVALID, "%s takes options only: \"%.60s\" is none", p->title,
+		    argv[0]);
 		return 0;
 	}
 	if (add_value(p->req, param, str_from(argv[0]), err)) {
@@ -305,15 +348,27 @@ from_environment(const struct cli_io *io, struct cli_request *req, struct err *e
 	return ERR_OK;
 }
 
+/* "trace needs a trace_id", "compare needs B". */
 static enum err_code
-check_whole(const struct cli_request *req, struct err *err)
+missing(const struct parsing *p, const struct op_param *param, struct err *err)
 {
-	const struct op_param *param = cli_positional(req->op);
+	char first = param->name[0];
+	if (param->name[1] == '\0')
+		return err_set(err, ERR_INVALID, "%s needs %c: %s", p->title, first - 'a' + 'A',
+		    param->help);
+	return err_set(err, ERR_INVALID, "%s needs %s %s: %s", p->title,
+	    strchr("aeiou", first) ? "an" : "a", param->name, param->help);
+}
+
+static enum err_code
+check_whole(const struct parsing *p, const struct cli_request *req, struct err *err)
+{
+	const struct op_param *param;
 	if (req->help)
 		return ERR_OK;
-	if (param && !has_value(req, param))
-		return err_set(err, ERR_INVALID, "%s needs %s %s: %s", req->op->name,
-		    strchr("aeiou", param->name[0]) ? "an" : "a", param->name, param->help);
+	for (size_t i = 0; (param = cli_argument(req->op, i)); i++)
+		if ((param->in_path || param->required) && !has_value(req, param))
+			return missing(p, param, err);
 	if ((req->server.client_cert.len > 0) != (req->server.client_key.len > 0))
 		return err_set(err, ERR_INVALID,
 		    "--client-cert and --client-key go together ($WEIR_CLIENT_CERT, $WEIR_CLIENT_KEY)");
@@ -331,13 +386,16 @@ check_whole(const struct cli_request *req, struct err *err)
 }
 
 enum err_code
-cli_parse(const struct cli_io *io, const struct op *op, int argc, char **argv,
-    struct cli_request *out, struct err *err)
+cli_parse(const struct cli_io *io, const struct op *op, const struct cli_verb *verb, int argc,
+    char **argv, struct cli_request *out, struct err *err)
 {
 	*out = (struct cli_request){
 	    .op = op, .server = {.url = default_url, .timeout_ns = TIMEOUT_DEFAULT_S * NS_PER_S}};
-	struct parsing p = {.io = io, .req = out};
-	p.flag_count = cli_flags(op, p.flags);
+	out->formats = verb ? verb->formats : NULL;
+	if (verb && verb->slow)
+		out->server.timeout_ns = TIMEOUT_SLOW_S * NS_PER_S;
+	struct parsing p = {.io = io, .req = out, .title = verb ? verb->name : op->name};
+	p.flag_count = cli_flags(op, verb, p.flags);
 	enum err_code code = from_environment(io, out, err);
 	for (int i = 0; i < argc && !code;) {
 		int taken = take_argument(&p, argc - i, argv + i, err);
@@ -345,22 +403,34 @@ cli_parse(const struct cli_io *io, const struct op *op, int argc, char **argv,
 			return ERR_INVALID;
 		i += taken;
 	}
-	return code ? code : check_whole(out, err);
+	return code ? code : check_whole(&p, out, err);
 }
 
-int
-cli_find_command(int argc, char **argv)
+/* The first word from `i` on that is neither an option nor the value of one, or argc. */
+static int
+find_word(const struct op *op, const struct cli_verb *verb, int i, int argc, char **argv)
 {
 	struct parsing p = {.io = NULL};
-	p.flag_count = cli_flags(NULL, p.flags);
-	int i = 1;
+	p.flag_count = cli_flags(op, verb, p.flags);
 	while (i < argc && argv[i][0] == '-' && argv[i][1] != '\0') {
 		bool is_long = argv[i][1] == '-';
 		struct str name = str_from(argv[i] + (is_long ? 2 : 1));
 		bool attached = is_long ? str_find(name, '=') < name.len : name.len > 1;
 		const struct cli_flag *flag =
 		    is_long ? find_long(&p, name) : find_letter(&p, name.ptr[0]);
-		i += flag && flag->value[0] != '\0' && !attached ? 2 : 1;
+		i += flag && flag->o.value && !attached ? 2 : 1;
 	}
 	return i < argc ? i : argc;
+}
+
+int
+cli_find_command(int argc, char **argv)
+{
+	return find_word(NULL, NULL, 1, argc, argv);
+}
+
+bool
+cli_has_positional(const struct op *op, const struct cli_verb *verb, int argc, char **argv)
+{
+	return find_word(op, verb, 0, argc, argv) < argc;
 }

@@ -2,39 +2,21 @@
 /* `weir backup create | list | delete`, over REST. Putting one back needs no server: app/restore.c. */
 #include "cli/cli_priv.h"
 
+#include "cli/cell.h"
+
 #include "base/timefmt.h"
 
 #include <jansson.h>
 
 #define BACKUPS_PATH "/api/v1/backups"
 
-enum { TIMEOUT_S = 24 * 60 * 60, NAME_BYTES_MAX = 200 };
-
-const char cli_backup_help[] = "make, list or delete backups of a running weir";
-
-static const char help_text[] =
-    "weir backup: copies of everything, made while weir runs\n"
-    "\n"
-    "Usage: weir backup create [NAME]\n"
-    "       weir backup list\n"
-    "       weir backup delete NAME [--yes]\n"
-    "\n"
-    "A backup has all that was acknowledged before it was asked for. It is made on the\n"
-    "machine of the server, in the folder that --backup-dir of weir serve names; NAME is\n"
-    "the time, when it is left out. It holds the data of all tenants: the key must be\n"
-    "for all of them and have the right admin. To put one back, see weir restore --help.\n"
-    "\n"
-    "Options:\n"
-    "  -y, --yes                     do not ask whether it is meant\n"
-    "  -o, --output FORMAT           json, table or ndjson (a terminal gets tables, a\n"
-    "                                pipe JSON)\n"
-    "      --timeout SPAN            give up waiting after this time (24h); the backup\n"
-    "                                goes on\n"
-    "      --url, --token, --color: as of the other commands\n";
-
 static const struct op_param no_params[] = {{.name = NULL}};
 static const struct op_param create_params[] = {
-    {.name = "name", .type = OP_TEXT, .help = "what it is called"},
+    {.name = "name",
+        .type = OP_TEXT,
+        .argument = true,
+        .help = "what it is called",
+        .fallback = "the time"},
     {.name = NULL},
 };
 static const struct op_param delete_params[] = {
@@ -42,34 +24,35 @@ static const struct op_param delete_params[] = {
     {.name = NULL},
 };
 
-static const struct verb {
-	const char *name;
-	const char *method; /* NULL: GET */
-	struct op op;
-} verbs[] = {
-    {"create", "POST",
-        {.name = "backup create",
+static const struct cli_verb verbs[] = {
+    {.name = "backup create",
+        .method = "POST",
+        .slow = true,
+        .op = {.name = "backup create",
             .path = BACKUPS_PATH,
             .help = "make a backup",
+            .example = "weir backup create before-upgrade",
             .params = create_params}},
-    {"list", NULL,
-        {.name = "backup list",
+    {.name = "backup list",
+        .op = {.name = "backup list",
             .path = BACKUPS_PATH,
             .help = "list backups",
+            .example = "weir backup list",
             .list = "backups",
             .params = no_params}},
-    {"delete", "DELETE",
-        {.name = "backup delete",
+    {.name = "backup delete",
+        .method = "DELETE",
+        .slow = true,
+        .asks = true,
+        .question = "delete this backup for good? [y/N] ",
+        .undone = "nothing was deleted",
+        .op = {.name = "backup delete",
             .path = BACKUPS_PATH "/{name}",
             .help = "delete a backup",
+            .example = "weir backup delete before-upgrade",
             .params = delete_params}},
+    {.name = NULL},
 };
-
-bool
-cli_backup_deletes(const struct op *op)
-{
-	return strcmp(op->name, "backup delete") == 0;
-}
 
 /* ---- the table */
 
@@ -103,13 +86,6 @@ backup_name(struct table_text *t, const json_t *item)
 }
 
 static void
-put_cell(struct table_text *t, struct buf *text, enum text_color color)
-{
-	table_cell(t, buf_view(text), color);
-	buf_fini(text);
-}
-
-static void
 backup_age(struct table_text *t, const json_t *item)
 {
 	struct buf b = {0};
@@ -117,7 +93,7 @@ backup_age(struct table_text *t, const json_t *item)
 		buf_char(&b, '-');
 	else
 		text_age(&b, cli_item_u64(item, "created_unix_nano"), t->style->now_unix_ns);
-	put_cell(t, &b, COLOR_DIM);
+	cell_buf(t, &b, COLOR_DIM);
 }
 
 static void
@@ -128,7 +104,7 @@ backup_size(struct table_text *t, const json_t *item)
 		buf_str(&b, STR("damaged"));
 	else
 		put_bytes(&b, cli_item_u64(item, "bytes"));
-	put_cell(t, &b, is_damaged(item) ? COLOR_RED : COLOR_NONE);
+	cell_buf(t, &b, is_damaged(item) ? COLOR_RED : COLOR_NONE);
 }
 
 static void
@@ -139,7 +115,7 @@ backup_record(struct table_text *t, const json_t *item)
 		buf_char(&b, '-');
 	else
 		buf_u64(&b, cli_item_u64(item, "position"));
-	put_cell(t, &b, COLOR_NONE);
+	cell_buf(t, &b, COLOR_NONE);
 }
 
 static void
@@ -150,7 +126,7 @@ backup_took(struct table_text *t, const json_t *item)
 		buf_char(&b, '-');
 	else
 		put_seconds(&b, item);
-	put_cell(t, &b, COLOR_DIM);
+	cell_buf(t, &b, COLOR_DIM);
 }
 
 static void
@@ -228,8 +204,9 @@ ask_change(const struct cli_io *io, const struct cli_request *req)
 
 /* The name becomes part of a path. */
 static enum err_code
-check_name(const struct cli_request *req, struct err *err)
+check(const struct cli_verb *verb, const struct cli_request *req, struct err *err)
 {
+	(void)verb;
 	for (size_t i = 0; i < req->value_count; i++) {
 		struct str name = req->values[i].value;
 		for (size_t k = 0; k < name.len; k++) {
@@ -244,73 +221,23 @@ check_name(const struct cli_request *req, struct err *err)
 	return ERR_OK;
 }
 
-static bool
-has_timeout(int argc, char **argv)
-{
-	for (int i = 0; i < argc; i++)
-		if (str_starts(str_from(argv[i]), STR("--timeout")))
-			return true;
-	return false;
-}
-
 static int
-ask(const struct cli_io *io, struct cli_request *req, const struct verb *verb)
+run(const struct cli_io *io, const struct cli_verb *verb, struct cli_request *req)
 {
-	struct err e = {0};
-	req->method = verb->method;
-	if (cli_backup_deletes(req->op) &&
-	    !cli_is_meant(io, req, "delete this backup for good? [y/N] "))
-		return cli_fail(io, CLI_ERROR,
-		    (err_set(&e, ERR_CANCELLED, "nothing was deleted"), &e));
+	if (!cli_verb_is_meant(io, verb, req, verb->question))
+		return CLI_ERROR;
 	return verb->method ? ask_change(io, req) : cli_ask(io, req);
 }
 
-static int
-run_verb(const struct cli_io *io, const struct verb *verb, int argc, char **argv)
-{
-	struct cli_request req;
-	struct err e = {0};
-	char flag[NAME_BYTES_MAX + 8];
-	/* The name may be left out: no parameter that stands without a flag may. */
-	if (verb->op.params == create_params && argc > 0 && argv[0][0] != '-' &&
-	    strlen(argv[0]) <= NAME_BYTES_MAX) {
-		snprintf(flag, sizeof(flag), "--name=%s", argv[0]);
-		argv[0] = flag;
-	}
-	enum err_code code = cli_parse(io, &verb->op, argc, argv, &req, &e);
-	if (code == ERR_OK && !req.help)
-		code = check_name(&req, &e);
-	if (code != ERR_OK) {
-		int exit_code = cli_fail(io, CLI_USAGE, &e);
-		fprintf(io->err, "try: weir backup --help\n");
-		return exit_code;
-	}
-	if (verb->method && !has_timeout(argc, argv))
-		req.server.timeout_ns = TIMEOUT_S * NS_PER_S;
-	if (!req.help)
-		return ask(io, &req, verb);
-	fputs(help_text, io->out);
-	return CLI_OK;
-}
-
-static int
-usage_error(const struct cli_io *io, const char *word)
-{
-	const char *names[ARRAY_LEN(verbs) + 1] = {NULL};
-	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-		names[i] = verbs[i].name;
-	return cli_no_verb(io, "backup", names, word);
-}
-
-int
-cli_backup(const struct cli_io *io, int argc, char **argv)
-{
-	const char *word = argc > 1 ? argv[1] : NULL;
-	for (size_t i = 0; word && i < ARRAY_LEN(verbs); i++)
-		if (strcmp(verbs[i].name, word) == 0)
-			return run_verb(io, &verbs[i], argc - 2, argv + 2);
-	if (!word || (strcmp(word, "--help") != 0 && strcmp(word, "-h") != 0))
-		return usage_error(io, word);
-	fputs(help_text, io->out);
-	return CLI_OK;
-}
+const struct cli_group cli_backup = {.name = "backup",
+    .help = "make, list or delete backups of a running weir",
+    .about = "Copies of everything, made while weir runs. A backup has all that was\n"
+             "acknowledged before it was asked for. It is made on the machine of the server,\n"
+             "in the folder that --backup-dir of weir serve names; NAME is the time, when it\n"
+             "is left out. It holds the data of all tenants: the key must be for all of them\n"
+             "and have the right admin. To put one back, see weir help restore.\n",
+    .example = "weir backup create before-upgrade",
+    .section = OP_ADMINISTRATE,
+    .verbs = verbs,
+    .check = check,
+    .run = run};

@@ -6,52 +6,29 @@
 
 #include <jansson.h>
 
-const char cli_check_help[] = "find out whether the data folder is whole";
-
-static const char help_text[] =
-    "weir check: is the data folder whole?\n"
-    "\n"
-    "Usage: weir check [--quick]                   of the server that runs\n"
-    "       weir check --data-dir DIR [--quick]    of a folder that no server uses\n"
-    "       weir check --data-dir DIR --repair [--yes]\n"
-    "\n"
-    "Reads all of it and says what is wrong: checksums of the log and of the store's\n"
-    "blocks, rows against seals, spans that are there twice, rows whose resource has\n"
-    "gone, torn dead letters and keys. Nothing is changed, unless --repair says so.\n"
-    "\n"
-    "Options:\n"
-    "      --data-dir DIR            this data folder, and ask no server\n"
-    "      --quick                   leave out what has to read every column\n"
-    "      --repair                  mend what can be mended, after a copy\n"
-    "                                (FILE.<n>.before-repair)\n"
-    "  -y, --yes                     do not ask whether it is meant\n"
-    "  -o, --output FORMAT           json, table or ndjson (a terminal gets tables, a\n"
-    "                                pipe JSON; ndjson: a finding a line)\n"
-    "      --timeout SPAN            of a server: give up after this time (24h)\n"
-    "      --url, --token, --color: as of the other commands\n"
-    "\n"
-    "Exit codes: 0 no damage, 1 it could not be checked, 2 usage, 4 damage was found.\n"
-    "A server is asked with a key of the right admin, for all tenants.\n";
-
 static const struct op_param params[] = {
     {.name = "quick", .type = OP_BOOL, .help = "leave out what has to read every column"},
-    {.name = "repair", .type = OP_BOOL, .help = "mend what can be mended"},
+    {.name = "repair",
+        .type = OP_BOOL,
+        .help = "of a folder: mend what can be mended, after a copy (FILE.<n>.before-repair)"},
     {.name = NULL},
 };
 
-static const struct op check_op = {.name = "check",
-    .path = CLI_CHECK_PATH,
-    .help = "is the data folder whole?",
-    .list = "findings",
-    .params = params};
-
-enum { TIMEOUT_S = 24 * 60 * 60 };
-
-bool
-cli_check_mends(const struct op *op)
-{
-	return op == &check_op;
-}
+static const struct cli_verb verbs[] = {
+    {.name = "check",
+        .method = "POST",
+        .folder = true,
+        .asks = true,
+        .slow = true,
+        .undone = "nothing was mended: say --yes, or y at a terminal",
+        .op = {.name = "check",
+            .path = CLI_CHECK_PATH,
+            .help = "find out whether the data folder is whole",
+            .example = "weir check --data-dir /var/lib/weir --quick",
+            .list = "findings",
+            .params = params}},
+    {.name = NULL},
+};
 
 /* ---- for people */
 
@@ -275,7 +252,7 @@ is_meant(const struct cli_io *io, const struct cli_request *req, const json_t *a
 }
 
 static int
-run(const struct cli_io *io, struct cli_request *req)
+run(const struct cli_io *io, const struct cli_verb *verb, struct cli_request *req)
 {
 	struct err e = {0};
 	struct buf body;
@@ -292,9 +269,7 @@ run(const struct cli_io *io, struct cli_request *req)
 			answer = ask(io, req, &body, &exit_code);
 		else
 			exit_code = cli_fail(io, CLI_ERROR,
-			    (err_set(&e, ERR_CANCELLED,
-			         "nothing was mended: say --yes, or y at a terminal"),
-			        &e));
+			    (err_set(&e, ERR_CANCELLED, "%s", verb->undone), &e));
 	}
 	if (answer)
 		exit_code = show(io, req, &body, answer);
@@ -303,41 +278,27 @@ run(const struct cli_io *io, struct cli_request *req)
 	return exit_code;
 }
 
-static bool
-asks_repair(const struct cli_request *req)
+static enum err_code
+check(const struct cli_verb *verb, const struct cli_request *req, struct err *err)
 {
-	bool asks = false;
+	(void)verb;
 	for (size_t i = 0; i < req->value_count; i++)
-		asks = asks || str_eq(req->values[i].name, STR("repair"));
-	return asks;
+		if (str_eq(req->values[i].name, STR("repair")) && req->server.data_dir.len == 0)
+			return err_set(err, ERR_INVALID,
+			    "--repair needs --data-dir DIR, of a folder that no server uses");
+	return ERR_OK;
 }
 
-int
-cli_check(const struct cli_io *io, int argc, char **argv)
-{
-	struct cli_request req;
-	struct err e = {0};
-	struct str data_dir;
-	argc--;
-	argv++;
-	enum err_code code = cli_take_data_dir(&argc, argv, &data_dir, &e);
-	if (code == ERR_OK)
-		code = cli_parse(io, &check_op, argc, argv, &req, &e);
-	if (code == ERR_OK && !req.help && data_dir.len == 0 && asks_repair(&req))
-		code = err_set(&e, ERR_INVALID,
-		    "--repair needs --data-dir DIR, of a folder that no server uses");
-	if (code != ERR_OK) {
-		int exit_code = cli_fail(io, CLI_USAGE, &e);
-		fprintf(io->err, "try: weir check --help\n");
-		return exit_code;
-	}
-	if (req.help) {
-		fputs(help_text, io->out);
-		return CLI_OK;
-	}
-	req.method = "POST";
-	req.server.data_dir = data_dir;
-	if (!req.timeout_given)
-		req.server.timeout_ns = TIMEOUT_S * NS_PER_S;
-	return run(io, &req);
-}
+const struct cli_group cli_check = {.name = "check",
+    .help = "find out whether the data folder is whole",
+    .about = "Of the server that runs, or with --data-dir of a folder that no server uses.\n"
+             "Reads all of it and says what is wrong: checksums of the log and of the store's\n"
+             "blocks, rows against seals, spans that are there twice, rows whose resource has\n"
+             "gone, torn dead letters and keys. Nothing is changed, unless --repair says so.\n"
+             "\n"
+             "Exit codes: 0 no damage, 1 it could not be checked, 2 usage, 4 damage was found.\n"
+             "A server is asked with a key of the right admin, for all tenants.\n",
+    .section = OP_ADMINISTRATE,
+    .verbs = verbs,
+    .check = check,
+    .run = run};

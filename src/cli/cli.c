@@ -4,11 +4,13 @@
 #include "base/timefmt.h"
 #include "http/client.h"
 #include "sys/clock.h"
+#include "sys/signal.h"
 #include "sys/term.h"
 
 #include <stdlib.h>
 
-enum { COMMANDS_MAX = 64, CONNECT_TIMEOUT_MS = 5000 };
+/* A stream has signs of life: a server that gives none for so long has gone without a word. */
+enum { CONNECT_TIMEOUT_MS = 5000, SILENCE_MAX_MS = 90000 };
 
 int
 cli_fail(const struct cli_io *io, int exit_code, const struct err *err)
@@ -27,7 +29,37 @@ cli_fail(const struct cli_io *io, int exit_code, const struct err *err)
 
 struct world {
 	cli_offline_fn offline;
+	bool waits_for_signals, stopping;
 };
+
+static enum err_code
+open_client(const struct cli_server *server, size_t body_bytes_max, struct http_client **out,
+    struct err *err)
+{
+	uint64_t timeout_ms = server->timeout_ns / NS_PER_MS;
+	struct http_client_options opt = {.base_url = server->url,
+	    .connect_timeout_ms =
+	        timeout_ms < CONNECT_TIMEOUT_MS ? timeout_ms + 1 : CONNECT_TIMEOUT_MS,
+	    .timeout_ms = timeout_ms + 1, /* never 0: that would be no limit */
+	    .body_bytes_max = body_bytes_max,
+	    .tls = {.ca = server->ca, .cert = server->client_cert, .key = server->client_key},
+	    .token = server->token,
+	    .tenant = server->tenant};
+	return http_client_open(&opt, out, err);
+}
+
+static enum err_code
+exchange(const struct cli_server *server, const struct http_client_request *req,
+    struct http_client_answer *answer, struct err *err)
+{
+	struct http_client *client;
+	enum err_code code = open_client(server, answer->body->bytes_max, &client, err);
+	if (code)
+		return code;
+	code = http_client_exchange(client, req, answer, err);
+	http_client_close(client);
+	return code;
+}
 
 static enum err_code
 send_over_http(void *ctx, const struct cli_server *server, const char *method, struct str path,
@@ -41,21 +73,10 @@ send_over_http(void *ctx, const struct cli_server *server, const char *method, s
 		*status_out = world->offline(server->data_dir, method, path, body_out);
 		return ERR_OK;
 	}
-	uint64_t timeout_ms = server->timeout_ns / NS_PER_MS;
-	struct http_client_options opt = {.base_url = server->url,
-	    .connect_timeout_ms =
-	        timeout_ms < CONNECT_TIMEOUT_MS ? timeout_ms + 1 : CONNECT_TIMEOUT_MS,
-	    .timeout_ms = timeout_ms + 1, /* never 0: that would be no limit */
-	    .body_bytes_max = body_out->bytes_max,
-	    .tls = {.ca = server->ca, .cert = server->client_cert, .key = server->client_key},
-	    .token = server->token,
-	    .tenant = server->tenant};
-	struct http_client *client;
-	enum err_code code = http_client_open(&opt, &client, err);
-	if (code)
-		return code;
-	code = http_client_send(client, method, path, status_out, body_out, err);
-	http_client_close(client);
+	struct http_client_answer answer = {.body = body_out};
+	enum err_code code = exchange(server,
+	    &(struct http_client_request){.method = method, .path_and_query = path}, &answer, err);
+	*status_out = answer.status;
 	return code;
 }
 
@@ -66,6 +87,96 @@ get_over_http(void *ctx, const struct cli_server *server, struct str path, int *
 	return send_over_http(ctx, server, "GET", path, status_out, body_out, err);
 }
 
+static enum err_code
+post_over_http(void *ctx, const struct cli_server *server, struct str path, struct str json,
+    int *status_out, bool *truncated_out, struct buf *body_out, struct err *err)
+{
+	struct http_client_answer answer = {.body = body_out};
+	const struct http_client_request req = {.method = "POST",
+	    .path_and_query = path,
+	    .content_type = "application/json",
+	    .body = json,
+	    .wanted = "X-Weir-Truncated"};
+	(void)ctx;
+	enum err_code code = exchange(server, &req, &answer, err);
+	*status_out = answer.status;
+	if (truncated_out)
+		*truncated_out = strcmp(answer.field, "true") == 0;
+	return code;
+}
+
+static bool
+is_stopping(void *ctx)
+{
+	struct world *world = ctx;
+	if (world->waits_for_signals && signal_wait_stop(0) != 0)
+		world->stopping = true;
+	return world->stopping;
+}
+
+struct following {
+	struct world *world;
+	bool (*take)(void *take_ctx, struct str bytes);
+	void *take_ctx;
+};
+
+static bool
+take_of_stream(void *ctx, struct str bytes)
+{
+	struct following *f = ctx;
+	return f->take(f->take_ctx, bytes);
+}
+
+static bool
+go_on_with_stream(void *ctx)
+{
+	struct following *f = ctx;
+	return !is_stopping(f->world);
+}
+
+static enum err_code
+follow_over_http(void *ctx, const struct cli_server *server, struct str path,
+    bool (*take)(void *take_ctx, struct str bytes), void *take_ctx, int *status_out,
+    struct buf *body_out, struct err *err)
+{
+	struct following f = {ctx, take, take_ctx};
+	const struct http_client_follower follower = {.take = take_of_stream,
+	    .go_on = go_on_with_stream,
+	    .ctx = &f,
+	    .silence_max_ms = SILENCE_MAX_MS};
+	struct http_client *client;
+	enum err_code code = open_client(server, body_out->bytes_max, &client, err);
+	if (code)
+		return code;
+	if (!f.world->waits_for_signals) {
+		signal_block_stop();
+		term_die_quietly_on_closed_pipe(); /* the line before has it ignored */
+	}
+	f.world->waits_for_signals = true;
+	code = http_client_follow(client, path, &follower, status_out, body_out, err);
+	http_client_close(client);
+	return code;
+}
+
+static uint64_t
+wait_for_real(void *ctx, uint64_t ns)
+{
+	(void)ctx;
+	clock_sleep_ns(ns);
+	return clock_unix_ns();
+}
+
+/* An answer may go to a file while its question is typed. */
+static FILE *
+screen_of_terminal(void)
+{
+	if (!term_is_tty(TERM_STDIN))
+		return NULL;
+	if (term_is_tty(TERM_STDOUT))
+		return stdout;
+	return term_is_tty(TERM_STDERR) ? stderr : NULL;
+}
+
 static bool
 read_line_of_terminal(void *ctx, char *out, size_t size)
 {
@@ -74,6 +185,21 @@ read_line_of_terminal(void *ctx, char *out, size_t size)
 		return false;
 	out[strcspn(out, "\n")] = '\0';
 	return true;
+}
+
+static enum err_code
+read_all_of_input(void *ctx, struct buf *out, struct err *err)
+{
+	char bytes[65536];
+	size_t n;
+	(void)ctx;
+	while ((n = fread(bytes, 1, sizeof bytes, stdin)) > 0)
+		buf_append(out, bytes, n);
+	if (ferror(stdin))
+		return err_set(err, ERR_IO, "cannot read standard input");
+	return out->failed
+	    ? err_set(err, ERR_TOO_LARGE, "standard input has more than %zu bytes", out->bytes_max)
+	    : ERR_OK;
 }
 
 static const char *
@@ -90,110 +216,29 @@ is_one_of(const char *arg, const char *a, const char *b)
 	return strcmp(arg, a) == 0 || strcmp(arg, b) == 0;
 }
 
-/* The operation that is a command by itself; NULL: there is none of this name. */
-static const struct op *
-find_op(struct str name)
-{
-	const struct op *op = ops_find_name(name);
-	return op && !op->no_command ? op : NULL;
-}
-
+/* `weir help [COMMAND [VERB]]`; names ends with NULL. */
 static int
-unknown_command(const struct cli_io *io, struct str name, const struct cli_command *extra)
+run_help(const struct cli_io *io, char *const *names, const struct cli_catalog *c)
 {
-	const char *names[COMMANDS_MAX] = {"help", "version"};
-	size_t n = 2;
-	for (const struct cli_group *g = cli_groups; g->name && n < COMMANDS_MAX - 1; g++)
-		names[n++] = g->name;
-	for (const struct op *op = ops_table; op->name && n < COMMANDS_MAX - 1; op++)
-		if (!op->no_command)
-			names[n++] = op->name;
-	for (; extra && extra->name && n < COMMANDS_MAX - 1; extra++)
-		names[n++] = extra->name;
-	struct err e = {0};
-	const char *near = cli_nearest(name, names);
-	if (near)
-		err_set(&e, ERR_INVALID, "no command \"%.40s\"; did you mean %s?", name.ptr, near);
-	else
-		err_set(&e, ERR_INVALID, "no command \"%.40s\"; weir --help lists them", name.ptr);
-	return cli_fail(io, CLI_USAGE, &e);
-}
-
-const struct cli_group cli_groups[] = {
-    {"dlq", cli_dlq_help, cli_dlq, OP_ADMINISTRATE},
-    {"keys", cli_keys_help, cli_keys, OP_ADMINISTRATE},
-    {"backup", cli_backup_help, cli_backup, OP_ADMINISTRATE},
-    {"check", cli_check_help, cli_check, OP_ADMINISTRATE},
-    {.name = NULL},
-};
-
-int
-cli_no_verb(const struct cli_io *io, const char *group, const char *const *verbs, const char *word)
-{
-	struct err e = {0};
-	struct buf all = {0};
-	for (size_t i = 0; verbs[i]; i++)
-		buf_printf(&all, "%s%s", i == 0 ? "" : verbs[i + 1] ? ", " : " or ", verbs[i]);
-	const char *near = word ? cli_nearest(str_from(word), verbs) : NULL;
-	if (near)
-		err_set(&e, ERR_INVALID, "%s has no \"%.40s\"; did you mean %s?", group, word,
-		    near);
-	else if (word)
-		err_set(&e, ERR_INVALID, "%s has no \"%.40s\": %.*s", group, word,
-		    STR_ARG(buf_view(&all)));
-	else
-		err_set(&e, ERR_INVALID, "%s what: %.*s", group, STR_ARG(buf_view(&all)));
-	buf_fini(&all);
-	int exit_code = cli_fail(io, CLI_USAGE, &e);
-	fprintf(io->err, "try: weir %s --help\n", group);
-	return exit_code;
-}
-
-static const struct cli_group *
-find_group(struct str name)
-{
-	for (const struct cli_group *g = cli_groups; g->name; g++)
-		if (str_eq(str_from(g->name), name))
-			return g;
-	return NULL;
-}
-
-static const struct cli_command *
-find_extra(const struct cli_command *extra, struct str name)
-{
-	for (; extra && extra->name; extra++)
-		if (str_eq(str_from(extra->name), name))
-			return extra;
-	return NULL;
-}
-
-static int
-run_help(const struct cli_io *io, char *name, const struct cli_command *extra)
-{
-	if (!name) {
-		cli_help_overview(io->out, extra);
+	const struct cli_verb *verb = NULL;
+	if (!names[0] || is_one_of(names[0], "--help", "-h")) {
+		cli_help_overview(io->out, c);
 		return CLI_OK;
 	}
-	const struct cli_command *command = find_extra(extra, str_from(name));
-	if (command) {
-		char flag[] = "--help";
-		char *argv[] = {name, flag, NULL};
-		return command->run(2, argv);
+	if (strcmp(names[0], "--mdoc") == 0) {
+		cli_manual(io->out, c);
+		return CLI_OK;
 	}
-	const struct cli_group *group = find_group(str_from(name));
-	if (group) {
-		char flag[] = "--help";
-		char *argv[] = {name, flag, NULL};
-		return group->run(io, 2, argv);
+	const struct cli_entry *e = cli_find(c, str_from(names[0]));
+	if (!e)
+		return cli_no_command(io, c, str_from(names[0]));
+	if (e->group && names[1] && cli_has_verbs(e->group) &&
+	    !is_one_of(names[1], "--help", "-h")) {
+		verb = cli_find_verb(e->group, str_from(names[1]));
+		if (!verb || !*names[1])
+			return cli_no_verb(io, e->group, names[1]);
 	}
-	const struct op *op = find_op(str_from(name));
-	bool is_own = is_one_of(name, "help", "version") || is_one_of(name, "--help", "-h");
-	if (!op && !is_own)
-		return unknown_command(io, str_from(name), extra);
-	if (op)
-		cli_help_command(io->out, op);
-	else
-		cli_help_overview(io->out, extra);
+	cli_help_entry(io->out, e, verb);
 	return CLI_OK;
 }
 
@@ -209,11 +254,11 @@ run_client(const struct cli_io *io, const struct op *op, int at, int argc, char 
 	struct cli_request req;
 	struct err e = {0};
 	int exit_code;
-	if (cli_parse(io, op, count, rest, &req, &e)) {
+	if (cli_parse(io, op, NULL, count, rest, &req, &e)) {
 		exit_code = cli_fail(io, CLI_USAGE, &e);
 		fprintf(io->err, "try: weir %s --help\n", op->name);
 	} else if (req.help) {
-		cli_help_command(io->out, op);
+		cli_help_entry(io->out, &(struct cli_entry){.op = op}, NULL);
 		exit_code = CLI_OK;
 	} else {
 		exit_code = cli_ask(io, &req);
@@ -233,31 +278,9 @@ run_group(const struct cli_io *io, const struct cli_group *group, int at, int ar
 		words[count++] = argv[i];
 	for (int i = 1; i < at; i++)
 		words[count++] = argv[i];
-	int exit_code = group->run(io, count, words);
+	int exit_code = cli_run_group(io, group, count, words);
 	free(words);
 	return exit_code;
-}
-
-static int
-run_command(const struct cli_io *io, int at, int argc, char **argv, const struct cli_command *extra)
-{
-	struct str name = str_from(argv[at]);
-	const struct cli_command *command = find_extra(extra, name);
-	if (command && at > 1) {
-		struct err e = {0};
-		err_set(&e, ERR_INVALID, "options of %s stand behind it: weir %s ...",
-		    command->name, command->name);
-		return cli_fail(io, CLI_USAGE, &e);
-	}
-	if (command)
-		return command->run(argc - at, argv + at);
-	if (str_eq(name, STR("help")))
-		return run_help(io, at + 1 < argc ? argv[at + 1] : NULL, extra);
-	const struct cli_group *group = find_group(name);
-	if (group)
-		return run_group(io, group, at, argc, argv);
-	const struct op *op = find_op(name);
-	return op ? run_client(io, op, at, argc, argv) : unknown_command(io, name, extra);
 }
 
 static int
@@ -267,28 +290,74 @@ print_version(const struct cli_io *io, const char *version)
 	return CLI_OK;
 }
 
+/* Commands that parse their own options; --help of them all is answered here. */
+static int
+run_extra(const struct cli_io *io, const struct cli_entry *e, int at, int argc, char **argv)
+{
+	if (at > 1) {
+		struct err err = {0};
+		err_set(&err, ERR_INVALID, "options of %s stand behind it: weir %s ...", e->name,
+		    e->name);
+		return cli_fail(io, CLI_USAGE, &err);
+	}
+	if (!usage_asks_help(argc - at, argv + at))
+		return e->extra->run(argc - at, argv + at);
+	cli_help_entry(io->out, e, NULL);
+	return CLI_OK;
+}
+
+static int
+run_own(const struct cli_io *io, const struct cli_catalog *c, const struct cli_entry *e, int argc,
+    char **argv, const char *version)
+{
+	if (strcmp(e->name, "help") == 0)
+		return run_help(io, argv + 1, c);
+	if (usage_asks_help(argc, argv)) {
+		cli_help_entry(io->out, e, NULL);
+		return CLI_OK;
+	}
+	if (strcmp(e->name, "completion") == 0)
+		return cli_completion(io, argc, argv, c);
+	return print_version(io, version);
+}
+
+static int
+run_command(const struct cli_io *io, int at, int argc, char **argv, const struct cli_catalog *c,
+    const char *version)
+{
+	const struct cli_entry *e = cli_find(c, str_from(argv[at]));
+	if (!e)
+		return cli_no_command(io, c, str_from(argv[at]));
+	if (e->extra)
+		return run_extra(io, e, at, argc, argv);
+	if (e->own)
+		return run_own(io, c, e, argc - at, argv + at, version);
+	return e->group ? run_group(io, e->group, at, argc, argv)
+	                : run_client(io, e->op, at, argc, argv);
+}
+
 int
 cli_main(const struct cli_io *io, int argc, char **argv, const struct cli_command *extra,
     const char *version)
 {
+	struct cli_catalog c;
 	int at = cli_find_command(argc, argv);
+	cli_catalog_init(&c, extra);
 	for (int i = 1; i < at; i++) {
 		if (is_one_of(argv[i], "--help", "-h"))
-			return run_help(io, at < argc ? argv[at] : NULL, extra);
+			return run_help(io, argv + at, &c);
 		if (is_one_of(argv[i], "--version", "-V"))
 			return print_version(io, version);
 	}
-	if (at < argc && strcmp(argv[at], "version") == 0)
-		return print_version(io, version);
 	if (at < argc)
-		return run_command(io, at, argc, argv, extra);
+		return run_command(io, at, argc, argv, &c, version);
 	if (argc > 1) {
 		struct err e = {0};
 		err_set(&e, ERR_INVALID, "no command behind \"%.40s\"; weir --help lists them",
 		    argv[argc - 1]);
 		return cli_fail(io, CLI_USAGE, &e);
 	}
-	cli_help_overview(io->err, extra);
+	cli_help_overview(io->err, &c);
 	return CLI_USAGE;
 }
 
@@ -296,18 +365,24 @@ int
 cli_run(int argc, char **argv, const struct cli_command *extra, cli_offline_fn offline,
     const char *version)
 {
-	struct world world = {offline};
+	struct world world = {.offline = offline};
 	struct cli_io io = {.out = stdout,
 	    .err = stderr,
 	    .in_is_tty = term_is_tty(TERM_STDIN),
 	    .out_is_tty = term_is_tty(TERM_STDOUT),
 	    .err_is_tty = term_is_tty(TERM_STDERR),
 	    .width = term_width(TERM_STDOUT),
+	    .screen = screen_of_terminal(),
 	    .now_unix_ns = clock_unix_ns(),
 	    .env = env_of_process,
 	    .get = get_over_http,
 	    .send = send_over_http,
+	    .post = post_over_http,
+	    .follow = follow_over_http,
+	    .stopping = is_stopping,
+	    .wait = wait_for_real,
 	    .read_line = read_line_of_terminal,
+	    .read_all = read_all_of_input,
 	    .ctx = &world};
 	term_die_quietly_on_closed_pipe();
 	int exit_code = cli_main(&io, argc, argv, extra, version);

@@ -2,13 +2,14 @@
 /*
  * cli/cli.h - the command line: `weir COMMAND [options]`.
  *
- * Two kinds of commands. Client commands (traces, trace, logs, metrics, services) are rows of
- * ops_table: their parameters become flags, their answer comes from a server over HTTP and is
- * shown as a table or tree (terminal) or as JSON (pipe). Extra commands (serve, demo, bench) belong
- * to modules that cli/ does not know; the caller hands them in, and they parse their own options.
+ * Three kinds of commands. Client commands (traces, trace, logs, metrics, services) are rows of ops_table: their
+ * parameters become flags, their answer comes from a server over HTTP and is shown as a table or tree (terminal) or as
+ * JSON (pipe). Groups (keys, backup, dlq) have verbs, which are the same with a table of their own. Extra commands (serve,
+ * demo, bench) belong to modules that cli/ does not know; the caller hands them in with a struct usage, and they parse
+ * their own options.
  *
- * `weir --help`, `weir help COMMAND`, `weir COMMAND --help` and `weir --version` are answered here;
- * help of an extra command is asked of itself, with the arguments {name, "--help"}.
+ * `weir --help`, `weir help COMMAND [VERB]`, `weir COMMAND --help`, `weir --version` and `weir completion SHELL` are
+ * answered here, out of the tables.
  *
  * Exit codes, for extra commands too: see enum cli_exit. Errors go to standard error as one line
  * "weir: ...". Everything that comes from telemetry or from a server is made harmless before it
@@ -21,6 +22,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/usage.h"
 #include "ops/ops.h"
 
 enum cli_exit {
@@ -36,8 +38,7 @@ enum cli_exit {
 #define CLI_CHECK_PATH "/api/v1/check"
 
 struct cli_command {
-	const char *name; /* "serve" */
-	const char *help; /* one line, for `weir --help`: "run the server" */
+	const struct usage *usage; /* its name, help, options; NULL: the end of the table */
 	/* argv[0] is the command's name; returns an enum cli_exit. */
 	int (*run)(int argc, char **argv);
 	enum op_section section;
@@ -47,13 +48,9 @@ struct cli_command {
 typedef int (*cli_offline_fn)(struct str data_dir, const char *method, struct str path,
     struct buf *body_out);
 
-/* Run the command line and return the exit code of the program. `extra` ends with a NULL name (NULL:
+/* Run the command line and return the exit code of the program. `extra` ends with a NULL usage (NULL:
  * none). `offline` may be NULL. `version` is what `weir --version` prints behind "weir ". */
 int cli_run(int argc, char **argv, const struct cli_command *extra, cli_offline_fn offline,
     const char *version);
-
-/* The entry of `names` (ending with NULL) nearest to what was typed, or NULL when none is near:
- * for "did you mean". Case is ignored. */
-const char *cli_nearest(struct str typed, const char *const *names);
 
 #endif

@@ -2,8 +2,9 @@
 /*
  * cli/cli_priv.h - what the files of cli/ share.
  *
- * The path of a client command: args.c turns the command line into a struct cli_request by the
- * flags of flags.c (which come from ops_table), client.c (of a trace: trace.c) fetches, and by the output
+ * What commands there are is in catalog.h. The path of a client command: args.c turns the command line
+ * into a struct cli_request by the flags of flags.c (which come from ops_table), client.c (of a trace: trace.c)
+ * fetches, and by the output
  * format json.c, table.c with views.c, or tree.c with tree_draw.c write the answer. All see the outer world
  * through struct cli_io only, so that tests choose it.
  */
@@ -12,14 +13,23 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "cli/catalog.h"
 #include "cli/cli.h"
+#include "cli/item.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "ops/ops.h"
 
 #include <stdio.h>
 
-enum cli_format { FORMAT_AUTO, FORMAT_TABLE, FORMAT_JSON, FORMAT_NDJSON };
+enum cli_format {
+	FORMAT_AUTO,
+	FORMAT_TABLE,
+	FORMAT_JSON,
+	FORMAT_NDJSON,
+	FORMAT_CSV, /* these two of weir sql only */
+	FORMAT_PARQUET,
+};
 enum cli_when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
 
 /* ---- the world outside (cli.c has the real one, tests their own) */
@@ -35,6 +45,7 @@ struct cli_server { /* which server, as whom */
 struct cli_io {
 	FILE *out, *err;
 	bool in_is_tty, out_is_tty, err_is_tty;
+	FILE *screen; /* whoever types at the terminal sees this one; NULL: lines are not edited */
 	unsigned width; /* of out, 0: unknown */
 	uint64_t now_unix_ns;
 	const char *(*env)(const char *name); /* as getenv() */
@@ -44,8 +55,23 @@ struct cli_io {
 	/* The same with the method "POST" or "DELETE". */
 	enum err_code (*send)(void *ctx, const struct cli_server *server, const char *method,
 	    struct str path, int *status_out, struct buf *body_out, struct err *err);
+	/* POST with a body of JSON. *truncated_out: a header field says that there is more; NULL: it is not wanted. */
+	enum err_code (*post)(void *ctx, const struct cli_server *server, struct str path,
+	    struct str json, int *status_out, bool *truncated_out, struct buf *body_out,
+	    struct err *err);
+	/* GET of a stream: `take` gets the bytes of a 200, until it says that it is enough, or stopping() is true. As
+	 * http_client_follow(). */
+	enum err_code (*follow)(void *ctx, const struct cli_server *server, struct str path,
+	    bool (*take)(void *take_ctx, struct str bytes), void *take_ctx, int *status_out,
+	    struct buf *body_out, struct err *err);
+	/* Whether who started it wants it to stop, Ctrl-C; from the first follow() on this is how it is told. */
+	bool (*stopping)(void *ctx);
+	/* Sleep so long; the time after it. */
+	uint64_t (*wait)(void *ctx, uint64_t ns);
 	/* A line from who sits at the terminal, without its end; false: the input has ended. */
 	bool (*read_line)(void *ctx, char *out, size_t size);
+	/* All of standard input, appended, unless that is more than out->bytes_max. */
+	MUST_CHECK enum err_code (*read_all)(void *ctx, struct buf *out, struct err *err);
 	void *ctx;
 };
 
@@ -55,6 +81,8 @@ int cli_main(const struct cli_io *io, int argc, char **argv, const struct cli_co
 /* "weir: <message>" on io->err, made harmless, and the exit code back. */
 int cli_fail(const struct cli_io *io, int exit_code, const struct err *err);
 
+struct cli_request;
+
 /* ---- flags (flags.c) */
 
 enum cli_global {
@@ -62,8 +90,11 @@ enum cli_global {
 	GLOBAL_SPAN, /* these three belong to the command that shows a trace */
 	GLOBAL_VERBOSE,
 	GLOBAL_LOGS,
-	GLOBAL_YES, /* of the command that deletes */
-	GLOBAL_OUTPUT,
+	GLOBAL_COUNT, /* of one that follows a stream */
+	GLOBAL_EACH, /* these three are those of a verb that says so */
+	GLOBAL_YES,
+	GLOBAL_DATA_DIR,
+	GLOBAL_OUTPUT, /* from here on of all that ask a server */
 	GLOBAL_ALL,
 	GLOBAL_URL,
 	GLOBAL_TENANT,
@@ -77,25 +108,28 @@ enum cli_global {
 };
 
 struct cli_flag {
-	char name[40]; /* "min-duration-ms" */
-	char letter; /* 's', or 0 */
+	struct usage_option o;
 	const struct op_param *param; /* GLOBAL_NONE */
 	enum cli_global global;
-	char value[48]; /* what stands for the value in help; empty: a switch */
-	const char *help;
 };
 
 enum { CLI_FLAGS_MAX = 48 };
 
-/* The flags of a command, its own first; op NULL: the global ones only. Returns how many. */
-size_t cli_flags(const struct op *op, struct cli_flag out[CLI_FLAGS_MAX]);
-/* The parameter that stands without a flag, or NULL. */
+/* The flags of a command, its own first; op NULL: the global ones only; verb NULL: it is none. Returns how many. */
+size_t cli_flags(const struct op *op, const struct cli_verb *verb,
+    struct cli_flag out[CLI_FLAGS_MAX]);
+/* Those with --all and those without. */
+size_t cli_verb_flags(const struct cli_verb *verb, struct cli_flag out[CLI_FLAGS_MAX]);
+/* The parameter of the path, which has no flag, or NULL. */
 const struct op_param *cli_positional(const struct op *op);
+/* The i-th that may stand without a flag: that of the path, then those that are required or say so. NULL: there are no
+ * more. */
+const struct op_param *cli_argument(const struct op *op, size_t i);
 bool cli_has_pages(const struct op *op);
 
 /* ---- the command line (args.c) */
 
-enum { CLI_VALUES_MAX = 64, CLI_URL_BYTES_MAX = 300 };
+enum { CLI_VALUES_MAX = 64, CLI_URL_BYTES_MAX = 300, CLI_COUNT_MAX = 1000000000 };
 
 struct cli_request {
 	const struct op *op;
@@ -104,9 +138,12 @@ struct cli_request {
 	struct cli_server server;
 	enum cli_format format;
 	enum cli_when color;
-	bool all, help, yes;
-	bool timeout_given;
+	bool all, each, help, yes;
 	const char *method; /* NULL: GET */
+	const char *formats; /* as in struct cli_verb */
+	struct str json; /* the body of a POST; empty: none */
+	bool *truncated_out; /* with it */
+	uint64_t count; /* of a stream: stop after so many; 0: do not */
 	/* of a trace: only this span (empty: all of them), with attributes, with log records */
 	struct str span;
 	bool verbose, logs;
@@ -115,15 +152,12 @@ struct cli_request {
 
 /* argv holds what stands around the command's name. Values stay where they are in argv, the
  * environment and *out, which must not be moved. ERR_INVALID: a usage error. */
-MUST_CHECK enum err_code cli_parse(const struct cli_io *io, const struct op *op, int argc,
-    char **argv, struct cli_request *out, struct err *err);
+MUST_CHECK enum err_code cli_parse(const struct cli_io *io, const struct op *op,
+    const struct cli_verb *verb, int argc, char **argv, struct cli_request *out, struct err *err);
+/* Whether a word stands in it that is neither an option nor an option's value. */
+bool cli_has_positional(const struct op *op, const struct cli_verb *verb, int argc, char **argv);
 /* Place of the command's name in argv, jumping over global flags; argc when there is none. */
 int cli_find_command(int argc, char **argv);
-
-/* ---- help (help.c) */
-
-void cli_help_overview(FILE *out, const struct cli_command *extra);
-void cli_help_command(FILE *out, const struct op *op);
 
 /* ---- asking (client.c) */
 
@@ -142,6 +176,12 @@ int cli_fetch(const struct cli_io *io, const struct cli_request *req, struct str
 int cli_show(const struct cli_io *io, const struct cli_request *req, enum cli_format format,
     struct buf *body);
 int cli_write_out(const struct cli_io *io, const struct buf *text);
+/* Say what the server said when it did not answer as asked; or that there is none, and how to name one. */
+int cli_refused(const struct cli_io *io, const struct cli_request *req, int status,
+    struct buf *body);
+int cli_unreachable(const struct cli_io *io, const struct err *err);
+/* The path of a request, with its parameters. `cursor`: instead of the one in them; may be empty. */
+void cli_build_path(struct buf *path, const struct cli_request *req, struct str cursor);
 /* CLI_PARTIAL when it is; an empty body is not. */
 int cli_warn_if_partial(const struct cli_io *io, struct buf *body);
 
@@ -155,87 +195,17 @@ bool cli_is_meant(const struct cli_io *io, const struct cli_request *req, const 
 MUST_CHECK enum err_code cli_check_id(const struct cli_request *req, const char *of,
     struct err *err);
 
-/* Commands of several, argv being the words behind "weir": `weir dlq ...` (dlq.c), `weir keys ...` (keys.c),
- * `weir backup ...` (backup.c). */
-struct cli_group {
-	const char *name;
-	const char *help; /* one line */
-	int (*run)(const struct cli_io *io, int argc, char **argv);
-	enum op_section section;
-};
-extern const struct cli_group cli_groups[]; /* ends with a NULL name */
-/* The word behind the group's name (NULL: there is none) is none of its verbs, of which there are two at least: says so,
- * and returns the exit code. */
-int cli_no_verb(const struct cli_io *io, const char *group, const char *const *verbs,
-    const char *word);
+extern const struct table_column cli_comment_columns[], cli_dlq_columns[], cli_keys_columns[],
+    cli_backup_columns[];
 
-int cli_dlq(const struct cli_io *io, int argc, char **argv);
-bool cli_dlq_deletes(const struct op *op);
-extern const char cli_dlq_help[];
-extern const struct table_column cli_dlq_columns[];
+/* ---- drawing: text.h, table.h, tree.h; the views (views.c); trees: tree_draw.h */
 
-/* --data-dir DIR or --data-dir=DIR, taken out of argv; empty: it is not there. */
-MUST_CHECK enum err_code cli_take_data_dir(int *argc, char **argv, struct str *out,
-    struct err *err);
-
-int cli_check(const struct cli_io *io, int argc, char **argv);
-bool cli_check_mends(const struct op *op);
-extern const char cli_check_help[];
-
-int cli_keys(const struct cli_io *io, int argc, char **argv);
-bool cli_keys_asks(const struct op *op);
-extern const char cli_keys_help[];
-extern const struct table_column cli_keys_columns[];
-
-int cli_backup(const struct cli_io *io, int argc, char **argv);
-bool cli_backup_deletes(const struct op *op);
-extern const char cli_backup_help[];
-extern const struct table_column cli_backup_columns[];
-
-/* ---- drawing: text.h, table.h, tree.h; the views (views.c) and trees (tree_draw.c) */
-
+extern const struct table_column cli_query_columns[], cli_range_columns[], cli_names_columns[];
+extern const struct table_column cli_llm_columns[], cli_call_columns[];
 /* The table for the list of an operation, or NULL. */
 const struct table_view *cli_view_of(const char *op);
-/* The answer to "trace" as a tree; with the answer to "logs" (NULL: none) below its spans; verbose:
- * with attributes and events. */
-void cli_draw_tree(struct buf *out, const json_t *answer, const json_t *logs, bool verbose,
-    const struct cli_style *style);
-/* One span, whole. */
-void cli_draw_span(struct buf *out, const json_t *span, const struct cli_style *style);
-
-/* ---- JSON (json.c, item.c) */
-
-struct cli_json_style {
-	bool pretty; /* else compact */
-	bool safe; /* escape what could move a terminal's cursor */
-	bool color;
-};
-
-/* Write a JSON value over, its numbers and escapes as they are. ERR_CORRUPT when it is none. */
-MUST_CHECK enum err_code cli_json_print(struct buf *out, struct str json,
-    struct cli_json_style style, struct err *err);
-/* The items of the member `list` of an object, one per line. next_cursor, when there is one, is
- * appended to cursor_out (NULL: not wanted). */
-MUST_CHECK enum err_code cli_json_lines(struct buf *out, struct str json, const char *list,
-    struct cli_json_style style, struct buf *cursor_out, struct err *err);
 
 struct cli_style cli_style_of(const struct cli_io *io, const struct cli_request *req);
 struct cli_json_style cli_json_style_of(const struct cli_io *io, const struct cli_style *style);
-
-/* An answer as jansson's tree, or NULL. Changes escapes of NUL in the text. */
-json_t *cli_json_load(struct buf *json);
-/* Members of an item; what is missing or of another type is empty, 0 or false. */
-struct str cli_item_str(const json_t *item, const char *key);
-uint64_t cli_item_u64(const json_t *item, const char *key); /* a number or a decimal string */
-double cli_item_f64(const json_t *item, const char *key);
-bool cli_item_is(const json_t *item, const char *key, const char *text);
-/* Text as it is, anything else as JSON. Not cleaned. */
-void cli_value_text(struct buf *b, const json_t *value);
-/* Of a span: "1.25ms", "-3s", or "not ended" when it came without an end. */
-void cli_item_duration(struct buf *b, const json_t *span);
-bool cli_item_has_no_end(const json_t *span);
-/* Of a log record: its body or else the name of its event. Not cleaned, not whole when long. */
-void cli_item_log_text(struct buf *b, const json_t *log);
-enum text_color cli_item_severity_color(const json_t *log);
 
 #endif

@@ -2,12 +2,49 @@
 /* A client command: ask the server, show the answer in the format asked for. */
 #include "cli/cli_priv.h"
 
+#include "cli/analysis.h"
+
 #include "http/client.h"
 
 #include <jansson.h>
+#include <stdlib.h>
+
+/* Of an operation that is asked by POST: it has its parameters in the body. */
+static bool
+has_body(const struct cli_request *req)
+{
+	return !req->method && req->op->method == OP_POST;
+}
 
 static void
-build_path(struct buf *path, const struct cli_request *req, struct str cursor)
+build_body(struct buf *body, const struct cli_request *req)
+{
+	const struct op_param *in_path = cli_positional(req->op);
+	json_t *object = json_object();
+	for (size_t i = 0; i < req->value_count; i++) {
+		const struct op_value *v = &req->values[i];
+		char name[64];
+		if (in_path && str_eq(v->name, str_from(in_path->name)))
+			continue;
+		snprintf(name, sizeof name, "%.*s", STR_ARG(v->name));
+		json_t *all = json_object_get(object, name);
+		json_t *value = json_stringn(v->value.ptr, v->value.len);
+		if (!all)
+			json_object_set_new(object, name, value);
+		else if (json_is_array(all))
+			json_array_append_new(all, value);
+		else
+			json_object_set_new(object, name, json_pack("[O, o]", all, value));
+	}
+	char *text = json_dumps(object, JSON_COMPACT);
+	if (text)
+		buf_str(body, str_from(text));
+	free(text);
+	json_decref(object);
+}
+
+void
+cli_build_path(struct buf *path, const struct cli_request *req, struct str cursor)
 {
 	const struct op_param *in_path = cli_positional(req->op);
 	struct str template = str_from(req->op->path);
@@ -17,6 +54,8 @@ build_path(struct buf *path, const struct cli_request *req, struct str cursor)
 		if (in_path && str_eq(req->values[i].name, str_from(in_path->name)))
 			buf_str(path, req->values[i].value);
 	buf_str(path, str_skip(template, str_find(template, '}') + 1));
+	if (has_body(req))
+		return;
 	for (size_t i = 0; i < req->value_count; i++) {
 		bool done = in_path && str_eq(req->values[i].name, str_from(in_path->name));
 		bool replaced = cursor.len > 0 && str_eq(req->values[i].name, STR("cursor"));
@@ -43,20 +82,20 @@ put_message(struct err *e, const struct op *op, const char *message)
 	static const char prefix[] = "parameter ";
 	const char *name = message + sizeof prefix - 1, *colon = strchr(message, ':');
 	struct cli_flag flags[CLI_FLAGS_MAX];
-	size_t count = cli_flags(op, flags);
+	size_t count = cli_flags(op, NULL, flags);
 	bool named = strncmp(message, prefix, sizeof prefix - 1) == 0 && colon && colon > name;
 	for (size_t i = 0; i < count && named; i++) {
 		struct str want = {name, (size_t)(colon - name)};
 		if (!flags[i].param || !str_eq(str_from(flags[i].param->name), want))
 			continue;
-		err_set(e, ERR_INVALID, "--%s%s", flags[i].name, colon);
+		err_set(e, ERR_INVALID, "--%s%s", flags[i].o.name, colon);
 		return;
 	}
 	err_set(e, ERR_INVALID, "%s", message);
 }
 
-static int
-refuse_answer(const struct cli_io *io, const struct cli_request *req, int status, struct buf *body)
+int
+cli_refused(const struct cli_io *io, const struct cli_request *req, int status, struct buf *body)
 {
 	struct err e = {0};
 	json_t *answer = cli_json_load(body);
@@ -76,28 +115,40 @@ refuse_answer(const struct cli_io *io, const struct cli_request *req, int status
 }
 
 int
+cli_unreachable(const struct cli_io *io, const struct err *err)
+{
+	cli_fail(io, CLI_ERROR, err);
+	if (err->code == ERR_UNAVAILABLE)
+		fprintf(io->err, "start one with: weir serve; or name one: --url or $WEIR_URL\n");
+	return CLI_ERROR;
+}
+
+int
 cli_fetch(const struct cli_io *io, const struct cli_request *req, struct str cursor,
     struct buf *body)
 {
 	struct err e = {0};
-	struct buf path;
+	struct buf path, json;
 	buf_init(&path, LIMIT_MIB);
-	build_path(&path, req, cursor);
+	buf_init(&json, CLI_ANSWER_BYTES_MAX);
+	cli_build_path(&path, req, cursor);
+	if (req->json.len > 0)
+		buf_str(&json, req->json);
+	else if (has_body(req))
+		build_body(&json, req);
 	int status = 0;
-	enum err_code code = path.failed ? err_set(&e, ERR_TOO_LARGE, "the options are too long")
+	enum err_code code = path.failed || json.failed
+	    ? err_set(&e, ERR_TOO_LARGE, "the options are too long")
+	    : json.len > 0 ? io->post(io->ctx, &req->server, buf_view(&path), buf_view(&json),
+	                         &status, req->truncated_out, body, &e)
 	    : req->method
 	    ? io->send(io->ctx, &req->server, req->method, buf_view(&path), &status, body, &e)
 	    : io->get(io->ctx, &req->server, buf_view(&path), &status, body, &e);
 	buf_fini(&path);
-	if (code) {
-		cli_fail(io, CLI_ERROR, &e);
-		if (code == ERR_UNAVAILABLE)
-			fprintf(io->err,
-			    "start one with: weir serve; or name one: --url or "
-			    "$WEIR_URL\n");
-		return CLI_ERROR;
-	}
-	return status == 200 ? CLI_OK : refuse_answer(io, req, status, body);
+	buf_fini(&json);
+	if (code)
+		return cli_unreachable(io, &e);
+	return status == 200 || status == 201 ? CLI_OK : cli_refused(io, req, status, body);
 }
 
 bool
@@ -206,12 +257,15 @@ draw_list(struct buf *out, const struct cli_request *req, const json_t *answer,
 	const json_t *items = json_object_get(answer, req->op->list);
 	CHECK(view != NULL);
 	size_t count = json_array_size(items);
+	cli_draw_histogram(out, json_object_get(answer, "histogram"), style);
 	bool more = json_object_get(answer, "next_cursor") ||
 	    json_is_true(json_object_get(answer, "truncated"));
 	if (count == 0)
 		buf_printf(out, "no %s\n", view->noun);
 	else
 		table_draw(out, view, items, style, is_given, req);
+	if (count > 0 && view->below)
+		view->below(out, items, style);
 	if (more)
 		put_more(out, count, cli_has_pages(req->op), style);
 }
@@ -221,6 +275,11 @@ draw(const struct cli_io *io, struct buf *out, const struct cli_request *req, st
     const struct cli_style *style, struct err *err)
 {
 	json_t *answer = cli_json_load(body);
+	if (!req->op->list) {
+		enum err_code code = cli_draw_whole(out, req->op, answer, style, err);
+		json_decref(answer);
+		return code;
+	}
 	if (!json_is_array(json_object_get(answer, req->op->list))) {
 		json_decref(answer);
 		return err_set(err, ERR_CORRUPT, "the server's answer has no list of %s",
@@ -245,8 +304,12 @@ cli_warn_if_partial(const struct cli_io *io, struct buf *body)
 	bool partial = json_is_true(json_object_get(answer, "partial"));
 	const json_t *failed = json_object_get(json_object_get(answer, "shards"), "failed");
 	struct err e = {0};
-	if (partial && json_array_size(failed) == 0)
-		cli_fail(io, 0, (err_set(&e, ERR_UNAVAILABLE, "the answer is partial"), &e));
+	if (partial && json_array_size(failed) == 0) {
+		struct str why = cli_item_str(answer, "partial_reason");
+		err_set(&e, ERR_UNAVAILABLE, "the answer is partial%s%.*s", why.len ? ": " : "",
+		    STR_ARG(why));
+		cli_fail(io, 0, &e);
+	}
 	for (size_t i = 0; partial && i < json_array_size(failed); i++) {
 		const json_t *shard = json_array_get(failed, i);
 		struct str name = cli_item_str(shard, "shard"), why = cli_item_str(shard, "error");
@@ -270,9 +333,10 @@ cli_show(const struct cli_io *io, const struct cli_request *req, enum cli_format
 	struct cli_style style = cli_style_of(io, req);
 	struct cli_json_style json_style = cli_json_style_of(io, &style);
 	enum err_code code;
+	json_style.pretty = json_style.pretty && format != FORMAT_NDJSON;
 	if (format == FORMAT_TABLE)
 		code = draw(io, &out, req, body, &style, &e);
-	else if (format == FORMAT_NDJSON)
+	else if (format == FORMAT_NDJSON && req->op->list)
 		code = cli_json_lines(&out, buf_view(body), req->op->list, json_style, NULL, &e);
 	else
 		code = cli_json_print(&out, buf_view(body), json_style, &e);
@@ -345,7 +409,7 @@ ask_all(const struct cli_io *io, const struct cli_request *req)
 int
 cli_ask(const struct cli_io *io, const struct cli_request *req)
 {
-	if (cli_positional(req->op))
+	if (req->op == ops_find_name(STR("trace")))
 		return cli_ask_trace(io, req);
 	return req->all ? ask_all(io, req) : ask_once(io, req);
 }

@@ -2,41 +2,14 @@
 /* `weir dlq list | show | retry | drop`: dead letters, over REST. */
 #include "cli/cli_priv.h"
 
+#include "cli/cell.h"
+
 #include "base/arena.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 
 #define DLQ_PATH "/api/v1/dlq"
-
-enum { CELL_BYTES_MAX = 4096 };
-
-const char cli_dlq_help[] = "list, show, retry or drop what could not be stored";
-
-static const char help_text[] =
-    "weir dlq: what was acknowledged and could not be stored: dead letters\n"
-    "\n"
-    "Usage: weir dlq list [--state STATE] [-n N] [--cursor CURSOR | --all]\n"
-    "       weir dlq show ID [--request=false]\n"
-    "       weir dlq retry ID | --all [--state STATE]\n"
-    "       weir dlq drop ID | --all [--state STATE] [--yes]\n"
-    "\n"
-    "A letter is tried again by itself, after longer and longer pauses. After the\n"
-    "last attempt it is quarantined until you retry or drop it.\n"
-    "\n"
-    "Options:\n"
-    "      --state STATE             waiting, running, quarantined or unreadable; of\n"
-    "                                retry --all and drop --all: quarantined\n"
-    "  -n, --limit N                 at most so many (100)\n"
-    "      --cursor CURSOR           the page behind: next_cursor of the one before\n"
-    "      --all                     all there are; of list as ndjson\n"
-    "      --request=false           without the request itself\n"
-    "  -y, --yes                     do not ask whether it is meant\n"
-    "  -o, --output FORMAT           json, table or ndjson (a terminal gets tables, a\n"
-    "                                pipe JSON)\n"
-    "      --tenant NAME             only this tenant's ($WEIR_TENANT), else all\n"
-    "      --url, --token, --ca, --client-cert, --client-key, --timeout, --color:\n"
-    "                                as of the other commands\n";
 
 #define PARAM_ID {.name = "id", .type = OP_TEXT, .in_path = true, .help = "as list shows it"}
 #define PARAM_STATE                                                                                \
@@ -48,67 +21,81 @@ static const char help_text[] =
 
 static const struct op_param list_params[] = {
     PARAM_STATE,
-    {.name = "limit", .type = OP_INT, .help = "at most so many (100)"},
+    {.name = "limit",
+        .type = OP_INT,
+        .results = true,
+        .help = "at most so many (1 to --max-results of the server)",
+        .fallback = "100"},
     PARAM_CURSOR,
     {.name = NULL},
 };
 static const struct op_param show_params[] = {
     PARAM_ID,
-    {.name = "request", .type = OP_BOOL, .help = "with the request"},
+    {.name = "request",
+        .type = OP_BOOL,
+        .help = "with the request; =false leaves it out",
+        .fallback = "true"},
     {.name = NULL},
 };
 static const struct op_param one_params[] = {PARAM_ID, {.name = NULL}};
-static const struct op_param all_params[] = {PARAM_STATE, PARAM_CURSOR, {.name = NULL}};
-
-static const struct verb {
-	const char *name;
-	const char *method; /* NULL: GET */
-	const char *done; /* the member that counts */
-	struct op one; /* or a list */
-	struct op all; /* with --all; no name: that is a flag of `one` */
-} verbs[] = {
-    {"list", NULL, NULL,
-        {.name = "dlq list",
-            .path = DLQ_PATH,
-            .help = "list dead letters",
-            .list = "letters",
-            .params = list_params},
-        {0}},
-    {"show", NULL, NULL,
-        {.name = "dlq show",
-            .path = DLQ_PATH "/{id}",
-            .help = "show a dead letter",
-            .params = show_params},
-        {0}},
-    {"retry", "POST", "retried",
-        {.name = "dlq retry",
-            .path = DLQ_PATH "/{id}/retry",
-            .help = "try again",
-            .params = one_params},
-        {.name = "dlq retry",
-            .path = DLQ_PATH "/retry",
-            .help = "try all again",
-            .params = all_params}},
-    {"drop", "DELETE", "dropped",
-        {.name = "dlq drop", .path = DLQ_PATH "/{id}", .help = "delete", .params = one_params},
-        {.name = "dlq drop", .path = DLQ_PATH, .help = "delete all", .params = all_params}},
+static const struct op_param all_params[] = {
+    {.name = "state",
+        .type = OP_ENUM,
+        .choices = "waiting|running|quarantined|unreadable",
+        .help = "of --all: is in this state",
+        .fallback = "quarantined"},
+    {.name = NULL},
 };
 
-bool
-cli_dlq_deletes(const struct op *op)
-{
-	return strcmp(op->name, "dlq drop") == 0;
-}
+static const struct op retry_all = {.name = "dlq retry",
+    .path = DLQ_PATH "/retry",
+    .help = "try all again",
+    .params = all_params};
+static const struct op drop_all = {.name = "dlq drop",
+    .path = DLQ_PATH,
+    .help = "delete all",
+    .params = all_params};
+
+static const struct cli_verb verbs[] = {
+    {.name = "dlq list",
+        .op = {.name = "dlq list",
+            .path = DLQ_PATH,
+            .help = "list dead letters",
+            .example = "weir dlq list --state quarantined",
+            .list = "letters",
+            .params = list_params}},
+    {.name = "dlq show",
+        .op = {.name = "dlq show",
+            .path = DLQ_PATH "/{id}",
+            .help = "show a dead letter, with the request in it",
+            .example = "weir dlq show 000000000000002a-0 --request=false",
+            .params = show_params}},
+    {.name = "dlq retry",
+        .method = "POST",
+        .arguments = "ID | --all",
+        .all = &retry_all,
+        .done = "retried",
+        .op = {.name = "dlq retry",
+            .path = DLQ_PATH "/{id}/retry",
+            .help = "try a dead letter again, or all",
+            .example = "weir dlq retry --all",
+            .params = one_params}},
+    {.name = "dlq drop",
+        .method = "DELETE",
+        .arguments = "ID | --all",
+        .all = &drop_all,
+        .done = "dropped",
+        .asks = true,
+        .undone = "nothing was deleted",
+        .op = {.name = "dlq drop",
+            .path = DLQ_PATH "/{id}",
+            .help = "delete a dead letter for good, or all",
+            .example = "weir dlq drop 000000000000002a-0",
+            .params = one_params}},
+    {.name = NULL},
+};
 
 /* ---- the table */
-
-static void
-letter_text(struct table_text *t, const json_t *item, const char *key, enum text_color color)
-{
-	struct str s = cli_item_str(item, key);
-	s.len = text_head(s, CELL_BYTES_MAX);
-	table_cell(t, s.len > 0 ? s : STR("-"), color);
-}
 
 static void
 letter_time(struct table_text *t, const json_t *item, const char *key)
@@ -119,14 +106,13 @@ letter_time(struct table_text *t, const json_t *item, const char *key)
 		text_age(&b, at, t->style->now_unix_ns);
 	else
 		buf_char(&b, '-');
-	table_cell(t, buf_view(&b), COLOR_DIM);
-	buf_fini(&b);
+	cell_buf(t, &b, COLOR_DIM);
 }
 
 static void
 letter_id(struct table_text *t, const json_t *item)
 {
-	letter_text(t, item, "id", COLOR_NONE);
+	cell_text_or_dash(t, item, "id", COLOR_NONE);
 }
 
 static void
@@ -134,7 +120,7 @@ letter_state(struct table_text *t, const json_t *item)
 {
 	bool bad =
 	    cli_item_is(item, "state", "quarantined") || cli_item_is(item, "state", "unreadable");
-	letter_text(t, item, "state", bad ? COLOR_RED : COLOR_YELLOW);
+	cell_text_or_dash(t, item, "state", bad ? COLOR_RED : COLOR_YELLOW);
 }
 
 static void
@@ -152,13 +138,13 @@ letter_next(struct table_text *t, const json_t *item)
 static void
 letter_tenant(struct table_text *t, const json_t *item)
 {
-	letter_text(t, item, "tenant", COLOR_CYAN);
+	cell_text_or_dash(t, item, "tenant", COLOR_CYAN);
 }
 
 static void
 letter_signal(struct table_text *t, const json_t *item)
 {
-	letter_text(t, item, "signal", COLOR_NONE);
+	cell_text_or_dash(t, item, "signal", COLOR_NONE);
 }
 
 static void
@@ -169,8 +155,7 @@ letter_number(struct table_text *t, const json_t *item, const char *key)
 		buf_char(&b, '-');
 	else
 		buf_u64(&b, cli_item_u64(item, key));
-	table_cell(t, buf_view(&b), COLOR_NONE);
-	buf_fini(&b);
+	cell_buf(t, &b, COLOR_NONE);
 }
 
 static void
@@ -188,7 +173,7 @@ letter_attempts(struct table_text *t, const json_t *item)
 static void
 letter_error(struct table_text *t, const json_t *item)
 {
-	letter_text(t, item, "error", COLOR_NONE);
+	cell_text_or_dash(t, item, "error", COLOR_NONE);
 }
 
 const struct table_column cli_dlq_columns[] = {
@@ -307,7 +292,7 @@ say_done(const struct cli_io *io, const struct cli_request *req, const char *don
 }
 
 static int
-ask_one(const struct cli_io *io, const struct cli_request *req, const struct verb *verb)
+ask_one(const struct cli_io *io, const struct cli_request *req, const struct cli_verb *verb)
 {
 	struct buf body;
 	buf_init(&body, CLI_ANSWER_BYTES_MAX);
@@ -346,7 +331,7 @@ ask_piece(const struct cli_io *io, const struct cli_request *req, const char *do
 }
 
 static int
-ask_all(const struct cli_io *io, const struct cli_request *req, const struct verb *verb)
+ask_all(const struct cli_io *io, const struct cli_request *req, const struct cli_verb *verb)
 {
 	struct buf cursor = {0};
 	uint64_t count = 0, skipped = 0;
@@ -373,81 +358,47 @@ given(const struct cli_request *req, const char *param)
 }
 
 static bool
-is_meant(const struct cli_io *io, const struct cli_request *req, bool all)
+is_meant(const struct cli_io *io, const struct cli_verb *verb, const struct cli_request *req)
 {
 	char question[120];
 	struct str state = given(req, "state"), id = given(req, "id");
-	if (all)
+	if (req->each)
 		snprintf(question, sizeof(question),
 		    "delete all %.*s dead letters for good? [y/N] ", STR_ARG(state));
 	else
 		snprintf(question, sizeof(question), "delete %.*s for good? [y/N] ", STR_ARG(id));
-	return cli_is_meant(io, req, question);
+	return cli_verb_is_meant(io, verb, req, question);
+}
+
+static enum err_code
+check(const struct cli_verb *verb, const struct cli_request *req, struct err *err)
+{
+	(void)verb;
+	return cli_check_id(req, "a dead letter", err);
 }
 
 static int
-ask(const struct cli_io *io, struct cli_request *req, const struct verb *verb, bool all)
+run(const struct cli_io *io, const struct cli_verb *verb, struct cli_request *req)
 {
-	struct err e = {0};
-	if (all && given(req, "state").len == 0)
+	if (req->each && given(req, "state").len == 0)
 		req->values[req->value_count++] =
 		    (struct op_value){STR("state"), STR("quarantined")};
-	req->method = verb->method;
-	if (cli_dlq_deletes(req->op) && !is_meant(io, req, all))
-		return cli_fail(io, CLI_ERROR,
-		    (err_set(&e, ERR_CANCELLED, "nothing was deleted"), &e));
-	if (all)
+	if (!is_meant(io, verb, req))
+		return CLI_ERROR;
+	if (req->each)
 		return ask_all(io, req, verb);
 	if (verb->done)
 		return ask_one(io, req, verb);
 	return cli_positional(req->op) ? ask_show(io, req) : cli_ask(io, req);
 }
 
-static int
-run_verb(const struct cli_io *io, const struct verb *verb, int argc, char **argv)
-{
-	struct cli_request req;
-	struct err e = {0};
-	bool all = false;
-	int count = 0;
-	for (int i = 0; i < argc; i++) {
-		bool is_all = verb->all.name && strcmp(argv[i], "--all") == 0;
-		all = all || is_all;
-		if (!is_all)
-			argv[count++] = argv[i];
-	}
-	enum err_code code = cli_parse(io, all ? &verb->all : &verb->one, count, argv, &req, &e);
-	if (code == ERR_OK && !req.help)
-		code = cli_check_id(&req, "a dead letter", &e);
-	if (code != ERR_OK) {
-		int exit_code = cli_fail(io, CLI_USAGE, &e);
-		fprintf(io->err, "try: weir dlq --help\n");
-		return exit_code;
-	}
-	if (!req.help)
-		return ask(io, &req, verb, all);
-	fputs(help_text, io->out);
-	return CLI_OK;
-}
-
-static int
-usage_error(const struct cli_io *io, const char *word)
-{
-	const char *names[ARRAY_LEN(verbs) + 1] = {NULL};
-	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-		names[i] = verbs[i].name;
-	return cli_no_verb(io, "dlq", names, word);
-}
-
-int
-cli_dlq(const struct cli_io *io, int argc, char **argv)
-{
-	const char *word = argc > 1 ? argv[1] : NULL;
-	for (size_t i = 0; word && i < ARRAY_LEN(verbs); i++)
-		if (strcmp(verbs[i].name, word) == 0)
-			return run_verb(io, &verbs[i], argc - 2, argv + 2);
-	if (!word || (strcmp(word, "--help") != 0 && strcmp(word, "-h") != 0))
-		return usage_error(io, word);
-	fputs(help_text, io->out);
-	return CLI_OK;
-}
+const struct cli_group cli_dlq = {.name = "dlq",
+    .help = "list, show, retry or drop what could not be stored",
+    .about = "Dead letters: what was acknowledged and could not be stored. A letter is tried\n"
+             "again by itself, after longer and longer pauses. After the last attempt it is\n"
+             "quarantined until you retry or drop it.\n",
+    .example = "weir dlq list --state quarantined",
+    .section = OP_ADMINISTRATE,
+    .verbs = verbs,
+    .check = check,
+    .run = run};

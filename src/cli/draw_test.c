@@ -36,7 +36,8 @@ golden(const char *line, const char *in, unsigned width, const char *locale, con
 	world_fini(&w);
 }
 
-#define TRACE "trace 5b8aa5a2d2c872e8321cf37308d69df2"
+#define ID "5b8aa5a2d2c872e8321cf37308d69df2"
+#define TRACE "trace " ID
 #define UTF8 "en_US.UTF-8"
 
 TEST(cli, span_tables_fit_the_width)
@@ -47,6 +48,79 @@ TEST(cli, span_tables_fit_the_width)
 	golden("traces", "cli/traces.json", 40, UTF8, "cli/traces-40.txt");
 	golden("traces", "cli/traces.json", 20, UTF8, "cli/traces-20.txt");
 	golden("traces", "cli/traces.json", 80, "C", "cli/traces-80-ascii.txt");
+}
+
+TEST(cli, tables_of_traces_fit_the_width)
+{
+	golden("search", "cli/search.json", 140, UTF8, "cli/search-140.txt");
+	golden("search --text x", "cli/search.json", 90, UTF8, "cli/search-90.txt");
+	golden("search", "cli/search.json", 60, "C", "cli/search-60-ascii.txt");
+	golden("search", "cli/search.json", 30, UTF8, "cli/search-30.txt");
+}
+
+TEST(cli, a_run_is_drawn_step_by_step_and_what_names_it_is_never_cut)
+{
+	golden("workflow " ID, "cli/workflow.json", 100, UTF8, "cli/workflow-100.txt");
+	golden("workflow " ID, "cli/workflow.json", 40, "C", "cli/workflow-40-ascii.txt");
+	golden("workflow " ID, "cli/workflow-agent.json", 80, UTF8, "cli/workflow-agent-80.txt");
+	golden("workflow " ID " --step 3 -n 1", "cli/workflow-step.json", 60, UTF8,
+	    "cli/workflow-step-60.txt");
+	golden("workflow " ID, "cli/workflow-unfit.json", 60, UTF8, "cli/workflow-unfit-60.txt");
+	golden("compare " ID " " ID, "cli/compare.json", 80, UTF8, "cli/compare-80.txt");
+	golden("compare " ID " " ID, "cli/compare.json", 40, UTF8, "cli/compare-40.txt");
+}
+
+TEST(cli, lists_of_runs_and_calls_fit_the_width_and_explain_their_marks)
+{
+	golden("workflows", "cli/workflows.json", 120, UTF8, "cli/workflows-120.txt");
+	golden("workflows", "cli/workflows.json", 40, UTF8, "cli/workflows-40.txt");
+	golden("llm --by provider", "cli/llm.json", 90, UTF8, "cli/llm-90.txt");
+	golden("calls --messages", "cli/calls.json", 60, UTF8, "cli/calls-60.txt");
+}
+
+TEST(cli, runs_say_what_they_lack_in_words)
+{
+	static const struct {
+		const char *line, *answer, *has, *lacks;
+	} rows[] = {
+	    {"workflow " ID,
+	        "{\"name\":\"bot\",\"type\":\"agent\",\"outcome\":\"running\",\"duration_ms\":-1.0,"
+	        "\"verdict\":\"nothing_to_verify\",\"stores\":[],\"step_count\":0,\"steps\":[]}",
+	        ", running, began", "verify"},
+	    {"workflow " ID, "{\"name\":\"bot\",\"step_count\":0,\"steps\":[]}", "no steps", "+"},
+	    {"workflow " ID " --step 9", "{\"name\":\"bot\",\"step_count\":6,\"steps\":[]}",
+	        "no such step, there are 6", "+"},
+	    {"compare " ID " " ID,
+	        "{\"a\":{\"verdict\":\"nothing_to_verify\"},\"b\":{\"verdict\":\"nothing_to_verify\"},"
+	        "\"end_state_same\":null,\"steps\":[]}",
+	        "models", "state"},
+	    {"workflow " ID,
+	        "{\"span_id\":\"b1\",\"step_count\":0,\"steps\":[],\"stores\":[{\"owner_span_id\":\"b1\","
+	        "\"state_start\":{\"n\":0},\"state_end\":null,\"state_replayed\":{\"n\":2}}]}",
+	        "began with {\"n\": 0}\nas replayed {\"n\": 2}\n", "ended"},
+	    {"llm", "{\"groups\":[],\"count\":0}", "no calls in the window", "groups"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct world w;
+		world_init(&w);
+		on_terminal(&w, 100);
+		w.answers[0] = rows[i].answer;
+		w.answer_lens[0] = strlen(rows[i].answer);
+		world_expect(&w, rows[i].line, 0, "");
+		if (!strstr(w.out, rows[i].has) || strstr(w.out, rows[i].lacks))
+			fail_msg("%s: %s", rows[i].line, w.out);
+		world_fini(&w);
+	}
+}
+
+TEST(cli, counts_over_time_are_bars_above_the_table)
+{
+	golden("search --histogram 120", "cli/search-histogram.json", 120, UTF8,
+	    "cli/search-histogram-120.txt");
+	golden("search --histogram 120", "cli/search-histogram.json", 50, UTF8,
+	    "cli/search-histogram-50.txt");
+	golden("search --histogram 120", "cli/search-histogram.json", 30, "C",
+	    "cli/search-histogram-30-ascii.txt");
 }
 
 TEST(cli, log_metric_and_service_tables_are_as_agreed)
@@ -65,6 +139,19 @@ TEST(cli, a_trace_is_a_tree_with_bars)
 	golden(TRACE, "cli/trace-shop.json", 80, UTF8, "cli/trace-shop-80.txt");
 	golden(TRACE, "cli/trace-shop.json", 80, "POSIX", "cli/trace-shop-80-ascii.txt");
 	golden(TRACE, "cli/trace-shop.json", 20, UTF8, "cli/trace-shop-20.txt");
+}
+
+TEST(cli, analyses_are_drawn_as_agreed)
+{
+	golden("summary", "cli/summary.json", 100, UTF8, "cli/summary-100.txt");
+	golden("summary", "cli/summary.json", 40, "C", "cli/summary-40-ascii.txt");
+	golden("anomalies", "cli/anomalies.json", 140, UTF8, "cli/anomalies-140.txt");
+	golden("anomalies -s checkout", "cli/anomalies.json", 60, "C",
+	    "cli/anomalies-60-ascii.txt");
+	golden("correlate 5b8aa5a2d2c872e8321cf37308d69df2", "cli/correlate.json", 100, UTF8,
+	    "cli/correlate-100.txt");
+	golden("correlate 5b8aa5a2d2c872e8321cf37308d69df2", "cli/correlate.json", 50, "C",
+	    "cli/correlate-50-ascii.txt");
 }
 
 TEST(cli, orphans_loops_and_skew_are_drawn_each_span_once)
@@ -134,6 +221,9 @@ TEST(cli, no_output_of_any_width_is_wider_or_harmful)
 	    {TRACE, "cli/trace-hostile.json"},
 	    {TRACE " -v", "cli/trace-hostile.json"},
 	    {TRACE " -v", "cli/trace-shop.json"},
+	    {"summary", "cli/summary.json"},
+	    {"anomalies", "cli/anomalies.json"},
+	    {"correlate 5b8aa5a2d2c872e8321cf37308d69df2", "cli/correlate.json"},
 	};
 	struct world w;
 	world_init(&w);

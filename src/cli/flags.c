@@ -3,74 +3,78 @@
 #include "cli/cli_priv.h"
 
 static const struct {
-	const char *name;
-	char letter;
 	enum cli_global global;
-	const char *value;
-	const char *help;
+	struct usage_option o;
 } globals[] = {
-    {"span", 0, GLOBAL_SPAN, "SPAN_ID", "only this span, with all it has"},
-    {"verbose", 'v', GLOBAL_VERBOSE, "", "with the attributes and events of each span"},
-    {"logs", 0, GLOBAL_LOGS, "", "with the log records of each span"},
-    {"yes", 'y', GLOBAL_YES, "", "do not ask whether it is meant"},
-    {"output", 'o', GLOBAL_OUTPUT, "FORMAT",
-        "json, table or ndjson (a terminal gets tables, a pipe JSON)"},
-    {"all", 0, GLOBAL_ALL, "", "all pages, one item a line (ndjson)"},
-    {"url", 0, GLOBAL_URL, "URL", "the server ($WEIR_URL, or else http://127.0.0.1:7700)"},
-    {"tenant", 0, GLOBAL_TENANT, "NAME", "whose telemetry ($WEIR_TENANT)"},
-    {"token", 0, GLOBAL_TOKEN, "KEY", "key for the server (better: $WEIR_TOKEN)"},
-    {"ca", 0, GLOBAL_CA, "FILE", "CAs to trust with https:// ($WEIR_CA, or else the system's)"},
-    {"client-cert", 0, GLOBAL_CLIENT_CERT, "FILE", "certificate to show there ($WEIR_CLIENT_CERT)"},
-    {"client-key", 0, GLOBAL_CLIENT_KEY, "FILE", "and its key ($WEIR_CLIENT_KEY)"},
-    {"timeout", 0, GLOBAL_TIMEOUT, "SPAN", "give up after this time (30s)"},
-    {"color", 0, GLOBAL_COLOR, "WHEN", "auto, always or never ($NO_COLOR is honoured)"},
-    {"help", 'h', GLOBAL_HELP, "", "this text"},
+    {GLOBAL_SPAN, {.name = "span", .value = "SPAN_ID", .help = "only this span, with all it has"}},
+    {GLOBAL_VERBOSE,
+        {.name = "verbose", .letter = 'v', .help = "with the attributes and events of each span"}},
+    {GLOBAL_LOGS, {.name = "logs", .help = "with the log records of each span"}},
+    {GLOBAL_COUNT,
+        {.name = "count",
+            .letter = 'n',
+            .value = "N",
+            .help = "stop after so many",
+            .min = 1,
+            .max = CLI_COUNT_MAX}},
+    {GLOBAL_EACH, {.name = "all", .help = "all there are, not one of them"}},
+    {GLOBAL_YES, {.name = "yes", .letter = 'y', .help = "do not ask whether it is meant"}},
+    {GLOBAL_DATA_DIR,
+        {.name = "data-dir", .value = "DIR", .help = "this data folder itself, and ask no server"}},
+    {GLOBAL_OUTPUT,
+        {.name = "output",
+            .letter = 'o',
+            .value = "FORMAT",
+            .help = "how to print; a terminal gets tables, a pipe JSON",
+            .words = "json|table|ndjson"}},
+    {GLOBAL_ALL, {.name = "all", .help = "all pages, one item a line (ndjson)"}},
+    {GLOBAL_URL,
+        {.name = "url",
+            .value = "URL",
+            .help = "the server ($WEIR_URL)",
+            .fallback = "http://127.0.0.1:7700"}},
+    {GLOBAL_TENANT, {.name = "tenant", .value = "NAME", .help = "whose telemetry ($WEIR_TENANT)"}},
+    {GLOBAL_TOKEN,
+        {.name = "token", .value = "KEY", .help = "key for the server (better: $WEIR_TOKEN)"}},
+    {GLOBAL_CA,
+        {.name = "ca",
+            .value = "FILE",
+            .help = "CAs to trust with https:// ($WEIR_CA)",
+            .fallback = "the system's"}},
+    {GLOBAL_CLIENT_CERT,
+        {.name = "client-cert",
+            .value = "FILE",
+            .help = "certificate to show there ($WEIR_CLIENT_CERT)"}},
+    {GLOBAL_CLIENT_KEY,
+        {.name = "client-key", .value = "FILE", .help = "and its key ($WEIR_CLIENT_KEY)"}},
+    {GLOBAL_TIMEOUT,
+        {.name = "timeout", .value = "SPAN", .help = "give up after this time", .fallback = "30s"}},
+    {GLOBAL_COLOR,
+        {.name = "color",
+            .value = "WHEN",
+            .help = "colour, or none ($NO_COLOR is honoured)",
+            .words = "auto|always|never",
+            .fallback = "auto"}},
+    {GLOBAL_HELP, {.name = "help", .letter = 'h', .help = "this text"}},
 };
-
-static char
-letter_of(const char *param_name)
-{
-	if (strcmp(param_name, "service") == 0)
-		return 's';
-	return strcmp(param_name, "limit") == 0 ? 'n' : 0;
-}
-
-static const char *
-value_of(const struct op_param *p)
-{
-	switch (p->type) {
-	case OP_TEXT: return "TEXT";
-	case OP_INT: return "N";
-	case OP_DURATION_MS: return "SPAN";
-	case OP_TIME: return "TIME";
-	case OP_SPAN: return "SPAN";
-	case OP_TRACE_ID: return "TRACE_ID";
-	case OP_SPAN_ID: return "SPAN_ID";
-	case OP_ATTR: return "KEY=VALUE";
-	case OP_ENUM: return "WORD";
-	case OP_CURSOR: return "CURSOR";
-	case OP_BOOL: return "";
-	}
-	return "";
-}
-
-static struct cli_flag
-flag_of_param(const struct op_param *p)
-{
-	struct cli_flag f = {.param = p, .letter = letter_of(p->name), .help = p->help};
-	size_t n = strlen(p->name);
-	CHECK(n < sizeof f.name);
-	for (size_t i = 0; i < n; i++)
-		f.name[i] = p->name[i] == '_' ? '-' : p->name[i];
-	snprintf(f.value, sizeof f.value, "%s", value_of(p));
-	return f;
-}
 
 const struct op_param *
 cli_positional(const struct op *op)
 {
 	for (const struct op_param *p = op->params; p->name; p++)
 		if (p->in_path)
+			return p;
+	return NULL;
+}
+
+const struct op_param *
+cli_argument(const struct op *op, size_t i)
+{
+	const struct op_param *in_path = cli_positional(op);
+	if (in_path && i-- == 0)
+		return in_path;
+	for (const struct op_param *p = op->params; p->name; p++)
+		if ((p->argument || (p->required && !p->in_path)) && i-- == 0)
 			return p;
 	return NULL;
 }
@@ -85,17 +89,17 @@ cli_has_pages(const struct op *op)
 }
 
 static bool
-is_for(enum cli_global global, const struct op *op)
+is_for(enum cli_global global, const struct op *op, const struct cli_verb *verb)
 {
 	switch (global) {
 	case GLOBAL_SPAN:
 	case GLOBAL_VERBOSE:
 	case GLOBAL_LOGS: return op && cli_positional(op) && strcmp(op->name, "trace") == 0;
-	case GLOBAL_ALL: return !op || cli_has_pages(op);
-	case GLOBAL_YES:
-		return op &&
-		    (cli_dlq_deletes(op) || cli_keys_asks(op) || cli_backup_deletes(op) ||
-		        cli_check_mends(op));
+	case GLOBAL_ALL: return !op || (cli_has_pages(op) && !(verb && verb->all));
+	case GLOBAL_COUNT: return op && op->stream;
+	case GLOBAL_EACH: return verb && verb->all;
+	case GLOBAL_YES: return verb && verb->asks;
+	case GLOBAL_DATA_DIR: return verb && verb->folder;
 	case GLOBAL_NONE:
 	case GLOBAL_OUTPUT:
 	case GLOBAL_URL:
@@ -111,25 +115,55 @@ is_for(enum cli_global global, const struct op *op)
 	return true;
 }
 
-size_t
-cli_flags(const struct op *op, struct cli_flag out[CLI_FLAGS_MAX])
+static bool
+has_flag(const struct cli_flag *flags, size_t count, const char *name)
 {
-	size_t n = 0;
-	static const struct op_param none[] = {{.name = NULL}};
-	for (const struct op_param *p = op ? op->params : none; p->name; p++) {
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(flags[i].o.name, name) == 0)
+			return true;
+	return false;
+}
+
+static size_t
+add_params(const struct op *op, struct cli_flag *out, size_t n)
+{
+	for (const struct op_param *p = op ? op->params : NULL; p && p->name; p++) {
+		struct usage_option o = ops_option(p);
 		CHECK(n < CLI_FLAGS_MAX - ARRAY_LEN(globals));
-		if (!p->in_path)
-			out[n++] = flag_of_param(p);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(globals); i++) {
-		if (!is_for(globals[i].global, op))
-			continue;
-		struct cli_flag *f = &out[n++];
-		*f = (struct cli_flag){.letter = globals[i].letter,
-		    .global = globals[i].global,
-		    .help = globals[i].help};
-		snprintf(f->name, sizeof f->name, "%s", globals[i].name);
-		snprintf(f->value, sizeof f->value, "%s", globals[i].value);
+		if (!p->in_path && !has_flag(out, n, o.name))
+			out[n++] = (struct cli_flag){.o = o, .param = p};
 	}
 	return n;
+}
+
+/* A parameter may be called as one of these, and then is meant. */
+static size_t
+add_globals(const struct op *op, const struct cli_verb *verb, struct cli_flag *out, size_t n)
+{
+	for (size_t i = 0; i < ARRAY_LEN(globals); i++) {
+		const struct usage_option *o = &globals[i].o;
+		if (!is_for(globals[i].global, op, verb) || has_flag(out, n, o->name))
+			continue;
+		out[n] = (struct cli_flag){.o = *o, .global = globals[i].global};
+		if (globals[i].global == GLOBAL_TIMEOUT && verb && verb->slow)
+			snprintf(out[n].o.fallback, sizeof(out[n].o.fallback), "24h");
+		if (globals[i].global == GLOBAL_OUTPUT && verb && verb->formats)
+			out[n].o.words = verb->formats;
+		n++;
+	}
+	return n;
+}
+
+size_t
+cli_flags(const struct op *op, const struct cli_verb *verb, struct cli_flag out[CLI_FLAGS_MAX])
+{
+	return add_globals(op, verb, out, add_params(op, out, 0));
+}
+
+size_t
+cli_verb_flags(const struct cli_verb *verb, struct cli_flag out[CLI_FLAGS_MAX])
+{
+	const struct op *op = cli_verb_op(verb);
+	size_t n = add_params(cli_verb_other_op(verb), out, add_params(op, out, 0));
+	return add_globals(op, verb, out, n);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Help texts, made from ops_table, the flags and the extra commands. Fit for 80 columns. */
+/* Help texts, made from the tables of commands (catalog.c). Fit for 80 columns. */
 #include "cli/cli_priv.h"
 
-enum { COMMAND_WIDTH = 12, FLAG_WIDTH = 32, SCREEN_WIDTH = 80 };
+enum { COMMAND_WIDTH = 12, OPTION_WIDTH = 32, SCREEN_WIDTH = 80 };
 
 static void
 print_command(FILE *out, const char *name, const char *help)
@@ -10,49 +10,46 @@ print_command(FILE *out, const char *name, const char *help)
 	fprintf(out, "  %-*s%s\n", COMMAND_WIDTH, name, help);
 }
 
-static void
-print_section(FILE *out, enum op_section section, const char *title,
-    const struct cli_command *extra)
+/* Those that explain the others stand at the end by themselves. */
+static bool
+is_of(const struct cli_entry *e, enum op_section section)
 {
-	fprintf(out, "\n%s:\n", title);
-	for (const struct op *op = ops_table; op->name; op++)
-		if (!op->no_command && op->section == section)
-			print_command(out, op->name, op->help);
-	for (const struct cli_group *g = cli_groups; g->name; g++)
-		if (g->section == section)
-			print_command(out, g->name, g->help);
-	for (; extra && extra->name; extra++)
-		if (extra->section == section)
-			print_command(out, extra->name, extra->help);
+	return e->section == section && !e->own;
 }
 
-static bool
-has_commands(enum op_section section)
+static void
+print_section(FILE *out, enum op_section section, const char *title, const struct cli_catalog *c)
 {
-	const struct op *op = ops_table;
-	while (op->name && (op->no_command || op->section != section))
-		op++;
-	return op->name != NULL || section == OP_ADMINISTRATE || section == OP_RUN;
+	bool begun = false;
+	for (size_t i = 0; i < c->count; i++) {
+		const struct cli_entry *e = &c->entries[i];
+		if (!is_of(e, section))
+			continue;
+		if (!begun)
+			fprintf(out, "\n%s:\n", title);
+		begun = true;
+		print_command(out, e->name, e->help);
+	}
 }
 
 void
-cli_help_overview(FILE *out, const struct cli_command *extra)
+cli_help_overview(FILE *out, const struct cli_catalog *c)
 {
-	static const char *const titles[] = {[OP_RUN] = "Run",
-	    [OP_ASK] = "Ask a server",
-	    [OP_ANALYSE] = "Find out what is wrong",
-	    [OP_CHANGE] = "Leave notes",
-	    [OP_ADMINISTRATE] = "Administrate"};
-	static const enum op_section order[] = {
-	    OP_RUN, OP_ASK, OP_ANALYSE, OP_CHANGE, OP_ADMINISTRATE};
+	static const struct {
+		enum op_section section;
+		const char *title;
+	} sections[] = {{OP_RUN, "Run"}, {OP_ASK, "Ask a server"},
+	    {OP_ANALYSE, "Find out what is wrong"}, {OP_CHANGE, "Leave notes"},
+	    {OP_ADMINISTRATE, "Administrate"}};
 	fprintf(out,
 	    "weir: where did the time go? An OpenTelemetry backend in one program.\n\n"
 	    "Usage: weir COMMAND [options]\n");
-	for (size_t i = 0; i < ARRAY_LEN(order); i++)
-		if (has_commands(order[i]))
-			print_section(out, order[i], titles[order[i]], extra);
+	for (size_t i = 0; i < ARRAY_LEN(sections); i++)
+		print_section(out, sections[i].section, sections[i].title, c);
 	fputc('\n', out);
-	print_command(out, "help", "explain a command: weir help COMMAND (and weir --version)");
+	for (size_t i = 0; i < c->count; i++)
+		if (c->entries[i].own)
+			print_command(out, c->entries[i].name, c->entries[i].help);
 	fprintf(out,
 	    "\nExamples:\n"
 	    "  weir traces --status error --last 15m\n"
@@ -61,17 +58,18 @@ cli_help_overview(FILE *out, const struct cli_command *extra)
 	    "Exit codes: 0 yes, 1 error, 2 usage, 3 not found, 4 incomplete, or damage.\n");
 }
 
-/* Words of text from `column` on, broken at SCREEN_WIDTH with the same indentation. */
+/* ---- options */
+
+/* Words of text from `column` on, broken at SCREEN_WIDTH with the indentation of options. */
 static size_t
 print_words(FILE *out, const char *text, const char *separators, size_t column)
 {
-	size_t indent = FLAG_WIDTH;
 	while (*text) {
 		size_t n = strcspn(text, separators);
-		bool first = column == indent;
+		bool first = column == OPTION_WIDTH;
 		if (!first && column + 1 + n > SCREEN_WIDTH) {
-			fprintf(out, "\n%*s", (int)indent, "");
-			column = indent;
+			fprintf(out, "\n%*s", OPTION_WIDTH, "");
+			column = OPTION_WIDTH;
 			first = true;
 		}
 		fprintf(out, "%s%.*s", first ? "" : " ", (int)n, text);
@@ -82,68 +80,118 @@ print_words(FILE *out, const char *text, const char *separators, size_t column)
 	return column;
 }
 
-/* What the table knows besides the sentence: how often, which words, which numbers, and what holds otherwise. */
+/* What the row says besides the sentence: how often, which words, which numbers, and what holds otherwise. */
 static void
-print_rest(FILE *out, const struct op_param *p, size_t column)
+print_rest(FILE *out, const struct usage_option *o, size_t column)
 {
 	char text[96];
-	if (p->repeat)
+	if (o->repeat)
 		column = print_words(out, "(repeat for more)", " ", column);
-	if (p->choices) {
+	if (o->words) {
 		fputc(':', out);
-		column = print_words(out, p->choices, "|", column + 1);
+		column = print_words(out, o->words, "|", column + 1);
 	}
-	if (p->type == OP_INT && p->max != 0) {
-		snprintf(text, sizeof text, "(%lld to %lld)", (long long)p->min, (long long)p->max);
+	if (o->max != 0) {
+		snprintf(text, sizeof text, "(%lld to %lld)", (long long)o->min, (long long)o->max);
 		column = print_words(out, text, "", column);
 	}
-	if (p->fallback) {
-		snprintf(text, sizeof text, "[%s]", p->fallback);
-		print_words(out, text, "", column);
+	if (o->fallback[0]) {
+		snprintf(text, sizeof text, "[%s]", o->fallback);
+		print_words(out, text, " ", column);
 	}
 }
 
-/* "-s, --service TEXT" in its column; a longer one gets a line of its own. */
+/* "-s, --service SERVICE" in its column; a longer one gets a line of its own. */
 static void
-print_flag(FILE *out, const struct cli_flag *f)
+print_option(FILE *out, const struct usage_option *o)
 {
 	char left[96];
 	char letter[8] = "    ";
-	if (f->letter)
-		snprintf(letter, sizeof letter, "-%c, ", f->letter);
-	int n = snprintf(left, sizeof left, "  %s--%s%s%s", letter, f->name, f->value[0] ? " " : "",
-	    f->value);
-	if (n < FLAG_WIDTH)
-		fprintf(out, "%-*s", FLAG_WIDTH, left);
+	if (o->letter)
+		snprintf(letter, sizeof letter, "-%c, ", o->letter);
+	int n = snprintf(left, sizeof left, "  %s--%s%s%s", letter, o->name, o->value ? " " : "",
+	    o->value ? o->value : "");
+	if (n < OPTION_WIDTH)
+		fprintf(out, "%-*s", OPTION_WIDTH, left);
 	else
-		fprintf(out, "%s\n%*s", left, FLAG_WIDTH, "");
-	size_t column = print_words(out, f->help, " ", FLAG_WIDTH);
-	if (f->param)
-		print_rest(out, f->param, column);
+		fprintf(out, "%s\n%*s", left, OPTION_WIDTH, "");
+	print_rest(out, o, print_words(out, o->help, " ", OPTION_WIDTH));
 	fputc('\n', out);
 }
 
-void
-cli_help_command(FILE *out, const struct op *op)
+static void
+print_options(FILE *out, const char *title, const struct usage_list *list)
 {
-	const struct op_param *positional = cli_positional(op);
-	fprintf(out, "weir %s: %s\n\nUsage: weir %s ", op->name, op->help, op->name);
-	for (const char *c = positional ? positional->name : ""; *c; c++)
-		fputc(*c >= 'a' && *c <= 'z' ? *c - ('a' - 'A') : *c, out);
-	fprintf(out, "%s[options]\n\nOptions:\n", positional ? " " : "");
+	if (list->count > 0)
+		fprintf(out, "\n%s:\n", title);
+	for (size_t i = 0; i < list->count; i++)
+		print_option(out, &list->options[i]);
+}
 
-	struct cli_flag flags[CLI_FLAGS_MAX];
-	size_t count = cli_flags(op, flags);
-	bool global = false;
-	for (size_t i = 0; i < count; i++) {
-		bool is_global = !flags[i].param && flags[i].global >= GLOBAL_OUTPUT;
-		if (is_global && !global)
-			fprintf(out, "\nOutput and server:\n");
-		global = is_global;
-		print_flag(out, &flags[i]);
+static void
+print_example(FILE *out, const char *example)
+{
+	struct str rest = str_from(example);
+	if (rest.len > 0)
+		fputs("\nExample:\n", out);
+	while (rest.len > 0) {
+		struct str line = {rest.ptr, str_find(rest, '\n')};
+		fprintf(out, "  %.*s\n", STR_ARG(line));
+		rest = str_skip(rest, line.len + 1);
 	}
-	if (op->example)
-		fprintf(out, "\nExample:\n  %s\n", op->example);
-	fprintf(out, "\nAsks %s %s; docs/api.md says what the JSON holds.\n",
-	    op->method == OP_POST ? "POST" : "GET", op->path);
+}
+
+/* ---- commands */
+
+void
+cli_help_page(FILE *out, const struct cli_page *p)
+{
+	fprintf(out, "weir %s: %s\n\nUsage: weir %s%s%s [options]\n", p->name, p->help, p->name,
+	    p->arguments[0] ? " " : "", p->arguments);
+	if (p->about)
+		fprintf(out, "\n%s", p->about);
+	print_options(out, "Options", &p->own);
+	print_options(out, "Output and server", &p->common);
+	if (p->print_more) {
+		fputc('\n', out);
+		p->print_more(out);
+	}
+	print_example(out, p->example);
+	if (!p->op)
+		return;
+	const char *method = p->method ? p->method : "GET";
+	bool fits = strlen(method) + strlen(p->op->path) <= 34;
+	fprintf(out, "\nAsks %s %s;%sdocs/api.md says what the JSON holds.\n", method, p->op->path,
+	    fits ? " " : "\n");
+}
+
+static void
+print_group(FILE *out, const struct cli_group *group)
+{
+	struct cli_entry entry = {.group = group};
+	fprintf(out, "weir %s: %s\n\nUsage:\n", group->name, group->help);
+	for (const struct cli_verb *v = group->verbs; v->name; v++) {
+		struct cli_page p;
+		cli_page_init(&p, &entry, v);
+		fprintf(out, "  weir %s%s%s [options]\n", p.name, p.arguments[0] ? " " : "",
+		    p.arguments);
+	}
+	fprintf(out, "\n%s%s", group->about ? group->about : "", group->about ? "\n" : "");
+	for (const struct cli_verb *v = group->verbs; v->name; v++)
+		print_command(out, cli_verb_word(v), cli_verb_op(v)->help);
+	print_example(out, group->example);
+	fprintf(out, "\nOptions: weir help %s %s, and so on.\n", group->name,
+	    cli_verb_word(group->verbs));
+}
+
+void
+cli_help_entry(FILE *out, const struct cli_entry *e, const struct cli_verb *verb)
+{
+	struct cli_page page;
+	if (e->group && !verb && cli_has_verbs(e->group)) {
+		print_group(out, e->group);
+		return;
+	}
+	cli_page_init(&page, e, verb);
+	cli_help_page(out, &page);
 }

@@ -2,6 +2,8 @@
 /* Help for who asked for a service that is not there: which ones there are. */
 #include "cli/cli_priv.h"
 
+#include "base/nearest.h"
+
 #include <jansson.h>
 
 enum { NAMES_MAX = 200, NAME_BYTES_MAX = 40 };
@@ -25,7 +27,7 @@ nearest_service(const json_t *services, struct str asked)
 		if (name.len > 0 && name.len <= NAME_BYTES_MAX)
 			names[n++] = name.ptr;
 	}
-	return cli_nearest(asked, names);
+	return nearest_name(asked, names);
 }
 
 static void

@@ -40,9 +40,8 @@ cli_item_str(const json_t *item, const char *key)
 }
 
 uint64_t
-cli_item_u64(const json_t *item, const char *key)
+cli_value_u64(const json_t *v)
 {
-	const json_t *v = json_object_get(item, key);
 	uint64_t n = 0;
 	if (json_is_integer(v) && json_integer_value(v) > 0)
 		return (uint64_t)json_integer_value(v);
@@ -50,6 +49,12 @@ cli_item_u64(const json_t *item, const char *key)
 	    !str_to_u64(str_of(json_string_value(v), json_string_length(v)), &n))
 		return 0;
 	return n;
+}
+
+uint64_t
+cli_item_u64(const json_t *item, const char *key)
+{
+	return cli_value_u64(json_object_get(item, key));
 }
 
 double

@@ -2,48 +2,13 @@
 /* `weir keys list | create | rotate | revoke | delete`: over REST, or on a data folder without a server. */
 #include "cli/cli_priv.h"
 
+#include "cli/cell.h"
+
 #include "base/timefmt.h"
 
 #include <jansson.h>
 
 #define KEYS_PATH "/api/v1/keys"
-
-const char cli_keys_help[] = "list, create, rotate, revoke or delete keys";
-
-static const char help_text[] =
-    "weir keys: who may send, ask and administer\n"
-    "\n"
-    "Usage: weir keys list [--tenant NAME]\n"
-    "       weir keys create --right RIGHT... [--tenant NAME] [--name TEXT]\n"
-    "                        [--expires SPAN]\n"
-    "       weir keys rotate ID [--grace SPAN]\n"
-    "       weir keys revoke ID [--yes]\n"
-    "       weir keys delete ID [--yes]\n"
-    "\n"
-    "While there are no keys nobody needs one; from the first on everybody does, so\n"
-    "begin with one for yourself:\n"
-    "\n"
-    "       weir keys create --data-dir weir-data --tenant '*' --right admin \\\n"
-    "                        --right read\n"
-    "\n"
-    "Revoked and expired keys stay in the list until they are deleted.\n"
-    "\n"
-    "A key is shown once. Give it to SDKs as the header \"authorization=Bearer KEY\" or\n"
-    "\"x-api-key=KEY\", and to weir as $WEIR_TOKEN.\n"
-    "\n"
-    "Options:\n"
-    "      --right RIGHT             ingest, read or admin (repeat for more)\n"
-    "      --tenant NAME             whose telemetry; '*' for all tenants\n"
-    "      --name TEXT               what the key is for\n"
-    "      --expires SPAN            valid so long, like 90d (for ever)\n"
-    "      --grace SPAN              the text before stays valid so long (not at all)\n"
-    "      --data-dir DIR            change the files of this data folder, whether a\n"
-    "                                server runs on them or not, and ask no server\n"
-    "  -y, --yes                     do not ask whether it is meant\n"
-    "  -o, --output FORMAT           json, table or ndjson (a terminal gets tables, a\n"
-    "                                pipe JSON)\n"
-    "      --url, --token, --ca, --client-cert, --client-key, --timeout, --color:\n"
-    "                                as of the other commands\n";
 
 #define PARAM_ID {.name = "id", .type = OP_TEXT, .in_path = true, .help = "as list shows it"}
 
@@ -52,77 +17,77 @@ static const struct op_param list_params[] = {
     {.name = NULL},
 };
 static const struct op_param create_params[] = {
-    {.name = "name", .type = OP_TEXT, .help = "what it is for"},
-    {.name = "tenant", .type = OP_TEXT, .help = "whose telemetry"},
     {.name = "right",
         .type = OP_ENUM,
         .repeat = true,
         .choices = "ingest|read|admin",
         .help = "it may do this"},
-    {.name = "expires", .type = OP_SPAN, .help = "valid so long"},
+    {.name = "tenant", .type = OP_TEXT, .help = "whose telemetry; '*' for all tenants"},
+    {.name = "name", .type = OP_TEXT, .help = "what the key is for"},
+    {.name = "expires", .type = OP_SPAN, .help = "valid so long, like 90d", .fallback = "for ever"},
     {.name = NULL},
 };
 static const struct op_param rotate_params[] = {
     PARAM_ID,
-    {.name = "grace", .type = OP_SPAN, .help = "the text before stays valid so long"},
+    {.name = "grace",
+        .type = OP_SPAN,
+        .help = "the text before stays valid so long",
+        .fallback = "not at all"},
     {.name = NULL},
 };
 static const struct op_param one_params[] = {PARAM_ID, {.name = NULL}};
 
-static const struct verb {
-	const char *name;
-	const char *method; /* NULL: GET */
-	struct op op;
-	const char *question; /* before it is done; NULL: none */
-	const char *undone; /* after a no */
-} verbs[] = {
-    {"list", NULL,
-        {.name = "keys list",
+static const struct cli_verb verbs[] = {
+    {.name = "keys list",
+        .folder = true,
+        .op = {.name = "keys list",
             .path = KEYS_PATH,
             .help = "list keys",
+            .example = "weir keys list --tenant acme",
             .list = "keys",
-            .params = list_params},
-        NULL, NULL},
-    {"create", "POST",
-        {.name = "keys create", .path = KEYS_PATH, .help = "make a key", .params = create_params},
-        NULL, NULL},
-    {"rotate", "POST",
-        {.name = "keys rotate",
+            .params = list_params}},
+    {.name = "keys create",
+        .method = "POST",
+        .folder = true,
+        .op = {.name = "keys create",
+            .path = KEYS_PATH,
+            .help = "make a key, and show it this once",
+            .example = "weir keys create --tenant acme --right ingest --expires 90d",
+            .params = create_params}},
+    {.name = "keys rotate",
+        .method = "POST",
+        .folder = true,
+        .op = {.name = "keys rotate",
             .path = KEYS_PATH "/{id}/rotate",
             .help = "give a key a new text",
-            .params = rotate_params},
-        NULL, NULL},
-    {"revoke", "DELETE",
-        {.name = "keys revoke",
+            .example = "weir keys rotate k7Q2mXw9 --grace 1d",
+            .params = rotate_params}},
+    {.name = "keys revoke",
+        .method = "DELETE",
+        .folder = true,
+        .asks = true,
+        .question = "revoke this key for good? [y/N] ",
+        .undone = "nothing was revoked",
+        .op = {.name = "keys revoke",
             .path = KEYS_PATH "/{id}",
-            .help = "revoke a key",
-            .params = one_params},
-        "revoke this key for good? [y/N] ", "nothing was revoked"},
-    {"delete", "DELETE",
-        {.name = "keys delete",
+            .help = "revoke a key for good",
+            .example = "weir keys revoke k7Q2mXw9",
+            .params = one_params}},
+    {.name = "keys delete",
+        .method = "DELETE",
+        .folder = true,
+        .asks = true,
+        .question = "delete this key from the list for good? [y/N] ",
+        .undone = "nothing was deleted",
+        .op = {.name = "keys delete",
             .path = KEYS_PATH "/{id}/record",
-            .help = "forget a key that is revoked or expired",
-            .params = one_params},
-        "delete this key from the list for good? [y/N] ", "nothing was deleted"},
+            .help = "forget a key that is revoked or has expired",
+            .example = "weir keys delete k7Q2mXw9 --yes",
+            .params = one_params}},
+    {.name = NULL},
 };
 
-bool
-cli_keys_asks(const struct op *op)
-{
-	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-		if (verbs[i].question && strcmp(op->name, verbs[i].op.name) == 0)
-			return true;
-	return false;
-}
-
 /* ---- the table */
-
-static void
-key_text(struct table_text *t, const json_t *item, const char *name, enum text_color color)
-{
-	struct str s = cli_item_str(item, name);
-	table_cell(t, s.len > 0 ? s : STR("-"), color);
-}
 
 static void
 key_time(struct table_text *t, const json_t *item, const char *name)
@@ -139,26 +104,25 @@ key_time(struct table_text *t, const json_t *item, const char *name)
 	} else {
 		buf_char(&b, '-');
 	}
-	table_cell(t, buf_view(&b), COLOR_DIM);
-	buf_fini(&b);
+	cell_buf(t, &b, COLOR_DIM);
 }
 
 static void
 key_id(struct table_text *t, const json_t *item)
 {
-	key_text(t, item, "id", COLOR_NONE);
+	cell_text_or_dash(t, item, "id", COLOR_NONE);
 }
 
 static void
 key_name(struct table_text *t, const json_t *item)
 {
-	key_text(t, item, "name", COLOR_NONE);
+	cell_text_or_dash(t, item, "name", COLOR_NONE);
 }
 
 static void
 key_tenant(struct table_text *t, const json_t *item)
 {
-	key_text(t, item, "tenant", COLOR_CYAN);
+	cell_text_or_dash(t, item, "tenant", COLOR_CYAN);
 }
 
 static void
@@ -175,15 +139,14 @@ key_rights(struct table_text *t, const json_t *item)
 {
 	struct buf b = {0};
 	put_rights(&b, item);
-	table_cell(t, buf_view(&b), COLOR_NONE);
-	buf_fini(&b);
+	cell_buf(t, &b, COLOR_NONE);
 }
 
 static void
 key_state(struct table_text *t, const json_t *item)
 {
 	bool good = cli_item_is(item, "state", "active");
-	key_text(t, item, "state", good ? COLOR_GREEN : COLOR_RED);
+	cell_text_or_dash(t, item, "state", good ? COLOR_GREEN : COLOR_RED);
 }
 
 static void
@@ -284,82 +247,32 @@ ask_change(const struct cli_io *io, const struct cli_request *req)
 
 /* ---- the command line */
 
-enum err_code
-cli_take_data_dir(int *argc, char **argv, struct str *out, struct err *err)
+static enum err_code
+check(const struct cli_verb *verb, const struct cli_request *req, struct err *err)
 {
-	static const struct str flag = STR_INIT("--data-dir");
-	int count = 0;
-	*out = STR_EMPTY;
-	for (int i = 0; i < *argc; i++) {
-		struct str arg = str_from(argv[i]);
-		bool attached =
-		    str_starts(arg, flag) && arg.len > flag.len && arg.ptr[flag.len] == '=';
-		if (!attached && !str_eq(arg, flag)) {
-			argv[count++] = argv[i];
-			continue;
-		}
-		if (!attached && i + 1 == *argc)
-			return err_set(err, ERR_INVALID, "--data-dir needs a value: DIR");
-		*out = attached ? str_skip(arg, flag.len + 1) : str_from(argv[++i]);
-		if (out->len == 0)
-			return err_set(err, ERR_INVALID, "--data-dir: must not be empty");
-	}
-	*argc = count;
-	return ERR_OK;
+	(void)verb;
+	return cli_check_id(req, "a key", err);
 }
 
 static int
-ask(const struct cli_io *io, struct cli_request *req, const struct verb *verb)
+run(const struct cli_io *io, const struct cli_verb *verb, struct cli_request *req)
 {
-	struct err e = {0};
-	req->method = verb->method;
-	if (verb->question && !cli_is_meant(io, req, verb->question))
-		return cli_fail(io, CLI_ERROR,
-		    (err_set(&e, ERR_CANCELLED, "%s", verb->undone), &e));
+	if (!cli_verb_is_meant(io, verb, req, verb->question))
+		return CLI_ERROR;
 	return verb->method ? ask_change(io, req) : cli_ask(io, req);
 }
 
-static int
-run_verb(const struct cli_io *io, const struct verb *verb, int argc, char **argv)
-{
-	struct cli_request req;
-	struct err e = {0};
-	struct str data_dir;
-	enum err_code code = cli_take_data_dir(&argc, argv, &data_dir, &e);
-	if (code == ERR_OK)
-		code = cli_parse(io, &verb->op, argc, argv, &req, &e);
-	if (code == ERR_OK && !req.help)
-		code = cli_check_id(&req, "a key", &e);
-	if (code != ERR_OK) {
-		int exit_code = cli_fail(io, CLI_USAGE, &e);
-		fprintf(io->err, "try: weir keys --help\n");
-		return exit_code;
-	}
-	req.server.data_dir = data_dir;
-	if (!req.help)
-		return ask(io, &req, verb);
-	fputs(help_text, io->out);
-	return CLI_OK;
-}
-
-static int
-usage_error(const struct cli_io *io, const char *word)
-{
-	const char *names[ARRAY_LEN(verbs) + 1] = {NULL};
-	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-		names[i] = verbs[i].name;
-	return cli_no_verb(io, "keys", names, word);
-}
-
-int
-cli_keys(const struct cli_io *io, int argc, char **argv)
-{
-	const char *word = argc > 1 ? argv[1] : NULL;
-	for (size_t i = 0; word && i < ARRAY_LEN(verbs); i++)
-		if (strcmp(verbs[i].name, word) == 0)
-			return run_verb(io, &verbs[i], argc - 2, argv + 2);
-	if (!word || (strcmp(word, "--help") != 0 && strcmp(word, "-h") != 0))
-		return usage_error(io, word);
-	fputs(help_text, io->out);
-	return CLI_OK;
-}
+const struct cli_group cli_keys = {.name = "keys",
+    .help = "list, create, rotate, revoke or delete keys",
+    .about = "Who may send, ask and administer. While there are no keys nobody needs one;\n"
+             "from the first on everybody does, so begin with one for yourself, as in the\n"
+             "example. Revoked and expired keys stay in the list until they are deleted.\n"
+             "\n"
+             "A key is shown once. Give it to SDKs as the header \"authorization=Bearer KEY\"\n"
+             "or \"x-api-key=KEY\", and to weir as $WEIR_TOKEN. With --data-dir the files of\n"
+             "that folder are changed, whether a server runs on them or not.\n",
+    .example = "weir keys create --data-dir weir-data --tenant '*' --right admin --right read",
+    .section = OP_ADMINISTRATE,
+    .verbs = verbs,
+    .check = check,
+    .run = run};

@@ -14,6 +14,7 @@
  * many, below each other; what is longer than a screen can show is cut, and says so.
  */
 #include "cli/cli_priv.h"
+#include "cli/tree_draw.h"
 
 #include <jansson.h>
 

@@ -52,6 +52,8 @@ struct table_view {
 	const char *op; /* name of the operation */
 	const char *noun; /* "spans" */
 	const struct table_column *columns; /* ends with a NULL title */
+	/* NULL, or what stands below the table. */
+	void (*below)(struct buf *out, const json_t *items, const struct cli_style *style);
 };
 
 /* Append a cell; raw text is cleaned here. */
@@ -60,5 +62,7 @@ void table_cell(struct table_text *t, struct str raw, enum text_color color);
 void table_draw(struct buf *out, const struct table_view *view, const json_t *items,
     const struct cli_style *style, bool (*is_set)(const void *ctx, const char *param),
     const void *ctx);
+/* Counts over time in one line of bars with two of words, or nothing when it is NULL or null (histogram.c). */
+void cli_draw_histogram(struct buf *out, const json_t *histogram, const struct cli_style *style);
 
 #endif

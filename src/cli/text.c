@@ -165,6 +165,43 @@ text_color_off(struct buf *out, const struct cli_style *style, enum text_color c
 }
 
 void
+text_wrap(struct buf *out, struct str clean, const struct cli_style *style, size_t indent,
+    size_t hang, enum text_color color)
+{
+	size_t width = style->width ? style->width : SIZE_MAX, column;
+	bool first = true;
+	if (indent > width / 2)
+		indent = width / 2;
+	if (indent + hang > width / 2)
+		hang = 0;
+	column = indent;
+	text_spaces(out, indent);
+	text_color_on(out, style, color);
+	for (struct str rest = clean; rest.len > 0; first = false) {
+		size_t blanks = 0;
+		while (blanks < rest.len && rest.ptr[blanks] == ' ')
+			blanks++;
+		struct str word = str_skip(rest, blanks);
+		word.len = str_find(word, ' ');
+		rest = str_skip(rest, blanks + word.len);
+		size_t wide = text_width(word);
+		if (!first && wide > 0 && column + blanks + wide > width) {
+			text_color_off(out, style, color);
+			buf_char(out, '\n');
+			text_spaces(out, indent + hang);
+			text_color_on(out, style, color);
+			column = indent + hang + wide;
+		} else {
+			text_spaces(out, blanks);
+			column += blanks + wide;
+		}
+		buf_append(out, word.ptr, word.len);
+	}
+	text_color_off(out, style, color);
+	buf_char(out, '\n');
+}
+
+void
 text_age(struct buf *out, uint64_t unix_ns, uint64_t now_ns)
 {
 	static const struct {

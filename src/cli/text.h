@@ -43,6 +43,11 @@ enum text_color {
 void text_color_on(struct buf *out, const struct cli_style *style, enum text_color color);
 void text_color_off(struct buf *out, const struct cli_style *style, enum text_color color);
 
+/* Append cleaned text as lines no wider than the terminal, broken between words; the first begins at column `indent`, the
+ * others `hang` further in. Only a word that is wider than a line goes beyond. */
+void text_wrap(struct buf *out, struct str clean, const struct cli_style *style, size_t indent,
+    size_t hang, enum text_color color);
+
 /* "12s ago", "3h ago", "in 5s". At most 24 bytes. */
 void text_age(struct buf *out, uint64_t unix_ns, uint64_t now_ns);
 /* "1.25ms", "-3s"; a duration in nanoseconds. */

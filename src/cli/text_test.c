@@ -151,18 +151,28 @@ TEST(cli, times_are_as_short_as_their_distance_allows)
 	expect_time(UINT64_MAX, "2554-07-21 23:34:33");
 }
 
-TEST(cli, a_typing_error_finds_the_nearest_name)
+TEST(cli, text_is_broken_between_words_and_nothing_of_it_is_cut)
 {
-	static const char *const names[] = {"traces", "trace", "logs", "metrics", "services", NULL};
-	assert_string_equal(cli_nearest(STR("tarces"), names), "traces");
-	assert_string_equal(cli_nearest(STR("trcae"), names), "trace");
-	assert_string_equal(cli_nearest(STR("LOGS"), names), "logs");
-	assert_string_equal(cli_nearest(STR("log"), names), "logs");
-	assert_string_equal(cli_nearest(STR("metric"), names), "metrics");
-	assert_string_equal(cli_nearest(STR("serv"), names), "services");
-	assert_null(cli_nearest(STR("x"), names));
-	assert_null(cli_nearest(STR(""), names));
-	assert_null(cli_nearest(STR("quantiles"), names));
-	assert_null(cli_nearest(
-	    STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), names));
+	static const struct {
+		const char *in, *out;
+		unsigned width;
+		size_t indent, hang;
+	} rows[] = {
+	    {"one two  three", "one two\n  three\n", 8, 0, 2},
+	    {"one two  three", "one two  three\n", 14, 0, 2},
+	    {"one two  three", "one two  three\n", 0, 0, 2},
+	    {"widewidewide a", "  widewidewide\n    a\n", 10, 2, 2},
+	    {"a widewidewide", "a\nwidewidewide\n", 4, 0, 8},
+	    {"", "\n", 8, 0, 2},
+	    {"  a", "  a\n", 8, 0, 2},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf b = {0};
+		struct cli_style style = {.utf8 = true, .width = rows[i].width};
+		text_wrap(&b, str_from(rows[i].in), &style, rows[i].indent, rows[i].hang,
+		    COLOR_NONE);
+		buf_char(&b, '\0');
+		assert_string_equal(b.ptr, rows[i].out);
+		buf_fini(&b);
+	}
 }

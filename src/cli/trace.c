@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `weir trace`: the tree, with log records from a second request; or one span of it. */
 #include "cli/cli_priv.h"
+#include "cli/tree_draw.h"
 
 #include <jansson.h>
 
@@ -38,24 +39,40 @@ fetch_logs(const struct cli_io *io, const struct cli_request *req, struct buf *b
 	return cli_fetch(io, &logs, STR_EMPTY, body);
 }
 
+/* What somebody has said of it. A server that has no comments is no reason not to show the trace. */
+static void
+fetch_comments(const struct cli_io *io, const struct cli_request *req, struct buf *body)
+{
+	struct buf path = {0};
+	struct err ignored;
+	int status = 0;
+	buf_printf(&path, "/api/v1/traces/%.*s/comments", STR_ARG(trace_id_of(req)));
+	if (io->get(io->ctx, &req->server, buf_view(&path), &status, body, &ignored) != ERR_OK ||
+	    status != 200)
+		buf_reset(body);
+	buf_fini(&path);
+}
+
 static int
 show_tree(const struct cli_io *io, const struct cli_request *req, struct buf *body,
-    struct buf *logs_body)
+    struct buf *logs_body, struct buf *comments_body)
 {
 	struct err e = {0};
 	struct buf out = {0};
 	json_t *answer = cli_json_load(body), *logs = cli_json_load(logs_body);
+	json_t *comments = cli_json_load(comments_body);
 	struct cli_style style = cli_style_of(io, req);
 	int exit_code = CLI_OK;
 	if (!json_is_array(json_object_get(answer, "spans"))) {
 		err_set(&e, ERR_CORRUPT, "the server's answer has no list of spans");
 		exit_code = cli_fail(io, CLI_ERROR, &e);
 	} else {
-		cli_draw_tree(&out, answer, logs, req->verbose, &style);
+		cli_draw_tree(&out, answer, logs, comments, req->verbose, &style);
 		exit_code = cli_write_out(io, &out);
 	}
 	json_decref(answer);
 	json_decref(logs);
+	json_decref(comments);
 	buf_fini(&out);
 	return exit_code;
 }
@@ -63,14 +80,18 @@ show_tree(const struct cli_io *io, const struct cli_request *req, struct buf *bo
 static int
 ask_tree(const struct cli_io *io, const struct cli_request *req, struct buf *body)
 {
-	struct buf logs;
+	struct buf logs, comments;
 	buf_init(&logs, body->bytes_max);
+	buf_init(&comments, body->bytes_max);
 	int exit_code = req->logs ? fetch_logs(io, req, &logs) : CLI_OK;
 	if (exit_code == CLI_OK)
-		exit_code = show_tree(io, req, body, &logs);
+		fetch_comments(io, req, &comments);
+	if (exit_code == CLI_OK)
+		exit_code = show_tree(io, req, body, &logs, &comments);
 	int partial = exit_code == CLI_OK ? cli_warn_if_partial(io, body) : CLI_OK;
 	int logs_partial = exit_code == CLI_OK ? cli_warn_if_partial(io, &logs) : CLI_OK;
 	buf_fini(&logs);
+	buf_fini(&comments);
 	if (exit_code != CLI_OK)
 		return exit_code;
 	return partial != CLI_OK ? partial : logs_partial;

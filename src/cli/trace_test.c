@@ -120,7 +120,7 @@ TEST(cli, verbose_shows_attributes_and_events_below_their_span)
 	w.io.out_is_tty = false; /* -v asks for the tree, in a pipe too */
 	world_expect(&w, TRACE " --verbose", 0, "");
 	expect_line(&w, "\n   http.route=/cart\n");
-	assert_int_equal(w.asked, 3);
+	assert_int_equal(w.asked, 6); /* for comments too */
 	world_fini(&w);
 }
 
@@ -138,7 +138,7 @@ TEST(cli, log_records_stand_below_their_spans_in_the_order_of_time)
 	    "{\"a\":1}") "," LOG(30, "\"00000000000000a2\"", "info", "\"second\"") "," LOG(20,
 	    "null", "info", "\"first\"") "],\"next_cursor\":\"C\"}";
 	world_expect(&w, TRACE " --logs", 0, "");
-	assert_string_equal(w.path,
+	assert_string_equal(w.previous_path,
 	    "/api/v1/logs?trace_id=5b8aa5a2d2c872e8321cf37308d69df2&limit=1000");
 	expect_line(&w, "only the newest 4 log records are shown\n");
 	expect_line(&w, "   \u203a info second (at 20ms)\n");
@@ -150,6 +150,34 @@ TEST(cli, log_records_stand_below_their_spans_in_the_order_of_time)
 	w.asked = 0;
 	w.answers[1] = "{\"logs\":[],\"partial\":true}";
 	world_expect(&w, TRACE " --logs", CLI_PARTIAL, "the answer is partial");
+	world_fini(&w);
+}
+
+#define COMMENT(ns, span, author, body)                                                            \
+	"{\"id\":\"c\",\"trace_id\":\"x\",\"span_id\":" span ",\"author\":\"" author               \
+	"\",\"body\":\"" body "\",\"created_at\":\"\",\"created_unix_nano\":\"" AT(ns) "\"}"
+
+TEST(cli, comments_stand_below_their_span_or_at_the_end)
+{
+	struct world w;
+	begin(&w,
+	    ANSWER("false",
+	        SPAN("a1", "null", "one", AT(90), "80", "") "," SPAN("a2", "\"00000000000000a1\"",
+	            "two", AT(90), "80", "")),
+	    80);
+	w.answers[1] = "{\"comments\":[" COMMENT(50, "\"00000000000000a2\"", "ada",
+	    "look\\u001b[2J here") "," COMMENT(51, "null", "bob", "all\\nfine") "," COMMENT(52,
+	    "\"00000000000000ff\"", "eve", "gone") "],\"count\":3,\"next_cursor\":\"x\"}";
+	world_expect(&w, TRACE, 0, "");
+	assert_string_equal(w.path, "/api/v1/traces/5b8aa5a2d2c872e8321cf37308d69df2/comments");
+	expect_line(&w, "      # ada: look\\x1b[2J here (11s ago)\n\n# bob: all");
+	expect_line(&w, "# eve: gone (11s ago)\n");
+	expect_line(&w, "only the oldest 3 comments are shown\n");
+	assert_int_equal(count_of(w.out, "ada"), 1);
+	w.asked = 0;
+	w.answers[1] = "not of this server"; /* the trace is shown all the same */
+	world_expect(&w, TRACE, 0, "");
+	assert_int_equal(count_of(w.out, "two"), 1);
 	world_fini(&w);
 }
 

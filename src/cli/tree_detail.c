@@ -261,6 +261,71 @@ tree_put_other_logs(struct tree_drawing *d)
 	}
 }
 
+/* ---- comments */
+
+void
+tree_comments_init(struct tree_comments *comments, const json_t *items)
+{
+	*comments = (struct tree_comments){.items = items, .count = json_array_size(items)};
+	comments->drawn = xcalloc(comments->count + 1, sizeof *comments->drawn);
+}
+
+void
+tree_comments_fini(struct tree_comments *comments)
+{
+	free(comments->drawn);
+	*comments = (struct tree_comments){0};
+}
+
+/* "# ada: retries hide the cause (5m ago)" */
+static void
+put_comment(struct tree_line *l, const json_t *comment)
+{
+	struct buf age = {0};
+	buf_str(&age, STR(" ("));
+	text_age(&age, cli_item_u64(comment, "created_unix_nano"), l->d->style->now_unix_ns);
+	buf_char(&age, ')');
+	tree_put(l, STR("# "), COLOR_YELLOW);
+	size_t kept = keep_room(l, buf_view(&age));
+	tree_put_raw(l, cli_item_str(comment, "author"), COLOR_CYAN);
+	tree_put(l, STR(": "), COLOR_NONE);
+	tree_put_raw(l, cli_item_str(comment, "body"), COLOR_NONE);
+	l->room += kept;
+	tree_put(l, buf_view(&age), COLOR_DIM);
+	tree_end_line(l->d->out);
+	buf_fini(&age);
+}
+
+static void
+put_comments(struct tree_drawing *d, const struct tree_span *s, size_t depth)
+{
+	uint64_t id = span_id_of(s->item);
+	for (size_t i = 0; i < d->comments.count && id != 0; i++) {
+		const json_t *comment = json_array_get(d->comments.items, i);
+		if (d->comments.drawn[i] || span_id_of(comment) != id)
+			continue;
+		struct tree_line l = detail_line(d, s, depth);
+		put_comment(&l, comment);
+		d->comments.drawn[i] = true;
+	}
+}
+
+void
+tree_put_other_comments(struct tree_drawing *d)
+{
+	bool any = false;
+	for (size_t i = 0; i < d->comments.count; i++) {
+		const json_t *comment = json_array_get(d->comments.items, i);
+		struct tree_line l = {d, d->width};
+		if (d->comments.drawn[i])
+			continue;
+		if (!any)
+			buf_char(d->out, '\n');
+		any = true;
+		put_comment(&l, comment);
+	}
+}
+
 void
 tree_put_details(struct tree_drawing *d, const struct tree_span *s, size_t depth)
 {
@@ -271,4 +336,5 @@ tree_put_details(struct tree_drawing *d, const struct tree_span *s, size_t depth
 		put_events(d, s, depth, false);
 	}
 	put_logs(d, s, depth);
+	put_comments(d, s, depth);
 }

@@ -242,26 +242,34 @@ put_head(struct tree_drawing *d, const json_t *answer)
 	buf_fini(&b);
 }
 
+/* A line of its own; the text is gone behind it. */
+static void
+put_bound(struct tree_drawing *d, struct buf *text)
+{
+	struct tree_line l = {d, d->width};
+	tree_put(&l, buf_view(text), COLOR_YELLOW);
+	tree_end_line(d->out);
+	buf_fini(text);
+}
+
 /* What is missing, for the reader to know before looking. */
 static void
-put_bounds(struct tree_drawing *d, bool truncated, bool more_logs)
+put_bounds(struct tree_drawing *d, bool truncated, bool more_logs, bool more_comments)
 {
 	struct buf b = {0};
-	if (truncated)
+	if (truncated) {
 		buf_printf(&b, "only the first %zu span%s shown; parents may be missing: raise -n",
 		    d->tree->count, d->tree->count == 1 ? " is" : "s are");
-	struct tree_line l = {d, d->width};
-	tree_put(&l, buf_view(&b), COLOR_YELLOW);
-	if (truncated)
-		tree_end_line(d->out);
-	buf_reset(&b);
-	if (more_logs)
+		put_bound(d, &b);
+	}
+	if (more_logs) {
 		buf_printf(&b, "only the newest %zu log records are shown", d->logs.count);
-	l.room = d->width;
-	tree_put(&l, buf_view(&b), COLOR_YELLOW);
-	if (more_logs)
-		tree_end_line(d->out);
-	buf_fini(&b);
+		put_bound(d, &b);
+	}
+	if (more_comments) {
+		buf_printf(&b, "only the oldest %zu comments are shown", d->comments.count);
+		put_bound(d, &b);
+	}
 }
 
 static void
@@ -282,17 +290,19 @@ measure(struct tree_drawing *d)
 }
 
 void
-cli_draw_tree(struct buf *out, const json_t *answer, const json_t *logs, bool verbose,
-    const struct cli_style *style)
+cli_draw_tree(struct buf *out, const json_t *answer, const json_t *logs, const json_t *comments,
+    bool verbose, const struct cli_style *style)
 {
 	struct tree tree;
 	bool truncated = json_is_true(json_object_get(answer, "truncated"));
 	tree_init(&tree, json_object_get(answer, "spans"));
 	struct tree_drawing d = {.out = out, .style = style, .tree = &tree, .verbose = verbose};
 	tree_logs_init(&d.logs, json_object_get(logs, "logs"));
+	tree_comments_init(&d.comments, json_object_get(comments, "comments"));
 	measure(&d);
 	put_head(&d, answer);
-	put_bounds(&d, truncated, json_object_get(logs, "next_cursor") != NULL);
+	put_bounds(&d, truncated, json_object_get(logs, "next_cursor") != NULL,
+	    json_object_get(comments, "next_cursor") != NULL);
 	buf_char(out, '\n');
 	size_t *path = xcalloc(tree.count + 1, sizeof *path);
 	enum tree_root kind = TREE_ROOT;
@@ -304,8 +314,10 @@ cli_draw_tree(struct buf *out, const json_t *answer, const json_t *logs, bool ve
 		put_tree(&d, tree.roots[i], path);
 	}
 	tree_put_other_logs(&d);
+	tree_put_other_comments(&d);
 	free(path);
 	buf_fini(&d.scratch);
 	tree_logs_fini(&d.logs);
+	tree_comments_fini(&d.comments);
 	tree_fini(&tree);
 }

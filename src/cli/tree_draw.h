@@ -21,11 +21,19 @@ struct tree_logs {
 	size_t count, drawn_count;
 };
 
+/* The comments on a trace, likewise. */
+struct tree_comments {
+	const json_t *items; /* oldest first; NULL: there are none */
+	bool *drawn;
+	size_t count;
+};
+
 struct tree_drawing {
 	struct buf *out;
 	const struct cli_style *style;
 	const struct tree *tree;
 	struct tree_logs logs;
+	struct tree_comments comments;
 	size_t width, name_width, duration_width, bar_width, levels;
 	bool verbose;
 	bool last[TREE_LEVELS_MAX + 1]; /* per level: the branch ends with this span */
@@ -52,7 +60,18 @@ void tree_logs_fini(struct tree_logs *logs);
 /* All that stands below the line of a span: what its status says, exceptions, attributes and other
  * events (when verbose), log records. */
 void tree_put_details(struct tree_drawing *d, const struct tree_span *s, size_t depth);
+void tree_comments_init(struct tree_comments *comments, const json_t *items);
+void tree_comments_fini(struct tree_comments *comments);
+/* Those on the trace itself, or on spans that are not shown. */
+void tree_put_other_comments(struct tree_drawing *d);
 /* The log records that no tree_put_details() has drawn. */
 void tree_put_other_logs(struct tree_drawing *d);
+
+/* The answer to "trace" as a tree; with the answers to "logs" and "trace_comments" (NULL: none) below its spans;
+ * verbose: with attributes and events. */
+void cli_draw_tree(struct buf *out, const json_t *answer, const json_t *logs,
+    const json_t *comments, bool verbose, const struct cli_style *style);
+/* One span, whole. */
+void cli_draw_span(struct buf *out, const json_t *span, const struct cli_style *style);
 
 #endif

@@ -2,38 +2,15 @@
 /* What the tables show: for each kind of item its columns, and how a cell is made. */
 #include "cli/cli_priv.h"
 
+#include "cli/analysis.h"
+#include "cli/cell.h"
+
 #include "base/timefmt.h"
 
 #include <jansson.h>
 #include <math.h>
 
-/* Longer cells are never seen whole; a log body can be a megabyte. */
-enum { CELL_BYTES_MAX = 4096 };
-
 /* ---- cells of any item */
-
-static void
-text_cell(struct table_text *t, const json_t *item, const char *key, enum text_color color)
-{
-	struct str s = cli_item_str(item, key);
-	s.len = text_head(s, CELL_BYTES_MAX);
-	table_cell(t, s, color);
-}
-
-static void
-buf_cell(struct table_text *t, struct buf *b, enum text_color color)
-{
-	table_cell(t, buf_view(b), color);
-	buf_fini(b);
-}
-
-static void
-age_cell(struct table_text *t, const json_t *item, const char *key)
-{
-	struct buf b = {0};
-	text_age(&b, cli_item_u64(item, key), t->style->now_unix_ns);
-	buf_cell(t, &b, COLOR_DIM);
-}
 
 static void
 time_cell(struct table_text *t, const json_t *item, const char *key)
@@ -41,43 +18,23 @@ time_cell(struct table_text *t, const json_t *item, const char *key)
 	struct buf b = {0};
 	uint64_t time_ns = cli_item_u64(item, key);
 	text_time(&b, time_ns, t->style->now_unix_ns);
-	buf_cell(t, &b, COLOR_NONE);
+	cell_buf(t, &b, COLOR_NONE);
 	t->old = t->old || time_ns + NS_PER_DAY < t->style->now_unix_ns;
 }
 
 static void
-count_cell(struct table_text *t, const json_t *item, const char *key)
+spans_cell(struct table_text *t, const json_t *item)
 {
-	struct buf b = {0};
-	buf_u64(&b, cli_item_u64(item, key));
-	buf_cell(t, &b, COLOR_NONE);
-}
-
-static void
-service_cell(struct table_text *t, const json_t *item)
-{
-	text_cell(t, item, "service", COLOR_CYAN);
+	cell_count(t, item, "span_count");
 }
 
 static void
 name_cell(struct table_text *t, const json_t *item)
 {
-	text_cell(t, item, "name", COLOR_NONE);
-}
-
-static void
-trace_id_cell(struct table_text *t, const json_t *item)
-{
-	text_cell(t, item, "trace_id", COLOR_DIM);
+	cell_text(t, item, "name", COLOR_NONE);
 }
 
 /* ---- spans */
-
-static void
-span_age(struct table_text *t, const json_t *item)
-{
-	age_cell(t, item, "start_time_unix_nano");
-}
 
 static void
 span_time(struct table_text *t, const json_t *item)
@@ -95,21 +52,13 @@ span_operation(struct table_text *t, const json_t *item)
 	if (error)
 		buf_str(&b, t->style->utf8 ? STR("✗ ") : STR("x "));
 	buf_append(&b, name.ptr, text_head(name, CELL_BYTES_MAX));
-	buf_cell(t, &b, error ? COLOR_RED : COLOR_NONE);
+	cell_buf(t, &b, error ? COLOR_RED : COLOR_NONE);
 }
 
 static void
 span_kind(struct table_text *t, const json_t *item)
 {
-	text_cell(t, item, "kind", COLOR_DIM);
-}
-
-static void
-span_duration(struct table_text *t, const json_t *item)
-{
-	struct buf b = {0};
-	cli_item_duration(&b, item);
-	buf_cell(t, &b, COLOR_NONE);
+	cell_text(t, item, "kind", COLOR_DIM);
 }
 
 static void
@@ -118,23 +67,98 @@ span_status(struct table_text *t, const json_t *item)
 	if (cli_item_is(item, "status", "unset"))
 		table_cell(t, STR("-"), COLOR_DIM);
 	else
-		text_cell(t, item, "status",
+		cell_text(t, item, "status",
 		    cli_item_is(item, "status", "error") ? COLOR_RED : COLOR_GREEN);
 }
 
 static const struct table_column span_columns[] = {
-    {.title = "AGE", .keep = 30, .keep_old = 12, .right = true, .cell = span_age},
+    {.title = "AGE", .keep = 30, .keep_old = 12, .right = true, .cell = cell_started},
     {.title = "TIME (UTC)", .keep = 20, .keep_old = 45, .below = BELOW_IF_OLD, .cell = span_time},
-    {.title = "SERVICE", .keep = 60, .want = 8, .param = "service", .cell = service_cell},
+    {.title = "SERVICE", .keep = 60, .want = 8, .param = "service", .cell = cell_service},
     {.title = "OPERATION", .keep = 80, .want = 16, .width_min = 12, .cell = span_operation},
     {.title = "KIND", .keep = 10, .param = "kind", .cell = span_kind},
-    {.title = "DURATION", .keep = 70, .right = true, .cell = span_duration},
+    {.title = "DURATION", .keep = 70, .right = true, .cell = cell_took},
     {.title = "STATUS", .keep = 15, .param = "status", .cell = span_status},
-    {.title = "TRACE",
-        .keep = 40,
-        .below = BELOW_ALWAYS,
-        .param = "trace_id",
-        .cell = trace_id_cell},
+    {.title = "TRACE", .keep = 40, .below = BELOW_ALWAYS, .param = "trace_id", .cell = cell_trace},
+    {.title = NULL},
+};
+
+/* ---- traces */
+
+static const json_t *
+root_of(const json_t *item)
+{
+	return json_object_get(item, "root");
+}
+
+static void
+trace_service(struct table_text *t, const json_t *item)
+{
+	cell_text(t, root_of(item), "service", COLOR_CYAN);
+}
+
+/* Of the root; in brackets when the root is missing and this is the earliest span. */
+static void
+trace_operation(struct table_text *t, const json_t *item)
+{
+	struct buf b = {0};
+	bool error = cli_item_u64(item, "error_count") > 0;
+	bool missing = json_is_true(json_object_get(item, "root_missing"));
+	struct str name = cli_item_str(root_of(item), "operation");
+	if (error)
+		buf_str(&b, t->style->utf8 ? STR("✗ ") : STR("x "));
+	if (missing)
+		buf_char(&b, '(');
+	buf_append(&b, name.ptr, text_head(name, CELL_BYTES_MAX));
+	if (missing)
+		buf_char(&b, ')');
+	cell_buf(t, &b, error ? COLOR_RED : COLOR_NONE);
+}
+
+static void
+trace_errors(struct table_text *t, const json_t *item)
+{
+	struct buf b = {0};
+	uint64_t errors = cli_item_u64(item, "error_count");
+	if (errors > 0)
+		buf_u64(&b, errors);
+	else
+		buf_char(&b, '-');
+	cell_buf(t, &b, errors > 0 ? COLOR_RED : COLOR_DIM);
+}
+
+static void
+trace_matched(struct table_text *t, const json_t *item)
+{
+	cell_count(t, item, "matched_spans");
+}
+
+/* The most spans first would hide those that are there once; by name, as they come. */
+static void
+trace_services(struct table_text *t, const json_t *item)
+{
+	struct buf b = {0};
+	const json_t *services = json_object_get(item, "services");
+	for (size_t i = 0; i < json_array_size(services) && b.len < CELL_BYTES_MAX; i++) {
+		if (i > 0)
+			buf_str(&b, STR(", "));
+		buf_str(&b, cli_item_str(json_array_get(services, i), "name"));
+	}
+	b.len = text_head(buf_view(&b), CELL_BYTES_MAX);
+	cell_buf(t, &b, COLOR_DIM);
+}
+
+static const struct table_column trace_columns[] = {
+    {.title = "AGE", .keep = 30, .keep_old = 12, .right = true, .cell = cell_started},
+    {.title = "TIME (UTC)", .keep = 20, .keep_old = 45, .below = BELOW_IF_OLD, .cell = span_time},
+    {.title = "SERVICE", .keep = 60, .want = 8, .cell = trace_service},
+    {.title = "OPERATION", .keep = 80, .want = 16, .width_min = 12, .cell = trace_operation},
+    {.title = "DURATION", .keep = 70, .right = true, .cell = cell_took},
+    {.title = "SPANS", .keep = 50, .right = true, .cell = spans_cell},
+    {.title = "ERRORS", .keep = 55, .right = true, .cell = trace_errors},
+    {.title = "MATCHED", .keep = 10, .right = true, .cell = trace_matched},
+    {.title = "SERVICES", .keep = 15, .want = 24, .cell = trace_services},
+    {.title = "TRACE", .keep = 40, .below = BELOW_ALWAYS, .param = "trace_id", .cell = cell_trace},
     {.title = NULL},
 };
 
@@ -143,7 +167,7 @@ static const struct table_column span_columns[] = {
 static void
 log_age(struct table_text *t, const json_t *item)
 {
-	age_cell(t, item, "event_time_unix_nano");
+	cell_age(t, item, "event_time_unix_nano");
 }
 
 static void
@@ -159,7 +183,7 @@ log_severity(struct table_text *t, const json_t *item)
 	if (cli_item_is(item, "severity", "unspecified"))
 		table_cell(t, STR("-"), color);
 	else
-		text_cell(t, item, "severity", color);
+		cell_text(t, item, "severity", color);
 }
 
 static void
@@ -167,20 +191,16 @@ log_body(struct table_text *t, const json_t *item)
 {
 	struct buf b = {0};
 	cli_item_log_text(&b, item);
-	buf_cell(t, &b, COLOR_NONE);
+	cell_buf(t, &b, COLOR_NONE);
 }
 
 static const struct table_column log_columns[] = {
     {.title = "AGE", .keep = 30, .keep_old = 12, .right = true, .cell = log_age},
     {.title = "TIME (UTC)", .keep = 20, .keep_old = 45, .below = BELOW_IF_OLD, .cell = log_time},
     {.title = "SEV", .keep = 50, .param = "severity", .cell = log_severity},
-    {.title = "SERVICE", .keep = 47, .want = 8, .param = "service", .cell = service_cell},
+    {.title = "SERVICE", .keep = 47, .want = 8, .param = "service", .cell = cell_service},
     {.title = "BODY", .keep = 80, .want = 32, .width_min = 20, .cell = log_body},
-    {.title = "TRACE",
-        .keep = 40,
-        .below = BELOW_ALWAYS,
-        .param = "trace_id",
-        .cell = trace_id_cell},
+    {.title = "TRACE", .keep = 40, .below = BELOW_ALWAYS, .param = "trace_id", .cell = cell_trace},
     {.title = NULL},
 };
 
@@ -189,7 +209,7 @@ static const struct table_column log_columns[] = {
 static void
 point_age(struct table_text *t, const json_t *item)
 {
-	age_cell(t, item, "time_unix_nano");
+	cell_age(t, item, "time_unix_nano");
 }
 
 static void
@@ -201,7 +221,7 @@ point_time(struct table_text *t, const json_t *item)
 static void
 point_type(struct table_text *t, const json_t *item)
 {
-	text_cell(t, item, "metric_type", COLOR_DIM);
+	cell_text(t, item, "metric_type", COLOR_DIM);
 }
 
 /* Four digits, or all before the point. */
@@ -242,7 +262,7 @@ point_value(struct table_text *t, const json_t *item)
 	uint64_t count = cli_item_u64(item, "count");
 	if (!sum) {
 		number_text(&b, json_object_get(item, "value"));
-		buf_cell(t, &b, COLOR_NONE);
+		cell_buf(t, &b, COLOR_NONE);
 		return;
 	}
 	buf_printf(&b, "n %llu", (unsigned long long)count);
@@ -255,13 +275,13 @@ point_value(struct table_text *t, const json_t *item)
 		real_text(&b, cli_item_f64(item, "max"));
 	}
 	quantiles_text(&b, json_object_get(item, "quantile_values"));
-	buf_cell(t, &b, COLOR_NONE);
+	cell_buf(t, &b, COLOR_NONE);
 }
 
 static void
 point_unit(struct table_text *t, const json_t *item)
 {
-	text_cell(t, item, "unit", COLOR_DIM);
+	cell_text(t, item, "unit", COLOR_DIM);
 }
 
 static void
@@ -278,7 +298,7 @@ point_attributes(struct table_text *t, const json_t *item)
 		cli_value_text(&b, value);
 	}
 	b.len = text_head(buf_view(&b), CELL_BYTES_MAX);
-	buf_cell(t, &b, COLOR_NONE);
+	cell_buf(t, &b, COLOR_NONE);
 }
 
 static const struct table_column point_columns[] = {
@@ -289,7 +309,7 @@ static const struct table_column point_columns[] = {
         .want = 8,
         .below = BELOW_ALWAYS,
         .param = "service",
-        .cell = service_cell},
+        .cell = cell_service},
     {.title = "NAME", .keep = 80, .want = 40, .width_min = 12, .param = "name", .cell = name_cell},
     {.title = "TYPE", .keep = 15, .param = "metric_type", .cell = point_type},
     {.title = "VALUE",
@@ -312,19 +332,13 @@ static const struct table_column point_columns[] = {
 static void
 service_name(struct table_text *t, const json_t *item)
 {
-	text_cell(t, item, "name", COLOR_CYAN);
-}
-
-static void
-service_spans(struct table_text *t, const json_t *item)
-{
-	count_cell(t, item, "span_count");
+	cell_text(t, item, "name", COLOR_CYAN);
 }
 
 static void
 service_traces(struct table_text *t, const json_t *item)
 {
-	count_cell(t, item, "trace_count");
+	cell_count(t, item, "trace_count");
 }
 
 /* "12 (0.4%)" */
@@ -336,7 +350,7 @@ service_errors(struct table_text *t, const json_t *item)
 	buf_u64(&b, errors);
 	if (errors > 0)
 		buf_printf(&b, " (%.2g%%)", cli_item_f64(item, "error_rate") * 100.0);
-	buf_cell(t, &b, errors > 0 ? COLOR_RED : COLOR_NONE);
+	cell_buf(t, &b, errors > 0 ? COLOR_RED : COLOR_NONE);
 }
 
 static void
@@ -347,30 +361,30 @@ service_avg(struct table_text *t, const json_t *item)
 		text_duration(&b, cli_item_f64(item, "avg_duration_ms") * 1e6);
 	else
 		buf_char(&b, '-');
-	buf_cell(t, &b, COLOR_NONE);
+	cell_buf(t, &b, COLOR_NONE);
 }
 
 static void
 service_logs(struct table_text *t, const json_t *item)
 {
-	count_cell(t, item, "log_count");
+	cell_count(t, item, "log_count");
 }
 
 static void
 service_points(struct table_text *t, const json_t *item)
 {
-	count_cell(t, item, "point_count");
+	cell_count(t, item, "point_count");
 }
 
 static void
 service_last(struct table_text *t, const json_t *item)
 {
-	age_cell(t, item, "last_seen_unix_nano");
+	cell_age(t, item, "last_seen_unix_nano");
 }
 
 static const struct table_column service_columns[] = {
     {.title = "SERVICE", .keep = 90, .want = 24, .width_min = 12, .cell = service_name},
-    {.title = "SPANS", .keep = 80, .right = true, .cell = service_spans},
+    {.title = "SPANS", .keep = 80, .right = true, .cell = spans_cell},
     {.title = "TRACES", .keep = 20, .right = true, .cell = service_traces},
     {.title = "ERRORS", .keep = 70, .right = true, .cell = service_errors},
     {.title = "AVG", .keep = 60, .right = true, .cell = service_avg},
@@ -384,13 +398,24 @@ const struct table_view *
 cli_view_of(const char *op)
 {
 	static const struct table_view views[] = {
-	    {"traces", "spans", span_columns},
-	    {"logs", "log records", log_columns},
-	    {"metrics", "points", point_columns},
-	    {"services", "services", service_columns},
-	    {"dlq list", "dead letters", cli_dlq_columns},
-	    {"keys list", "keys", cli_keys_columns},
-	    {"backup list", "backups", cli_backup_columns},
+	    {"search", "traces", trace_columns, NULL},
+	    {"traces", "spans", span_columns, NULL},
+	    {"logs", "log records", log_columns, NULL},
+	    {"metrics", "points", point_columns, NULL},
+	    {"services", "services", service_columns, NULL},
+	    {"anomalies", "anomalies", cli_anomaly_columns, NULL},
+	    {"workflows", "runs", cli_workflow_columns, cli_note_prices},
+	    {"llm", "calls in the window (--last; an hour without)", cli_llm_columns,
+	        cli_note_prices},
+	    {"calls", "calls", cli_call_columns, cli_below_calls},
+	    {"comments", "comments", cli_comment_columns, NULL},
+	    {"trace_comments", "comments", cli_comment_columns, NULL},
+	    {"query", "series", cli_query_columns, NULL},
+	    {"range", "series", cli_range_columns, NULL},
+	    {"names", "metrics", cli_names_columns, NULL},
+	    {"dlq list", "dead letters", cli_dlq_columns, NULL},
+	    {"keys list", "keys", cli_keys_columns, NULL},
+	    {"backup list", "backups", cli_backup_columns, NULL},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(views); i++)
 		if (strcmp(views[i].op, op) == 0)

@@ -30,6 +30,7 @@ answer(void *ctx, const struct cli_server *server, struct str path, int *status_
     struct buf *body_out, struct err *err)
 {
 	struct world *w = ctx;
+	note(w->previous_path, sizeof w->previous_path, str_from(w->path));
 	note(w->path, sizeof w->path, path);
 	if (w->asked == 0)
 		note(w->first_path, sizeof w->first_path, path);
@@ -59,12 +60,71 @@ answer_send(void *ctx, const struct cli_server *server, const char *method, stru
 	return code;
 }
 
+static enum err_code
+answer_post(void *ctx, const struct cli_server *server, struct str path, struct str json,
+    int *status_out, bool *truncated_out, struct buf *body_out, struct err *err)
+{
+	struct world *w = ctx;
+	note(w->body, sizeof w->body, json);
+	if (w->asked == 0)
+		note(w->first_body, sizeof w->first_body, json);
+	if (truncated_out)
+		*truncated_out = w->truncated;
+	return answer_send(ctx, server, "POST", path, status_out, body_out, err);
+}
+
+/* The next answer as a stream, in two pieces. */
+static enum err_code
+answer_follow(void *ctx, const struct cli_server *server, struct str path,
+    bool (*take)(void *take_ctx, struct str bytes), void *take_ctx, int *status_out,
+    struct buf *body_out, struct err *err)
+{
+	struct buf body = {0};
+	enum err_code code = answer(ctx, server, path, status_out, &body, err);
+	struct str text = buf_view(&body);
+	if (code == ERR_OK && *status_out != 200)
+		buf_str(body_out, text);
+	else if (code == ERR_OK && text.len > 0 && take(take_ctx, str_of(text.ptr, text.len / 2)))
+		(void)take(take_ctx, str_skip(text, text.len / 2));
+	buf_fini(&body);
+	return code;
+}
+
+static bool
+is_stopping(void *ctx)
+{
+	const struct world *w = ctx;
+	return w->asked >= (w->streams > 0 ? w->streams : 1);
+}
+
+static uint64_t
+wait_not(void *ctx, uint64_t ns)
+{
+	struct world *w = ctx;
+	w->waited_ns += ns;
+	return w->io.now_unix_ns + w->waited_ns;
+}
+
+/* A line of what there is; the last one is typed again and again, unless it ends with a line's end. */
 static bool
 type_line(void *ctx, char *out, size_t size)
 {
+	struct world *w = ctx;
+	bool there = w->typed != NULL;
+	size_t n = there ? strcspn(w->typed, "\n") : 0;
+	snprintf(out, size, "%.*s", (int)n, there ? w->typed : "");
+	if (there && w->typed[n] == '\n')
+		w->typed = w->typed[n + 1] ? w->typed + n + 1 : NULL;
+	return there;
+}
+
+static enum err_code
+type_all(void *ctx, struct buf *out, struct err *err)
+{
 	const struct world *w = ctx;
-	snprintf(out, size, "%s", w->typed ? w->typed : "");
-	return w->typed != NULL;
+	(void)err;
+	buf_str(out, str_from(w->typed ? w->typed : ""));
+	return ERR_OK;
 }
 
 void
@@ -75,7 +135,12 @@ world_init(struct world *w)
 	    .env = get_env,
 	    .get = answer,
 	    .send = answer_send,
+	    .post = answer_post,
+	    .follow = answer_follow,
+	    .stopping = is_stopping,
+	    .wait = wait_not,
 	    .read_line = type_line,
+	    .read_all = type_all,
 	    .ctx = w};
 	world_env(w, "LANG", "C.UTF-8");
 	current = w;
@@ -105,14 +170,27 @@ static int
 extra_run(int argc, char **argv)
 {
 	printf("extra %s with %d\n", argv[0], argc);
-	return argc == 2 && strcmp(argv[1], "--help") == 0 ? 42 : 7;
+	return 7;
 }
 
 int
 world_run_words(struct world *w, char **argv)
 {
-	static const struct cli_command extra[] = {{"serve", "run the server", extra_run, OP_RUN},
-	    {"demo", "play a small shop", extra_run, OP_RUN}, {.name = NULL}};
+	static const struct usage_option options[] = {
+	    {.name = "data-dir", .value = "DIR", .help = "where everything is kept"},
+	    {.name = "config", .value = "FILE", .help = "read options from it"},
+	    {.name = "format", .value = "FORMAT", .help = "how", .words = "text|json"},
+	    {.name = ""},
+	};
+	static const struct usage serve = {
+	    .name = "serve", .help = "run the server", .example = "weir serve", .options = options};
+	static const struct usage load = {.name = "load",
+	    .help = "send what files hold",
+	    .example = "weir load x",
+	    .arguments = "FILE...",
+	    .argument = {.value = "FILE", .repeat = true}};
+	static const struct cli_command extra[] = {
+	    {&serve, extra_run, OP_RUN}, {&load, extra_run, OP_RUN}, {.usage = NULL}};
 	int argc = 0;
 	while (argv[argc])
 		argc++;

@@ -20,13 +20,18 @@ struct world {
 	size_t answer_lens[WORLD_NOTES_MAX];
 	int status; /* of all answers: 200 */
 	enum err_code failure; /* instead of an answer */
+	int streams; /* who is at the keyboard stops after so many; 0: after each */
 	/* what it was asked */
 	int asked;
 	char method[16];
-	const char *typed; /* what somebody at the terminal answers, NULL: nothing */
-	char path[4096], first_path[4096];
+	/* what somebody at the terminal answers, NULL: nothing; several lines: one by one */
+	const char *typed;
+	char path[4096], first_path[4096], previous_path[4096];
+	char body[4096], first_body[4096]; /* that was sent last; first */
+	bool truncated; /* says the header field of its answer */
 	char url[128], tenant[64], token[64];
 	uint64_t timeout_ns;
+	uint64_t waited_ns; /* in all; the clock goes on only then */
 };
 
 /* Not a terminal, UTF-8, at the time of the golden files. */

@@ -39,25 +39,6 @@ struct demo {
 	const char *headers[3]; /* of these; ends with NULL */
 };
 
-static const char usage[] =
-    "usage: weir demo [options]\n"
-    "\n"
-    "Plays a small shop of services into a server over OTLP/gRPC: traces with errors and\n"
-    "slow calls, logs joined to them, metrics of every kind, an AI agent's runs.\n"
-    "\n"
-    "  --grpc ADDR:PORT   the server; https://ADDR:PORT for TLS [127.0.0.1:4317; WEIR_GRPC]\n"
-    "  --ca FILE          CAs to trust with https:// [the system's; WEIR_CA]\n"
-    "  --client-cert FILE certificate to show there [WEIR_CLIENT_CERT]\n"
-    "  --client-key FILE  and its key [WEIR_CLIENT_KEY]\n"
-    "  --rate N           visitors a second, 0.1 to 1000 [4]\n"
-    "  --duration SPAN    stop after this long, e.g. 30s [until Ctrl-C]\n"
-    "  --history SPAN     first play this much of the past, 0 for none [10m]\n"
-    "  --seed N           the same seed plays the same shop [random]\n"
-    "  --quiet            print nothing but errors\n"
-    "  --help             print this and exit\n"
-    "\n"
-    "$WEIR_TOKEN is the key for it, where one is needed, and $WEIR_TENANT the tenant.\n";
-
 static void
 on_reply(void *ctx, const struct grpc_reply *reply)
 {
@@ -208,63 +189,99 @@ set_client_key(struct demo *d, struct str value)
 }
 
 static const struct {
-	const char *name;
-	bool (*set)(struct demo *d, struct str value);
+	struct usage_option o;
+	bool (*set)(struct demo *d, struct str value); /* NULL: a switch */
 	const char *expects;
 } options[] = {
-    {"--grpc", set_grpc, "ADDR:PORT"},
-    {"--ca", set_ca, "a file"},
-    {"--client-cert", set_client_cert, "a file"},
-    {"--client-key", set_client_key, "a file"},
-    {"--rate", set_rate, "a number from 0.1 to 1000"},
-    {"--duration", set_duration, "a length of time such as 30s or 5m"},
-    {"--history", set_history, "a length of time such as 10m, at most 30d, or 0"},
-    {"--seed", set_seed, "a whole number"},
+    {{.name = "grpc",
+         .value = "ADDR:PORT",
+         .help = "the server; https://ADDR:PORT for TLS ($WEIR_GRPC)",
+         .fallback = "127.0.0.1:4317"},
+        set_grpc, "ADDR:PORT"},
+    {{.name = "ca",
+         .value = "FILE",
+         .help = "CAs to trust with https:// ($WEIR_CA)",
+         .fallback = "the system's"},
+        set_ca, "a file"},
+    {{.name = "client-cert",
+         .value = "FILE",
+         .help = "certificate to show there ($WEIR_CLIENT_CERT)"},
+        set_client_cert, "a file"},
+    {{.name = "client-key", .value = "FILE", .help = "and its key ($WEIR_CLIENT_KEY)"},
+        set_client_key, "a file"},
+    {{.name = "rate", .value = "N", .help = "visitors a second, 0.1 to 1000", .fallback = "4"},
+        set_rate, "a number from 0.1 to 1000"},
+    {{.name = "duration",
+         .value = "SPAN",
+         .help = "stop after this long, e.g. 30s",
+         .fallback = "until Ctrl-C"},
+        set_duration, "a length of time such as 30s or 5m"},
+    {{.name = "history",
+         .value = "SPAN",
+         .help = "first play this much of the past, 0 for none",
+         .fallback = "10m"},
+        set_history, "a length of time such as 10m, at most 30d, or 0"},
+    {{.name = "seed",
+         .value = "N",
+         .help = "the same seed plays the same shop",
+         .fallback = "random"},
+        set_seed, "a whole number"},
+    {{.name = "quiet", .help = "print nothing but errors"}, NULL, NULL},
 };
+
+static void
+add_options(struct usage_list *list)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		usage_add(list, &options[i].o);
+}
+
+const struct usage demo_usage = {.name = "demo",
+    .help = "play a small shop of services into a server",
+    .about = "Over OTLP/gRPC: traces with errors and slow calls, logs joined to them, metrics\n"
+             "of every kind, an AI agent's runs. $WEIR_TOKEN is the key for it, where one is\n"
+             "needed, and $WEIR_TENANT the tenant.\n",
+    .example = "weir demo --duration 30s --history 1h",
+    .more = add_options};
 
 static size_t
 find_option(struct str name)
 {
 	size_t i = 0;
-	while (i < ARRAY_LEN(options) && !str_eq(name, str_from(options[i].name)))
+	while (i < ARRAY_LEN(options) && !str_eq(name, str_from(options[i].o.name)))
 		i++;
 	return i;
 }
 
-/* -1: go on. */
-static int
-parse_args(struct demo *d, int argc, char **argv)
+static enum err_code
+parse_args(struct demo *d, int argc, char **argv, struct err *err)
 {
 	for (int i = 1; i < argc; i++) {
 		CHECK(argv[i] != NULL);
-		struct str name = str_from(argv[i]);
+		struct str arg = str_from(argv[i]), name = str_skip(arg, 2);
 		size_t eq = str_find(name, '=');
 		struct str value = str_skip(name, eq + 1);
 		bool has_value = eq < name.len;
 		name.len = eq;
-		if (str_eq(name, STR("--help")) || str_eq(name, STR("-h"))) {
-			fputs(usage, stdout);
-			return 0;
-		}
-		if (str_eq(name, STR("--quiet")) && !has_value) {
-			d->quiet = true;
-			continue;
-		}
+		if (!str_starts(arg, STR("--")) || name.len == 0)
+			return err_set(err, ERR_INVALID, "unexpected argument \"%.60s\"", argv[i]);
 		size_t which = find_option(name);
-		if (which == ARRAY_LEN(options)) {
-			fprintf(stderr, "weir demo: unknown option %s; see `weir demo --help`\n",
-			    argv[i]);
-			return EXIT_USAGE;
+		if (which == ARRAY_LEN(options))
+			return usage_unknown(&demo_usage, name, err);
+		if (!options[which].set) {
+			d->quiet = true;
+			if (has_value)
+				return err_set(err, ERR_INVALID, "--quiet takes no value");
+			continue;
 		}
 		if (!has_value && i + 1 < argc)
 			value = str_from(argv[++i]);
-		if (!options[which].set(d, value)) {
-			fprintf(stderr, "weir demo: %.*s: expected %s, not \"%.*s\"\n",
-			    STR_ARG(name), options[which].expects, STR_ARG(value));
-			return EXIT_USAGE;
-		}
+		if (!options[which].set(d, value))
+			return err_set(err, ERR_INVALID, "--%.*s: expected %s, not \"%.*s\"",
+			    STR_ARG(name), options[which].expects,
+			    value.len < 60 ? (int)value.len : 60, value.ptr);
 	}
-	return -1;
+	return ERR_OK;
 }
 
 static int
@@ -313,6 +330,8 @@ int
 demo_run(int argc, char **argv)
 {
 	const char *grpc = getenv("WEIR_GRPC");
+	struct err err = {0};
+	int exit_code = EXIT_USAGE;
 	struct demo *d = xcalloc(1, sizeof(*d));
 	*d = (struct demo){.grpc = str_from(grpc && *grpc ? grpc : "127.0.0.1:4317"),
 	    .rate = 4,
@@ -321,20 +340,20 @@ demo_run(int argc, char **argv)
 	d->tls = (struct tls_client_files){.ca = str_from(getenv("WEIR_CA")),
 	    .cert = str_from(getenv("WEIR_CLIENT_CERT")),
 	    .key = str_from(getenv("WEIR_CLIENT_KEY"))};
-	int code = parse_args(d, argc, argv);
-	if (code < 0 &&
+	enum err_code code = parse_args(d, argc, argv, &err);
+	if (code == ERR_OK &&
 	    (!add_header(d, d->token, "x-api-key", "WEIR_TOKEN") ||
-	        !add_header(d, d->tenant, "x-scope-orgid", "WEIR_TENANT"))) {
-		fputs("weir demo: $WEIR_TOKEN or $WEIR_TENANT is too long\n", stderr);
-		code = EXIT_USAGE;
-	}
-	if (code < 0) {
+	        !add_header(d, d->tenant, "x-scope-orgid", "WEIR_TENANT")))
+		code = err_set(&err, ERR_INVALID, "$WEIR_TOKEN or $WEIR_TENANT is too long");
+	if (code == ERR_OK) {
 		signal_block_stop();
 		shop_init(&d->shop, d->seed, rand_u64(), clock_unix_ns() - d->history_ns);
-		code = play(d);
+		exit_code = play(d);
+	} else {
+		fprintf(stderr, "weir demo: %s; see `weir demo --help`\n", err.message);
 	}
 	shop_story_fini(&d->story);
 	buf_fini(&d->body);
 	free(d);
-	return code;
+	return exit_code;
 }

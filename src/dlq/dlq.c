@@ -199,7 +199,7 @@ enum err_code
 dlq_end(struct dlq *d, struct dlq_entry *e, struct err *err)
 {
 	/* A record that the log no longer has needs no mark: letters can go when the disk is full. */
-	bool marked = e->seq > d->floor_seq;
+	bool marked = e->seq > d->floor_seq && e->seq < DLQ_SEQ_NONE;
 	enum dlq_place folder = e->place == DLQ_IN_WAITING ? DLQ_IN_WAITING : DLQ_IN_QUARANTINE;
 	struct err unlinking = {0};
 	if (marked) {
@@ -297,14 +297,14 @@ dlq_ring(struct dlq *d)
 
 /* A file of this name that is no letter keeps its content under another name. */
 static enum err_code
-move_foreign(struct dlq *d, struct dlq_key key, struct err *err)
+move_foreign(struct dlq *d, enum dlq_place place, struct dlq_key key, struct err *err)
 {
 	char from[FILE_PATH_BYTES], to[FILE_PATH_BYTES];
-	enum err_code code = dlq_path(d, DLQ_IN_WAITING, key, ".letter", from, err);
+	enum err_code code = dlq_path(d, place, key, ".letter", from, err);
 	if (code != ERR_OK)
 		return code;
 	const char *name = strrchr(from, '/') + 1;
-	uint64_t hash = dlq_foreign_hash(DLQ_IN_WAITING, name);
+	uint64_t hash = dlq_foreign_hash(place, name);
 	size_t at = dlq_foreign_find(d, hash);
 	if (at == d->foreign_count || d->foreign[at].hash != hash)
 		return ERR_OK;
@@ -312,14 +312,14 @@ move_foreign(struct dlq *d, struct dlq_key key, struct err *err)
 	do {
 		char ending[32];
 		snprintf(ending, sizeof(ending), ".letter.unreadable-%u", n);
-		code = dlq_path(d, DLQ_IN_WAITING, key, ending, to, err);
+		code = dlq_path(d, place, key, ending, to, err);
 	} while (code == ERR_OK && n++ < 1000 && file_exists(to));
 	if (code == ERR_OK)
 		code = file_rename(from, to, err);
 	if (code != ERR_OK)
 		return code;
 	/* The new one first: the old one owns the words. */
-	dlq_foreign_add(d, DLQ_IN_WAITING, strrchr(to, '/') + 1, d->foreign[at].why);
+	dlq_foreign_add(d, place, strrchr(to, '/') + 1, d->foreign[at].why);
 	dlq_foreign_remove(d, dlq_foreign_find(d, hash));
 	return ERR_OK;
 }
@@ -334,8 +334,8 @@ backoff_ns(const struct dlq *d, unsigned attempts)
 }
 
 static enum err_code
-put_new(struct dlq *d, const struct dlq_letter *letter, struct str payload, uint64_t now_ns,
-    struct err *err)
+put_new(struct dlq *d, enum dlq_place place, const struct dlq_letter *letter, struct str payload,
+    uint64_t now_ns, struct err *err)
 {
 	struct dlq_head h = {.kind = DLQ_KIND_LETTER,
 	    .letter = *letter,
@@ -348,13 +348,13 @@ put_new(struct dlq *d, const struct dlq_letter *letter, struct str payload, uint
 	h.letter.bytes = payload.len;
 	h.letter.created_ns = h.letter.last_ns = now_ns;
 	h.letter.next_ns = now_ns + backoff_ns(d, 0);
-	enum err_code code = move_foreign(d, key, err);
+	enum err_code code = move_foreign(d, place, key, err);
 	if (code != ERR_OK)
 		return code;
-	code = dlq_write(d, DLQ_IN_WAITING, &h, payload, err);
+	code = dlq_write(d, place, &h, payload, err);
 	if (code != ERR_OK) {
 		/* It may be there, whole, and only its name not be durable: it was not put. */
-		if (dlq_path(d, DLQ_IN_WAITING, key, ".letter", path, NULL) == ERR_OK)
+		if (dlq_path(d, place, key, ".letter", path, NULL) == ERR_OK)
 			(void)!file_unlink(path, NULL);
 		return code;
 	}
@@ -364,15 +364,15 @@ put_new(struct dlq *d, const struct dlq_letter *letter, struct str payload, uint
 	    .first = letter->item_first,
 	    .count = letter->item_count,
 	    .revision = 1,
-	    .state = DLQ_WAITING,
-	    .place = DLQ_IN_WAITING};
+	    .state = place == DLQ_IN_WAITING ? DLQ_WAITING : DLQ_QUARANTINED,
+	    .place = (uint8_t)place};
 	(void)dlq_insert(d, &e);
 	return ERR_OK;
 }
 
-enum err_code
-dlq_put(struct dlq *d, const struct dlq_letter *letter, struct str payload, uint64_t now_unix_ns,
-    struct err *err)
+static enum err_code
+put(struct dlq *d, enum dlq_place place, const struct dlq_letter *letter, struct str payload,
+    uint64_t now_unix_ns, struct err *err)
 {
 	uint32_t first = letter->item_first, count = letter->item_count;
 	CHECK(count > 0);
@@ -383,11 +383,27 @@ dlq_put(struct dlq *d, const struct dlq_letter *letter, struct str payload, uint
 	enum err_code code = ERR_OK;
 	mutex_lock(&d->io);
 	if (!dlq_find(d, (struct dlq_key){letter->seq, first}))
-		code = put_new(d, letter, payload, now_unix_ns, err);
+		code = put_new(d, place, letter, payload, now_unix_ns, err);
 	mutex_unlock(&d->io);
 	if (code == ERR_OK)
 		dlq_ring(d);
 	return code;
+}
+
+enum err_code
+dlq_put(struct dlq *d, const struct dlq_letter *letter, struct str payload, uint64_t now_unix_ns,
+    struct err *err)
+{
+	CHECK(letter->seq < DLQ_SEQ_NONE);
+	return put(d, DLQ_IN_WAITING, letter, payload, now_unix_ns, err);
+}
+
+enum err_code
+dlq_quarantine(struct dlq *d, const struct dlq_letter *letter, struct str payload,
+    uint64_t now_unix_ns, struct err *err)
+{
+	CHECK(letter->seq >= DLQ_SEQ_NONE);
+	return put(d, DLQ_IN_QUARANTINE, letter, payload, now_unix_ns, err);
 }
 
 /* ---- attempts */

@@ -41,6 +41,8 @@ const char *dlq_state_name(enum dlq_state s); /* "waiting" "running" "quarantine
 enum { DLQ_ERROR_BYTES = 256, DLQ_ID_BYTES = 40 };
 
 #define DLQ_ALL_ITEMS UINT32_MAX /* as item_count: all of the request, however many they are */
+/* seqs from here on are of no record of the log: whoever puts such a letter chooses one. */
+#define DLQ_SEQ_NONE (UINT64_C(1) << 63)
 #define DLQ_PAYLOAD_BYTES_MAX (UINT64_C(1) << 30)
 
 struct dlq_letter {
@@ -50,7 +52,7 @@ struct dlq_letter {
 	uint64_t seq; /* of the original record */
 	uint32_t item_first, item_count; /* by ordinal: the part of the request */
 	char tenant[LIMIT_TENANT_BYTES + 1];
-	char signal[8]; /* "traces" "logs" "metrics" */
+	char signal[12]; /* "traces" "logs" "metrics" "comments" */
 	struct hash128 identity; /* of the part: what the retry is known by */
 	unsigned attempts; /* that have failed */
 	uint64_t created_ns, last_ns, next_ns; /* unix */
@@ -77,6 +79,10 @@ void dlq_close(struct dlq *d); /* NULL allowed */
  * space; ERR_IO: it cannot be written; nothing is left of it then. */
 MUST_CHECK enum err_code dlq_put(struct dlq *d, const struct dlq_letter *letter, struct str payload,
     uint64_t now_unix_ns, struct err *err);
+/* The same for what never came into the log (letter->seq >= DLQ_SEQ_NONE) and cannot become better by itself: it is in quarantine at
+ * once. When it has been done or dropped nothing is left of it. */
+MUST_CHECK enum err_code dlq_quarantine(struct dlq *d, const struct dlq_letter *letter,
+    struct str payload, uint64_t now_unix_ns, struct err *err);
 /* Whether this item of this record has been put aside (and may have been done or dropped since). */
 bool dlq_covers(struct dlq *d, uint64_t seq, uint32_t ord);
 /* Whether any item of it has: the cheap question to ask first. */

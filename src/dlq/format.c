@@ -43,6 +43,7 @@ enum {
 	AT_TENANT = 104,
 	AT_SIGNAL = 168,
 	AT_ERROR = 176,
+	SIGNAL_BYTES = AT_ERROR - AT_SIGNAL,
 };
 
 static const char magic[8] = "weirdlq";
@@ -66,7 +67,7 @@ dlq_head_write(const struct dlq_head *h, unsigned char out[DLQ_HEAD_BYTES])
 	size_t tenant_len = strlen(l->tenant), signal_len = strlen(l->signal);
 	size_t error_len = strlen(l->error);
 	CHECK(tenant_len <= LIMIT_TENANT_BYTES);
-	CHECK(signal_len < sizeof(l->signal));
+	CHECK(signal_len <= SIGNAL_BYTES);
 	CHECK(error_len < DLQ_ERROR_BYTES);
 	memset(out, 0, DLQ_HEAD_BYTES);
 	memcpy(out, magic, sizeof(magic));
@@ -104,7 +105,7 @@ check_head(const unsigned char *raw)
 	if (get_u32le(raw + AT_CRC) != head_crc(raw))
 		return "the checksum of its head does not match";
 	if ((raw[AT_KIND] != DLQ_KIND_LETTER && raw[AT_KIND] != DLQ_KIND_MARK) ||
-	    raw[AT_TENANT_LEN] > LIMIT_TENANT_BYTES || raw[AT_SIGNAL_LEN] >= 8 ||
+	    raw[AT_TENANT_LEN] > LIMIT_TENANT_BYTES || raw[AT_SIGNAL_LEN] > SIGNAL_BYTES ||
 	    get_u32le(raw + AT_ERROR_LEN) >= DLQ_ERROR_BYTES)
 		return "its head is malformed";
 	uint32_t first = get_u32le(raw + AT_FIRST), count = get_u32le(raw + AT_COUNT);

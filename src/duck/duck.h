@@ -78,6 +78,10 @@ struct duck_options {
 	const struct retain
 	    *retain; /* copied, its rules borrowed; NULL: everything is kept for ever */
 	uint64_t retain_look_ms; /* how often is looked for what is to be removed: a minute */
+	/* SQL of users (duck_user.h): memory of one statement: 512 MiB; disk for what does not fit there (0 is
+	 * none here); how many run at once: 2. */
+	uint64_t sql_memory_bytes_max, sql_temp_bytes_max;
+	unsigned sql_runs_max;
 	uint32_t days_back; /* 400 */
 	uint32_t days_ahead; /* 1 */
 	uint64_t (*now_unix_ns)(void); /* clock_unix_ns */
@@ -88,6 +92,11 @@ struct duck_options {
 
 /* Opens or makes the file and brings its schema up to date. Blocks on disk: replays what was not
  * checkpointed. Which spans there are is read afterwards, by the thread: until then appends wait. */
+/* `weir sql-worker`, which runs statements of users for a process that opened the store (duck_user.h): any program that
+ * opens one has to do this, when it is started with that one argument. Does not return before that process has ended. */
+#define DUCK_SQL_WORKER "sql-worker"
+int duck_user_worker(void);
+
 MUST_CHECK enum err_code duck_open(const struct duck_options *opt, struct store **out,
     struct err *err);
 

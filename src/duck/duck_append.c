@@ -95,11 +95,14 @@ append_locked(struct duck *d, struct batch *batch, struct err *err)
 	enum err_code code = duck_ident_mark(d, batch, err);
 	if (code != ERR_OK)
 		return code;
+	duck_pulls_plan(d, batch);
 	code = append_marked(d, batch, err);
 	if (code != ERR_OK) {
+		duck_pulls_take_back(d);
 		duck_ident_take_back(d, batch);
 		return code;
 	}
+	duck_pulls_keep(d, batch);
 	duck_ident_keep(d, batch);
 	duck_dict_committed(&w->resources);
 	duck_dict_committed(&w->scopes);

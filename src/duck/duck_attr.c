@@ -2,9 +2,13 @@
 /*
  * weir_attr_is(attributes, key, value): does an attribute map (model/typed.h) have this value for
  * this key? weir_attr_cmp(attributes, key, operator, value): has it a number that is >=, >, <= or <
- * this decimal (duck/duck_number.h)? Both are NULL when there is no such key. weir_code_cmp(text, code,
- * operator, value) is the same for a value of a shared column (duck_shred.h), NULL when it has another code. DuckDB's own JSON functions are not used for it: they write numbers anew (so 1.50e3 is
- * not the text it was), they need paths in which keys are quoted, and they parse all of the JSON.
+ * this decimal (duck/duck_number.h)? weir_attr_has(attributes, key): true. weir_attr_text(attributes, key): the text
+ * that weir_attr_is() compares. All are NULL when there is no such key. weir_attr_any(attributes, keys): is one of these
+ * there, a key a line, of at most ANY_KEYS_MAX? weir_code_cmp(text, code, operator, value) and
+ * weir_code_text(text, code) are the same for a value of a shared column (duck_shred.h), NULL when it has another code,
+ * weir_double_text(value) for one of a column of doubles. DuckDB's own JSON functions are not used for it: they write
+ * numbers anew (so 1.50e3 is not the text it was), they need paths in which keys are quoted, and they parse all of the
+ * JSON.
  *
  * This reads the text once and looks only at the keys of the outermost object; the first of equal
  * keys counts. Text that is no such object has no keys. Nothing is allocated, every step moves
@@ -15,6 +19,9 @@
 #include "duck/duck_json.h"
 #include "duck/duck_number.h"
 
+#include "base/number.h"
+
+#include <math.h>
 #include <stdio.h>
 
 /* A string is its content; {"$double":"NaN"} is NaN, {"$bytes":"AQID"} is AQID; all else is its typed
@@ -73,7 +80,7 @@ enum { ARGS_MAX = 4 };
 
 /* The VARCHAR vectors of a call. */
 struct args {
-	duckdb_string_t *data[ARGS_MAX];
+	const void *data[ARGS_MAX];
 	uint64_t *validity[ARGS_MAX];
 	idx_t count;
 };
@@ -98,8 +105,7 @@ args_row(const struct args *a, idx_t row, struct str out[ARGS_MAX])
 	for (idx_t c = 0; c < a->count; c++) {
 		if (!duckdb_validity_row_is_valid(a->validity[c], row))
 			return false;
-		duckdb_string_t *s = &a->data[c][row];
-		out[c] = str_of(duckdb_string_t_data(s), duckdb_string_t_length(*s));
+		out[c] = duck_text_at(a->data[c], row);
 	}
 	return true;
 }
@@ -206,37 +212,186 @@ run_code_cmp(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 	compare_rows(info, in, out, behind_code);
 }
 
+static void
+run_has(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
+{
+	(void)info;
+	struct args a = args_of(in);
+	struct str s[ARGS_MAX] = {0}, value;
+	bool *result = duckdb_vector_get_data(out);
+	duckdb_vector_ensure_validity_writable(out);
+	uint64_t *validity = duckdb_vector_get_validity(out);
+	for (idx_t row = 0; row < duckdb_data_chunk_get_size(in); row++) {
+		result[row] = args_row(&a, row, s) && find(s[0], s[1], &value);
+		if (!result[row])
+			duckdb_validity_set_row_invalid(validity, row);
+	}
+}
+
+/* A list of keys, which is mostly the same for all rows. */
+enum { ANY_KEYS_MAX = 32 };
+
+struct any {
+	struct str text;
+	struct str keys[ANY_KEYS_MAX];
+	size_t count;
+	bool first
+	    [256]; /* bytes that keys begin with, or a backslash: an escape may be any of them */
+};
+
+static void
+take_keys(struct any *a, struct str text)
+{
+	if (a->text.ptr == text.ptr && a->text.len == text.len)
+		return;
+	*a = (struct any){.text = text};
+	a->first['\\'] = true;
+	while (text.ptr && text.len > 0 && a->count < ANY_KEYS_MAX) {
+		struct str key = {text.ptr, str_find(text, '\n')};
+		text = str_skip(text, key.len + 1);
+		if (key.len > 0)
+			a->first[(unsigned char)key.ptr[0]] = true;
+		a->keys[a->count++] = key;
+	}
+}
+
+static bool
+has_any(const struct any *a, struct str json)
+{
+	struct duck_json j = duck_json_begin(json);
+	struct duck_json_member m;
+	while (duck_json_member(&j, &m)) {
+		if (m.key.len == 0 || !a->first[(unsigned char)m.key.ptr[0]])
+			continue;
+		for (size_t i = 0; i < a->count; i++)
+			if (duck_json_raw_is(m.key, a->keys[i]))
+				return true;
+	}
+	return false;
+}
+
+static void
+run_any(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
+{
+	(void)info;
+	struct args a = args_of(in);
+	struct str s[ARGS_MAX] = {0};
+	struct any any = {0};
+	bool *result = duckdb_vector_get_data(out);
+	for (idx_t row = 0; row < duckdb_data_chunk_get_size(in); row++) {
+		result[row] = false;
+		if (!args_row(&a, row, s))
+			continue;
+		take_keys(&any, s[1]);
+		result[row] = has_any(&any, s[0]);
+	}
+}
+
+static void
+text_rows(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out,
+    bool (*value_of)(struct str text, struct str key, struct str *value))
+{
+	struct args a = args_of(in);
+	struct str s[ARGS_MAX] = {0}, value;
+	struct buf text = {0};
+	duckdb_vector_ensure_validity_writable(out);
+	uint64_t *validity = duckdb_vector_get_validity(out);
+	for (idx_t row = 0; row < duckdb_data_chunk_get_size(in); row++) {
+		if (!args_row(&a, row, s) || !value_of(s[0], s[1], &value)) {
+			duckdb_validity_set_row_invalid(validity, row);
+			continue;
+		}
+		buf_reset(&text);
+		duck_json_text_put(&text, value);
+		if (text.failed) {
+			duckdb_scalar_function_set_error(info, "no memory for the text of a value");
+			break;
+		}
+		duckdb_unsafe_vector_assign_string_element_len(out, row, text.len ? text.ptr : "",
+		    text.len);
+	}
+	buf_fini(&text);
+}
+
+static void
+run_text(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
+{
+	text_rows(info, in, out, find);
+}
+
+static void
+run_code_text(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
+{
+	text_rows(info, in, out, behind_code);
+}
+
+static void
+run_double_text(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
+{
+	(void)info;
+	duckdb_vector v = duckdb_data_chunk_get_vector(in, 0);
+	const double *data = duckdb_vector_get_data(v);
+	uint64_t *valid = duckdb_vector_get_validity(v);
+	char text[NUMBER_DOUBLE_BYTES];
+	duckdb_vector_ensure_validity_writable(out);
+	uint64_t *validity = duckdb_vector_get_validity(out);
+	for (idx_t row = 0; row < duckdb_data_chunk_get_size(in); row++) {
+		/* Others are never in a column. */
+		if (duckdb_validity_row_is_valid(valid, row) && isfinite(data[row]))
+			duckdb_unsafe_vector_assign_string_element_len(out, row, text,
+			    number_double_text(data[row], text));
+		else
+			duckdb_validity_set_row_invalid(validity, row);
+	}
+}
+
 static enum err_code
-add_function(struct duck *d, duckdb_connection con, const char *name, int arg_count,
-    duckdb_scalar_function_t run, struct err *err)
+register_one(struct duck *d, duckdb_connection con, const struct duck_function *def,
+    struct err *err)
 {
 	char why[64];
 	enum err_code code = ERR_OK;
 	duckdb_scalar_function f = duckdb_create_scalar_function();
-	duckdb_logical_type text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
-	duckdb_logical_type boolean = duckdb_create_logical_type(DUCKDB_TYPE_BOOLEAN);
-	duckdb_scalar_function_set_name(f, name);
-	for (int i = 0; i < arg_count; i++)
-		duckdb_scalar_function_add_parameter(f, text);
-	duckdb_scalar_function_set_return_type(f, boolean);
-	duckdb_scalar_function_set_special_handling(f); /* NULL attributes: args_row() sees to it */
-	duckdb_scalar_function_set_function(f, run);
-	snprintf(why, sizeof(why), "%s cannot be registered", name);
+	duckdb_logical_type arg = duckdb_create_logical_type(def->arg_type);
+	duckdb_logical_type result = duckdb_create_logical_type(def->result_type);
+	duckdb_scalar_function_set_name(f, def->name);
+	for (int i = 0; i < def->arg_count; i++)
+		duckdb_scalar_function_add_parameter(f, arg);
+	duckdb_scalar_function_set_return_type(f, result);
+	duckdb_scalar_function_set_special_handling(
+	    f); /* of NULL, which is the function's to see */
+	duckdb_scalar_function_set_function(f, def->run);
+	snprintf(why, sizeof(why), "%s cannot be registered", def->name);
 	if (duckdb_register_scalar_function(con, f) != DuckDBSuccess)
 		code = duck_fail(d, DUCKDB_ERROR_CATALOG, why, err);
-	duckdb_destroy_logical_type(&boolean);
-	duckdb_destroy_logical_type(&text);
+	duckdb_destroy_logical_type(&result);
+	duckdb_destroy_logical_type(&arg);
 	duckdb_destroy_scalar_function(&f);
+	return code;
+}
+
+enum err_code
+duck_functions_register(struct duck *d, duckdb_connection con, const struct duck_function *defs,
+    size_t count, struct err *err)
+{
+	enum err_code code = ERR_OK;
+	for (size_t i = 0; i < count && code == ERR_OK; i++)
+		code = register_one(d, con, &defs[i], err);
 	return code;
 }
 
 enum err_code
 duck_attr_register(struct duck *d, duckdb_connection con, struct err *err)
 {
-	enum err_code code = add_function(d, con, "weir_attr_is", 3, run_is, err);
-	if (code == ERR_OK)
-		code = add_function(d, con, "weir_attr_cmp", 4, run_cmp, err);
-	if (code == ERR_OK)
-		code = add_function(d, con, "weir_code_cmp", 4, run_code_cmp, err);
-	return code;
+	static const struct duck_function functions[] = {
+	    {"weir_attr_is", DUCKDB_TYPE_VARCHAR, 3, DUCKDB_TYPE_BOOLEAN, run_is},
+	    {"weir_attr_cmp", DUCKDB_TYPE_VARCHAR, 4, DUCKDB_TYPE_BOOLEAN, run_cmp},
+	    {"weir_code_cmp", DUCKDB_TYPE_VARCHAR, 4, DUCKDB_TYPE_BOOLEAN, run_code_cmp},
+	    {"weir_attr_has", DUCKDB_TYPE_VARCHAR, 2, DUCKDB_TYPE_BOOLEAN, run_has},
+	    {"weir_attr_any", DUCKDB_TYPE_VARCHAR, 2, DUCKDB_TYPE_BOOLEAN, run_any},
+	    {"weir_attr_text", DUCKDB_TYPE_VARCHAR, 2, DUCKDB_TYPE_VARCHAR, run_text},
+	    {"weir_code_text", DUCKDB_TYPE_VARCHAR, 2, DUCKDB_TYPE_VARCHAR, run_code_text},
+	    {"weir_double_text", DUCKDB_TYPE_DOUBLE, 1, DUCKDB_TYPE_VARCHAR, run_double_text},
+	};
+	return duck_functions_register(d, con, functions, ARRAY_LEN(functions), err);
 }

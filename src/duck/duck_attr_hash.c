@@ -82,7 +82,7 @@ duck_attr_probe_init(struct duck_attr_probe *p, const struct store_attr *a)
 {
 	struct buf text = {0};
 	put_escaped(&text, a->key, true);
-	p->range = a->op != STORE_ATTR_EQ;
+	p->by_key = a->op != STORE_ATTR_EQ;
 	p->key[0] = hash_u64_seed(inside(&text), KEY_SEED);
 	p->key[1] = odd_of(0);
 	for (size_t i = 0; i < ARRAY_LEN(p->key); i++) {
@@ -102,7 +102,7 @@ duck_attr_probe(const struct duck_attr_probe *p, struct str filter)
 	for (size_t k = 0; k < ARRAY_LEN(p->key); k++) {
 		if (!bloom_maybe(filter, p->key[k]))
 			continue;
-		bits |= p->range ? FORM_KEY | FORM_MATCH : FORM_KEY;
+		bits |= p->by_key ? FORM_KEY | FORM_MATCH : FORM_KEY;
 		for (size_t i = 0; i < 3; i++)
 			if (bloom_maybe(filter, p->match[3 * k + i]))
 				bits |= FORM_MATCH;

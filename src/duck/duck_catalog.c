@@ -123,7 +123,8 @@ void
 duck_catalog_drop_seal(struct duck_catalog *c, struct duck_table *t, size_t place, uint64_t gen)
 {
 	mutex_lock(&c->lock);
-	CHECK(place < t->seal_count && t->seals[place].until == UINT64_MAX);
+	CHECK(place < t->seal_count);
+	CHECK(duck_catalog_has_seal(t, place));
 	t->changes++;
 	t->seals[place].until = gen;
 	mutex_unlock(&c->lock);
@@ -147,6 +148,24 @@ forget_filter(struct duck_catalog *c, struct duck_seal_info *s)
 	s->traces = STR_EMPTY;
 }
 
+static void
+forget_change(struct duck_seal_info *s, uint64_t gen)
+{
+	if (s->until == gen)
+		s->until = UINT64_MAX;
+	if (s->summed_since == gen)
+		s->summed_since = UINT64_MAX;
+}
+
+void
+duck_catalog_sum_seal(struct duck_catalog *c, struct duck_table *t, size_t place, uint64_t gen)
+{
+	mutex_lock(&c->lock);
+	CHECK(place < t->seal_count && t->seals[place].summed_since == UINT64_MAX);
+	t->seals[place].summed_since = gen;
+	mutex_unlock(&c->lock);
+}
+
 void
 duck_catalog_forget(struct duck_catalog *c, uint64_t gen)
 {
@@ -160,8 +179,7 @@ duck_catalog_forget(struct duck_catalog *c, uint64_t gen)
 			t->seal_count--;
 		}
 		for (size_t k = 0; k < t->seal_count; k++)
-			if (t->seals[k].until == gen)
-				t->seals[k].until = UINT64_MAX;
+			forget_change(&t->seals[k], gen);
 		if (t->until == gen)
 			t->until = UINT64_MAX;
 		if (t->since < gen)
@@ -200,7 +218,7 @@ duck_catalog_rows(const struct duck_table *t)
 	uint64_t rows = t->loose_rows;
 	CHECK(t->seals || t->seal_count == 0);
 	for (size_t k = 0; k < t->seal_count; k++)
-		if (t->seals[k].until == UINT64_MAX)
+		if (duck_catalog_has_seal(t, k))
 			rows += t->seals[k].rows;
 	return rows;
 }
@@ -244,30 +262,6 @@ next_chunk(duckdb_result *result, duckdb_data_chunk *chunk)
 	return *chunk && duckdb_data_chunk_get_size(*chunk) > 0;
 }
 
-static const void *
-column(duckdb_data_chunk chunk, idx_t col)
-{
-	return duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, col));
-}
-
-static bool
-is_null(duckdb_data_chunk chunk, idx_t col, idx_t row)
-{
-	duckdb_vector v = duckdb_data_chunk_get_vector(chunk, col);
-	return !duckdb_validity_row_is_valid(duckdb_vector_get_validity(v), row);
-}
-
-static struct str
-text_at(duckdb_data_chunk chunk, idx_t col, idx_t row)
-{
-	const duckdb_string_t *data = column(chunk, col);
-	duckdb_string_t s = data[row];
-	const char *ptr = duckdb_string_is_inlined(s)
-	    ? ((const duckdb_string_t *)column(chunk, col))[row].value.inlined.inlined
-	    : s.value.pointer.ptr;
-	return str_of(ptr, duckdb_string_t_length(s));
-}
-
 static bool
 table_of_name(struct str base, enum table_id *out)
 {
@@ -283,9 +277,9 @@ static void
 load_partition(struct duck *d, duckdb_data_chunk chunk, idx_t row)
 {
 	enum table_id id;
-	if (table_of_name(text_at(chunk, 0, row), &id))
-		duck_catalog_add_table(&d->catalog, id, ((const int64_t *)column(chunk, 1))[row],
-		    0);
+	if (table_of_name(duck_chunk_text(chunk, 0, row), &id))
+		duck_catalog_add_table(&d->catalog, id,
+		    ((const int64_t *)duck_chunk_column(chunk, 1))[row], 0);
 }
 
 static void
@@ -293,16 +287,17 @@ load_key(struct duck *d, duckdb_data_chunk chunk, idx_t row)
 {
 	enum table_id id;
 	struct duck_table *t = NULL;
-	if (table_of_name(text_at(chunk, 0, row), &id))
-		t = duck_catalog_find(&d->catalog, id, ((const int64_t *)column(chunk, 1))[row]);
+	if (table_of_name(duck_chunk_text(chunk, 0, row), &id))
+		t = duck_catalog_find(&d->catalog, id,
+		    ((const int64_t *)duck_chunk_column(chunk, 1))[row]);
 	if (!t)
 		return;
-	int32_t number = ((const int32_t *)column(chunk, 2))[row];
-	int32_t type = ((const int32_t *)column(chunk, 4))[row];
-	int32_t code = ((const int32_t *)column(chunk, 5))[row];
+	int32_t number = ((const int32_t *)duck_chunk_column(chunk, 2))[row];
+	int32_t type = ((const int32_t *)duck_chunk_column(chunk, 4))[row];
+	int32_t code = ((const int32_t *)duck_chunk_column(chunk, 5))[row];
 	bool good = number >= 0 && number < SHRED_COLUMNS && type >= 0 && type < SHRED_TYPES &&
 	    code == (int32_t)t->plan.columns[number].key_count &&
-	    duck_catalog_add_key(&d->catalog, t, (unsigned)number, text_at(chunk, 3, row),
+	    duck_catalog_add_key(&d->catalog, t, (unsigned)number, duck_chunk_text(chunk, 3, row),
 	        (enum shred_type)type, 0);
 	if (!good)
 		d->catalog.damaged = true;
@@ -313,18 +308,20 @@ load_seal(struct duck *d, duckdb_data_chunk chunk, idx_t row)
 {
 	enum table_id id;
 	struct duck_table *t = NULL;
-	if (table_of_name(text_at(chunk, 0, row), &id))
-		t = duck_catalog_find(&d->catalog, id, ((const int64_t *)column(chunk, 1))[row]);
+	if (table_of_name(duck_chunk_text(chunk, 0, row), &id))
+		t = duck_catalog_find(&d->catalog, id,
+		    ((const int64_t *)duck_chunk_column(chunk, 1))[row]);
 	if (!t || t->day == DUCK_DAY_OTHER)
 		return;
 	struct duck_seal_info info = {
-	    .gen = ((const uint64_t *)column(chunk, 2))[row],
-	    .rows = ((const uint64_t *)column(chunk, 3))[row],
-	    .time_min = ((const uint64_t *)column(chunk, 4))[row],
-	    .time_max = ((const uint64_t *)column(chunk, 5))[row],
+	    .gen = duck_chunk_words(chunk, 2)[row],
+	    .rows = duck_chunk_words(chunk, 3)[row],
+	    .summed_since = ((const bool *)duck_chunk_column(chunk, 7))[row] ? 0 : UINT64_MAX,
+	    .time_min = duck_chunk_words(chunk, 4)[row],
+	    .time_max = duck_chunk_words(chunk, 5)[row],
 	};
-	if (!is_null(chunk, 6, row))
-		info.traces = text_at(chunk, 6, row);
+	if (!duck_chunk_is_null(chunk, 6, row))
+		info.traces = duck_chunk_text(chunk, 6, row);
 	duck_catalog_add_seal(&d->catalog, t, &info);
 }
 
@@ -387,7 +384,8 @@ duck_catalog_load(struct duck *d, duckdb_connection con, struct err *err)
 	/* Newest first: should not all filters fit, those of late are worth more. */
 	if (code == ERR_OK)
 		code = load_rows(d, con,
-		    "SELECT base, day, gen, rows, time_min, time_max, traces FROM seals"
+		    "SELECT base, day, gen, rows, time_min, time_max, traces,"
+		    " gen IN (SELECT gen FROM seal_parts) FROM seals"
 		    " WHERE base <> '' ORDER BY gen DESC",
 		    load_seal, err);
 	for (size_t i = 0; i < d->catalog.count; i++) {

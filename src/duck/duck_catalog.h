@@ -9,7 +9,7 @@
  * columns and seals as they were then. What has gone is forgotten when no reader is so old any more.
  *
  * In the file (all written by the sealer, in the transaction of a seal, or deleted in one when its rows are no longer
- * kept, duck_retain.c):
+ * kept, duck_remove.c):
  *
  *     seals(gen, base, day, rows, time_min, time_max, floor, traces, attrs)
  *         one row per seal. base '' : it brought no rows of a signal. day -1: the catch-all. floor: the
@@ -19,6 +19,7 @@
  *     shreds(base, day, number, key, type, code)   keys of their attribute columns "a<number>"; code: its
  *         place among the keys of a shared column
  *     requests(hi, lo, seq, received_ns)      identities of requests
+ *     pulls(gen, tenant, source, position, seq, received_ns, spans)   duck_pulls.h
  *     resources, scopes                       the dictionaries
  *
  * A day's table has the columns of model/columns.h, then "seal" (the generation that wrote the row: constant
@@ -41,8 +42,13 @@ struct duck;
 struct duck_seal_info {
 	uint64_t gen;
 	uint64_t until; /* its rows were deleted by this generation; UINT64_MAX: they are there */
+	uint64_t
+	    summed_since; /* the generation that wrote down its sums (duck_parts.h); UINT64_MAX: none did */
 	uint64_t rows;
 	uint64_t time_min, time_max;
+	/* Between these are the seqs of its rows; seq_max 0: not known. duck_arrivals.c finds out, and is any thread's; under the
+	 * lock. */
+	uint64_t seq_min, seq_max;
 	struct str traces; /* owned; NULL ptr: not in memory, the seal may hold any trace */
 };
 
@@ -69,6 +75,13 @@ struct duck_table {
 	uint64_t changes; /* of its rows and seals, counted */
 	struct duck_table_size size; /* the sealer's: duck_retain.c */
 };
+
+/* Are the rows of the seal at this place still there? Under the lock, or the sealer. */
+static inline bool
+duck_catalog_has_seal(const struct duck_table *t, size_t place)
+{
+	return t->seals[place].until == UINT64_MAX;
+}
 
 struct duck_catalog {
 	struct mutex lock; /* leaf */
@@ -107,6 +120,9 @@ void duck_catalog_drop_seal(struct duck_catalog *c, struct duck_table *t, size_t
     uint64_t gen);
 void duck_catalog_shrink_seal(struct duck_catalog *c, struct duck_table *t, size_t place,
     uint64_t rows);
+/* The transaction of this generation writes down the sums of a seal: before it is committed. */
+void duck_catalog_sum_seal(struct duck_catalog *c, struct duck_table *t, size_t place,
+    uint64_t gen);
 /* The seal of this generation has not come about: forget what was added for it, what it removed is there. */
 void duck_catalog_forget(struct duck_catalog *c, uint64_t gen);
 /* Nobody looks at the file as it was before this generation: give the memory of what has gone free. */

@@ -31,13 +31,6 @@ struct said {
 	uint64_t count;
 };
 
-struct str
-duck_check_text(duckdb_data_chunk chunk, idx_t col, idx_t row)
-{
-	duckdb_string_t *texts = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, col));
-	return str_of(duckdb_string_t_data(&texts[row]), duckdb_string_t_length(texts[row]));
-}
-
 static enum err_code
 take_said(void *ctx, duckdb_data_chunk chunk, struct err *err)
 {
@@ -47,7 +40,7 @@ take_said(void *ctx, duckdb_data_chunk chunk, struct err *err)
 		if (said->count++ >= KEPT_MAX)
 			continue;
 		for (idx_t col = 0; col < 2; col++) {
-			buf_str(&said->texts, duck_check_text(chunk, col, i));
+			buf_str(&said->texts, duck_chunk_text(chunk, col, i));
 			buf_char(&said->texts, '\0');
 		}
 	}
@@ -271,30 +264,16 @@ run_is_typed(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 	(void)info;
 	for (idx_t i = 0; i < duckdb_data_chunk_get_size(in); i++)
 		result[i] = !duckdb_validity_row_is_valid(valid, i) ||
-		    is_typed(duck_check_text(in, 0, i), duck_check_text(in, 1, i), &scratch);
+		    is_typed(duck_chunk_text(in, 0, i), duck_chunk_text(in, 1, i), &scratch);
 	buf_fini(&scratch);
 }
 
 enum err_code
 duck_check_register(struct duck *d, duckdb_connection con, struct err *err)
 {
-	enum err_code code = ERR_OK;
-	duckdb_scalar_function f = duckdb_create_scalar_function();
-	duckdb_logical_type text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
-	duckdb_logical_type boolean = duckdb_create_logical_type(DUCKDB_TYPE_BOOLEAN);
-	duckdb_scalar_function_set_name(f, "weir_is_typed");
-	duckdb_scalar_function_add_parameter(f, text);
-	duckdb_scalar_function_add_parameter(f, text);
-	duckdb_scalar_function_set_return_type(f, boolean);
-	duckdb_scalar_function_set_special_handling(f); /* NULL is fine */
-	duckdb_scalar_function_set_function(f, run_is_typed);
-	if (duckdb_register_scalar_function(con, f) != DuckDBSuccess)
-		code =
-		    duck_fail(d, DUCKDB_ERROR_CATALOG, "weir_is_typed cannot be registered", err);
-	duckdb_destroy_logical_type(&boolean);
-	duckdb_destroy_logical_type(&text);
-	duckdb_destroy_scalar_function(&f);
-	return code;
+	static const struct duck_function typed = {
+	    "weir_is_typed", DUCKDB_TYPE_VARCHAR, 2, DUCKDB_TYPE_BOOLEAN, run_is_typed};
+	return duck_functions_register(d, con, &typed, 1, err);
 }
 
 /* ---- a file that nobody has open */
@@ -410,6 +389,8 @@ run_parts(struct check *c, struct err *err)
 		code = duck_check_seals(c, err);
 	if (code == ERR_OK && usable)
 		code = duck_check_rows(c, err);
+	if (code == ERR_OK && usable)
+		code = duck_check_sums(c, err);
 	struct err ignored;
 	if (!c->over && duck_exec(c->d, c->con, "ROLLBACK", &ignored) != ERR_OK)
 		err_clear(&ignored);

@@ -4,6 +4,7 @@
  *
  *     duck_check.c         opening, asking, what a failure says    duck_check_schema.c  tables and columns
  *     duck_check_seals.c   seals and positions                     duck_check_rows.c    rows
+ *     duck_check_sums.c    sums of seals
  *     duck_mend.c          mending
  */
 #ifndef DUCK_DUCK_CHECK_PRIV_H
@@ -54,7 +55,14 @@ MUST_CHECK enum err_code duck_check_read(struct check *c, struct check_table *t,
     void (*forget)(void *ctx), void *ctx, struct err *err);
 MUST_CHECK enum err_code duck_check_number(struct check *c, struct check_table *t,
     struct duck_sql *sql, uint64_t *out, struct err *err);
-struct str duck_check_text(duckdb_data_chunk chunk, idx_t col, idx_t row);
+
+/* By what rows of a signal are told apart, besides their place in the log. SQL: the columns, those of them that are hashed,
+ * what a row is called; and what is said when the others have been removed. NULL: they are not. */
+struct check_identity {
+	enum finding_kind kind;
+	const char *by, *hashed, *said, *mended;
+};
+const struct check_identity *duck_check_identity(enum table_id id);
 
 /* "SELECT .." of r and s: services of a table's seals, as rows have them and as they were counted, where the two differ. */
 void duck_check_put_services(struct duck_sql *sql, const struct check_table *t, const char *select);
@@ -67,6 +75,19 @@ MUST_CHECK enum err_code duck_check_schema(struct check *c, bool *usable_out, st
 MUST_CHECK enum err_code duck_check_blocks(struct check *c, struct err *err);
 MUST_CHECK enum err_code duck_check_seals(struct check *c, struct err *err);
 MUST_CHECK enum err_code duck_check_rows(struct check *c, struct err *err);
+MUST_CHECK enum err_code duck_check_sums(struct check *c, struct err *err);
+
+/* ---- duck_check_sums.c, for mending, too */
+
+/* The rows of a seal, as far as they are summed up. */
+MUST_CHECK enum err_code duck_check_build_sums(struct check *c, struct check_table *t, uint64_t gen,
+    enum err_code (*use)(void *ctx, const struct seal_row *rows, size_t count, struct err *err),
+    void *ctx, struct err *err);
+MUST_CHECK enum err_code duck_check_compare_sums(struct check *c, struct check_table *t,
+    uint64_t gen, bool *same_out, struct err *err);
+MUST_CHECK enum err_code duck_check_each_sum(struct check *c, struct check_table *t,
+    enum err_code (*each)(void *ctx, struct check_table *t, uint64_t gen, struct err *err),
+    void *ctx, struct err *err);
 
 /* The name of a table, of columns base and day. */
 #define CHECK_NAME_SQL                                                                             \

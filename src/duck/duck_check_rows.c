@@ -60,11 +60,13 @@ read_all(struct check *c, struct check_table *t, struct duck_sql *sql, struct er
 {
 	uint64_t ignored;
 	enum err_code code = ERR_OK;
-	buf_str(&sql->text, STR("SELECT bit_xor(hash(*COLUMNS(* EXCLUDE ("));
-	for (size_t i = 0, n = 0; i < ARRAY_LEN(json_columns); i++)
+	size_t n = 0;
+	buf_str(&sql->text, STR("SELECT bit_xor(hash(*COLUMNS(*"));
+	for (size_t i = 0; i < ARRAY_LEN(json_columns); i++)
 		if (json_columns[i].id == t->id && !json_columns[i].where)
-			buf_printf(&sql->text, "%s%s", n++ > 0 ? ", " : "", json_columns[i].column);
-	buf_printf(&sql->text, "))))::UBIGINT FROM %s", t->name);
+			buf_printf(&sql->text, "%s%s", n++ > 0 ? ", " : " EXCLUDE (",
+			    json_columns[i].column);
+	buf_printf(&sql->text, "%s)))::UBIGINT FROM %s", n > 0 ? ")" : "", t->name);
 	code = duck_check_number(c, t, sql, &ignored, err);
 	for (size_t i = 0; i < ARRAY_LEN(json_columns) && code == ERR_OK; i++)
 		if (json_columns[i].id == t->id && !t->damaged && !c->over)
@@ -77,7 +79,7 @@ duck_check_blocks(struct check *c, struct err *err)
 {
 	static const enum table_id dictionaries[] = {TABLE_RESOURCES, TABLE_SCOPES};
 	static const char *const others[] = {"meta", "partitions", "seals", "positions", "shreds",
-	    "requests", "seal_services", "seal_traces"};
+	    "requests", "pulls", "seal_services", "seal_parts", "seal_words", "seal_hashes"};
 	struct duck_sql sql;
 	enum err_code code = ERR_OK;
 	uint64_t ignored;
@@ -109,6 +111,7 @@ check_values(struct check *c, struct check_table *t, struct duck_sql *sql, struc
 	    [TABLE_SPANS] = "seq = 0",
 	    [TABLE_LOGS] = "seq = 0 OR body_kind NOT BETWEEN 0 AND 2",
 	    [TABLE_POINTS] = "seq = 0 OR type NOT BETWEEN 1 AND 5",
+	    [TABLE_COMMENTS] = "seq = 0 OR id = '' OR (trace_hi = 0 AND trace_lo = 0)",
 	};
 	buf_printf(&sql->text,
 	    "SELECT '%s', 'the row of record ' || seq || ', item ' || ord || ' has a value that weir never"
@@ -136,6 +139,8 @@ check_names(struct check *c, struct check_table *t, struct duck_sql *sql, struct
 	    {"scope_id", "scopes", "scope", FINDING_SCOPE_MISSING},
 	};
 	enum err_code code = ERR_OK;
+	if (!duck_has_services(t->id))
+		return ERR_OK;
 	for (size_t i = 0; i < ARRAY_LEN(names) && code == ERR_OK && !t->damaged; i++) {
 		buf_printf(&sql->text,
 		    "SELECT '%s', n || ' rows of tenant ' || tenant || ' name %s ' || id || ', which is not"
@@ -165,12 +170,12 @@ static enum err_code
 take_counts(void *ctx, duckdb_data_chunk chunk, struct err *err)
 {
 	struct counting *n = ctx;
-	const uint64_t *days = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0));
-	const uint64_t *rows = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 1));
-	const uint64_t *seqs = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 3));
+	const uint64_t *days = duck_chunk_words(chunk, 0);
+	const uint64_t *rows = duck_chunk_words(chunk, 1);
+	const uint64_t *seqs = duck_chunk_words(chunk, 3);
 	(void)err;
 	for (idx_t i = 0; i < duckdb_data_chunk_get_size(chunk); i++) {
-		struct str name = duck_check_text(chunk, 2, i);
+		struct str name = duck_chunk_text(chunk, 2, i);
 		struct counted one = {days[i], rows[i], n->names.len, name.len};
 		buf_str(&n->names, name);
 		buf_append(&n->rows, &one, sizeof(one));
@@ -245,28 +250,47 @@ put_names(const struct check *c, struct duck_sql *sql, const char *k)
 	buf_printf(&sql->text, "][%s + 1]", k);
 }
 
+const struct check_identity *
+duck_check_identity(enum table_id id)
+{
+	static const struct check_identity spans = {.kind = FINDING_SPAN_TWICE,
+	    .by = "tenant, trace_hi, trace_lo, span_id",
+	    .hashed = "trace_lo, span_id",
+	    .said =
+	        "'span ' || lpad(lower(hex(span_id)), 16, '0') || ' of trace ' ||"
+	        " lpad(lower(hex(trace_hi)), 16, '0') || lpad(lower(hex(trace_lo)), 16, '0') || ' of"
+	        " tenant ' || tenant",
+	    .mended = "repeats of spans were removed"};
+	static const struct check_identity comments = {.kind = FINDING_COMMENT_TWICE,
+	    .by = "tenant, id",
+	    .hashed = "id",
+	    .said = "'comment ' || id || ' of tenant ' || tenant",
+	    .mended = "repeats of comments were removed"};
+	return id == TABLE_SPANS ? &spans : id == TABLE_COMMENTS ? &comments : NULL;
+}
+
+static const struct check_identity places = {.kind = FINDING_ROW_TWICE,
+    .by = "seq, ord",
+    .hashed = "seq, ord",
+    .said = "'the row of record ' || seq || ', item ' || ord"};
+
 static enum err_code
-check_twice(struct check *c, enum finding_kind kind, enum table_id id, uint64_t part,
+check_twice(struct check *c, const struct check_identity *what, enum table_id id, uint64_t part,
     uint64_t parts, struct duck_sql *sql, struct err *err)
 {
-	bool spans = kind == FINDING_SPAN_TWICE;
-	const char *by = spans ? "tenant, trace_hi, trace_lo, span_id" : "seq, ord";
 	buf_str(&sql->text, STR("SELECT "));
 	put_names(c, sql, "a");
-	buf_str(&sql->text,
-	    spans
-	        ? STR(", 'span ' || lpad(lower(hex(span_id)), 16, '0') || ' of trace ' ||"
-	              " lpad(lower(hex(trace_hi)), 16, '0') || lpad(lower(hex(trace_lo)), 16, '0') || ' of"
-	              " tenant ' || tenant")
-	        : STR(", 'the row of record ' || seq || ', item ' || ord"));
-	buf_str(&sql->text,
-	    STR(" || ' is there ' || n || ' times' || CASE WHEN a <> z THEN ', also in ' || "));
+	buf_printf(&sql->text,
+	    ", %s || ' is there ' || n || ' times' || CASE WHEN a <> z THEN ', also in ' || ",
+	    what->said);
 	put_names(c, sql, "z");
 	buf_printf(&sql->text,
-	    " ELSE '' END FROM (SELECT %s, count(*) AS n, min(k) AS a, max(k) AS z FROM (", by);
-	put_union(c, sql, id, by, spans ? "trace_lo, span_id" : "seq, ord", part, parts);
-	buf_printf(&sql->text, ") GROUP BY %s HAVING count(*) > 1) ORDER BY %s", by, by);
-	return duck_check_say(c, kind, NULL, sql, err);
+	    " ELSE '' END FROM (SELECT %s, count(*) AS n, min(k) AS a, max(k) AS z FROM (",
+	    what->by);
+	put_union(c, sql, id, what->by, what->hashed, part, parts);
+	buf_printf(&sql->text, ") GROUP BY %s HAVING count(*) > 1) ORDER BY %s", what->by,
+	    what->by);
+	return duck_check_say(c, what->kind, NULL, sql, err);
 }
 
 static bool
@@ -282,12 +306,13 @@ static enum err_code
 check_among(struct check *c, enum table_id id, struct duck_sql *sql, struct err *err)
 {
 	uint64_t parts = 1 + c->out->rows[id] / PART_ROWS;
+	const struct check_identity *identity = duck_check_identity(id);
 	enum err_code code = ERR_OK;
 	for (uint64_t part = 0; part < parts && code == ERR_OK && !c->over && has_table(c, id);
 	    part++) {
-		code = check_twice(c, FINDING_ROW_TWICE, id, part, parts, sql, err);
-		if (code == ERR_OK && id == TABLE_SPANS && !c->over)
-			code = check_twice(c, FINDING_SPAN_TWICE, id, part, parts, sql, err);
+		code = check_twice(c, &places, id, part, parts, sql, err);
+		if (code == ERR_OK && identity && !c->over)
+			code = check_twice(c, identity, id, part, parts, sql, err);
 	}
 	return code;
 }

@@ -42,6 +42,13 @@ static const struct {
     {"requests", "lo", "UBIGINT"},
     {"requests", "seq", "UBIGINT"},
     {"requests", "received_ns", "UBIGINT"},
+    {"pulls", "gen", "UBIGINT"},
+    {"pulls", "tenant", "VARCHAR"},
+    {"pulls", "source", "VARCHAR"},
+    {"pulls", "position", "BLOB"},
+    {"pulls", "seq", "UBIGINT"},
+    {"pulls", "received_ns", "UBIGINT"},
+    {"pulls", "spans", "UBIGINT"},
     {"seal_services", "gen", "UBIGINT"},
     {"seal_services", "number", "UINTEGER"},
     {"seal_services", "tenant", "VARCHAR"},
@@ -53,9 +60,23 @@ static const struct {
     {"seal_services", "duration_sum", "HUGEINT"},
     {"seal_services", "first_ns", "UBIGINT"},
     {"seal_services", "last_ns", "UBIGINT"},
-    {"seal_traces", "gen", "UBIGINT"},
-    {"seal_traces", "number", "UINTEGER"},
-    {"seal_traces", "pair", "UBIGINT"},
+    {"seal_parts", "gen", "UBIGINT"},
+    {"seal_parts", "number", "UINTEGER"},
+    {"seal_parts", "tenant", "VARCHAR"},
+    {"seal_parts", "kind", "INTEGER"},
+    {"seal_parts", "service", "VARCHAR"},
+    {"seal_parts", "width_s", "UINTEGER"},
+    {"seal_parts", "first_ns", "UBIGINT"},
+    {"seal_parts", "last_ns", "UBIGINT"},
+    {"seal_parts", "items", "UBIGINT"},
+    {"seal_words", "gen", "UBIGINT"},
+    {"seal_words", "number", "UINTEGER"},
+    {"seal_words", "kind", "INTEGER"},
+    {"seal_words", "place", "UINTEGER"},
+    {"seal_words", "word", "UBIGINT"},
+    {"seal_hashes", "gen", "UBIGINT"},
+    {"seal_hashes", "number", "UINTEGER"},
+    {"seal_hashes", "hash", "UBIGINT"},
 };
 
 #define HAVE_TABLES                                                                                \
@@ -65,7 +86,7 @@ static const struct {
 	"cols AS (SELECT table_name AS name, column_name AS col, data_type AS type FROM"           \
 	" duckdb_columns() WHERE database_name = current_database() AND schema_name = 'main')"
 #define PARTS "parts AS (SELECT DISTINCT base, day, " CHECK_NAME_SQL " AS name FROM partitions)"
-#define IS_DAY_TABLE "regexp_full_match(name, '(spans|logs|points)_([0-9]{8}|other)')"
+#define IS_DAY_TABLE "regexp_full_match(name, '(spans|logs|points|comments)_([0-9]{8}|other)')"
 
 /* want(name, col, type) of the catalog. */
 static void
@@ -209,7 +230,7 @@ static enum err_code
 take_days(void *ctx, duckdb_data_chunk chunk, struct err *err)
 {
 	(void)err;
-	buf_append(ctx, duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0)),
+	buf_append(ctx, duck_chunk_column(chunk, 0),
 	    (size_t)duckdb_data_chunk_get_size(chunk) * sizeof(int64_t));
 	return ERR_OK;
 }

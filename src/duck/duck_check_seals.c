@@ -3,7 +3,7 @@
  * Seals against the rows that they brought, and positions.
  *
  * Of a day's table every row names the seal that brought it (0: it was there before seals were), and each seal says how
- * many rows it has, of which times, and of which services. What is kept no longer (duck_retain.c) is taken from
+ * many rows it has, of which times, and of which services. What is kept no longer (duck_remove.c) is taken from
  * all of them in one transaction, so that they agree at every moment; a seal's times may reach further than what is left of
  * its rows, and services of seals that have gone stay for a while. Of the catch-all a seal says only what came
  * with it, for its rows move on.
@@ -85,11 +85,11 @@ duck_check_put_services(struct duck_sql *sql, const struct check_table *t, const
 {
 	bool spans = t->id == TABLE_SPANS;
 	buf_printf(&sql->text,
-	    "WITH r AS (SELECT seal AS gen, tenant, service, count(*) AS n, min(%s) AS a, max(%s) AS z, %s"
+	    "WITH r AS (SELECT seal AS gen, tenant, %s service, count(*) AS n, min(%s) AS a, max(%s) AS z, %s"
 	    " FROM %s WHERE seal <> 0 GROUP BY ALL), s AS (SELECT gen, tenant, service, rows AS n,"
 	    " first_ns AS a, last_ns AS z, errors AS e, ended AS d, duration_sum AS t FROM seal_services"
 	    " WHERE gen IN (SELECT gen FROM seals WHERE ",
-	    time_of(t), time_of(t),
+	    duck_has_services(t->id) ? "" : "'' AS", time_of(t), time_of(t),
 	    spans
 	        ? "count(*) FILTER (status_code = 2) AS e, count(*) FILTER (duration_ns >= 0) AS d,"
 	          " coalesce(sum(duration_ns) FILTER (duration_ns >= 0), 0) AS t"
@@ -186,16 +186,17 @@ static const struct {
         "SELECT 'positions', 'the position of ' || base || ' of day ' || day || ', record ' || seq || ',"
         " is of seal ' || gen || ', and the last one is ' || coalesce((SELECT max(gen) FROM seals), 0)"
         " FROM positions WHERE gen > coalesce((SELECT max(gen) FROM seals), 0) ORDER BY gen"},
-    {FINDING_SEAL_SERVICES,
-        "SELECT 'seal_traces', 'of seal ' || gen || ' the number of traces of service ' || number || ' is ' ||"
-        " coalesce(n, 0) || ', and ' || coalesce(traces, 0) || ' are counted' FROM (SELECT gen, number,"
-        " count(*) AS n FROM seal_traces WHERE gen IN (SELECT gen FROM seals) GROUP BY ALL) FULL JOIN"
-        " (SELECT gen, number, traces FROM seal_services WHERE gen IN (SELECT gen FROM seals)) USING"
-        " (gen, number) WHERE coalesce(n, 0) IS DISTINCT FROM traces ORDER BY gen"},
+    {FINDING_PULL_WRONG,
+        "SELECT 'pulls', 'the position of source ' || source || ' of tenant ' || tenant || ', record ' || seq ||"
+        " ', is of seal ' || pulls.gen || CASE WHEN floor IS NULL THEN ', and the last one is ' ||"
+        " coalesce((SELECT max(gen) FROM seals), 0) ELSE ', which has the log up to ' || floor || ': what lies"
+        " between may be missing' END FROM pulls ASOF LEFT JOIN seals s ON pulls.gen <= s.gen"
+        " WHERE s.floor IS NULL OR pulls.seq > s.floor ORDER BY ALL"},
     {FINDING_SEAL_LEFTOVERS,
-        "SELECT 'seal_services', 'services of ' || n || ' seals that have gone are still there; weir removes"
+        "SELECT 'seal_services', 'sums of ' || n || ' seals that have gone are still there; weir removes"
         " them by and by' FROM (SELECT count(*) AS n FROM (SELECT gen FROM seal_services UNION SELECT"
-        " gen FROM seal_traces) WHERE gen NOT IN (SELECT gen FROM seals)) WHERE n > 0"},
+        " gen FROM seal_parts UNION SELECT gen FROM seal_words UNION SELECT gen FROM seal_hashes)"
+        " WHERE gen NOT IN (SELECT gen FROM seals)) WHERE n > 0"},
 };
 
 static enum err_code

@@ -133,23 +133,23 @@ TEST(duck_check, a_whole_file_has_no_finding_and_is_not_changed)
 
 /* ---- damages by SQL */
 
-/* @S @L @P: the table of spans, logs, points; @s @l @p: its day. */
+/* @S @L @P @C: the table of spans, logs, points, comments; @s @l @p @c: its day. */
 static const struct damage {
 	const char *what;
 	const char *sql;
 	enum finding_kind kind; /* is found */
-	enum finding_kind also[3]; /* what goes with it; the same again: nothing */
+	enum finding_kind also[4]; /* what goes with it; the same again: nothing */
 	bool mends;
 } damages[] = {
 #define ALONE(kind)                                                                                \
 	FINDING_##kind,                                                                            \
 	{                                                                                          \
-		FINDING_##kind, FINDING_##kind, FINDING_##kind                                     \
+		FINDING_##kind, FINDING_##kind, FINDING_##kind, FINDING_##kind                     \
 	}
 #define WITH(kind, other)                                                                          \
 	FINDING_##kind,                                                                            \
 	{                                                                                          \
-		FINDING_##other, FINDING_SEAL_SERVICES, FINDING_##kind                             \
+		FINDING_##other, FINDING_SEAL_SERVICES, FINDING_SEAL_SUMS, FINDING_##kind          \
 	}
     {"a table that is not in the list", "DELETE FROM partitions WHERE base = 'logs' AND day = @l",
         WITH(TABLE_ORPHAN, SEAL_HOMELESS), true},
@@ -196,9 +196,33 @@ static const struct damage {
         "UPDATE seal_services SET errors = errors + 1 WHERE gen = (SELECT min(seal) FROM @S WHERE seal"
         " > 0)",
         ALONE(SEAL_SERVICES), true},
-    {"traces of a service lost",
-        "DELETE FROM seal_traces WHERE gen = (SELECT min(seal) FROM @S WHERE seal > 0)",
-        ALONE(SEAL_SERVICES), true},
+    {"hashes of traces lost",
+        "DELETE FROM seal_hashes WHERE gen = (SELECT min(seal) FROM @S WHERE seal > 0)",
+        ALONE(SEAL_SUMS), true},
+    {"words of sums lost",
+        "DELETE FROM seal_words WHERE place = 2 AND gen = (SELECT min(seal) FROM @L WHERE seal > 0)",
+        ALONE(SEAL_SUMS), true},
+    {"a word of sums changed",
+        "UPDATE seal_words SET word = xor(word, 256) WHERE place = 1 AND kind = 2 AND gen ="
+        " (SELECT min(seal) FROM @S WHERE seal > 0)",
+        ALONE(SEAL_SUMS), true},
+    {"times of sums changed",
+        "UPDATE seal_parts SET last_ns = last_ns + 1 WHERE gen = (SELECT min(seal) FROM @P WHERE seal > 0)",
+        ALONE(SEAL_SUMS), true},
+    {"sums of operations lost",
+        "DELETE FROM seal_words WHERE kind = 2 AND gen = (SELECT min(seal) FROM @S WHERE seal > 0);"
+        "DELETE FROM seal_parts WHERE kind = 2 AND gen = (SELECT min(seal) FROM @S WHERE seal > 0)",
+        ALONE(SEAL_SUMS), true},
+    {"hashes that belong to nothing",
+        "INSERT INTO seal_hashes SELECT min(seal), 77777, 5 FROM @S WHERE seal > 0",
+        ALONE(SEAL_SUMS), true},
+    {"words of sums twice",
+        "INSERT INTO seal_words SELECT * FROM seal_words WHERE gen = (SELECT min(seal) FROM @L WHERE"
+        " seal > 0) LIMIT 1",
+        ALONE(SEAL_SUMS), true},
+    {"hashes without any part",
+        "DELETE FROM seal_parts WHERE gen = (SELECT min(seal) FROM @S WHERE seal > 0)",
+        ALONE(SEAL_SUMS), true},
     {"services of seals that have gone",
         "INSERT INTO seal_services SELECT 987654, 0, 'acme', 'x', 1, 0, 0, 0, 0, 0, 0",
         ALONE(SEAL_LEFTOVERS), true},
@@ -208,6 +232,11 @@ static const struct damage {
     {"a position of no seal",
         "UPDATE positions SET gen = gen + 987654 WHERE base = 'spans' AND day = @s",
         ALONE(POSITION_HOMELESS), false},
+    {"a position of a source ahead of its rows",
+        "UPDATE pulls SET seq = seq + 1000000 WHERE gen = (SELECT min(gen) FROM pulls)",
+        ALONE(PULL_WRONG), false},
+    {"a position of a source of no seal", "UPDATE pulls SET gen = gen + 987654", ALONE(PULL_WRONG),
+        false},
     {"rows behind their position",
         "UPDATE @L SET seq = seq + 1000000 WHERE (seq, ord) = (SELECT (max(seq), max(ord)) FROM @L"
         " WHERE seq = (SELECT max(seq) FROM @L))",
@@ -225,6 +254,24 @@ static const struct damage {
         "INSERT INTO @S SELECT * REPLACE (ord + 1000 AS ord) FROM @S WHERE seal > 0 AND seq ="
         " (SELECT min(seq) FROM @S) LIMIT 1",
         WITH(SPAN_TWICE, SEAL_COUNT), true},
+    {"a comment twice",
+        "INSERT INTO @C SELECT * REPLACE (ord + 1000 AS ord) FROM @C WHERE seal > 0 AND seq ="
+        " (SELECT min(seq) FROM @C) LIMIT 1",
+        WITH(COMMENT_TWICE, SEAL_COUNT), true},
+    {"a comment in the catch-all too",
+        "UPDATE comments_other SET id = (SELECT min(id) FROM @C WHERE tenant = 'acme'), tenant = 'acme'"
+        " WHERE (seq, ord) = (SELECT (seq, ord) FROM comments_other LIMIT 1)",
+        ALONE(COMMENT_TWICE), true},
+    {"a comment on nothing",
+        "UPDATE @C SET trace_hi = 0, trace_lo = 0 WHERE seal = (SELECT max(seal)"
+        " FROM @C)",
+        ALONE(VALUE_WRONG), false},
+    {"a table of comments that is not in the list",
+        "DELETE FROM partitions WHERE base = 'comments' AND day = @c",
+        WITH(TABLE_ORPHAN, SEAL_HOMELESS), true},
+    {"counts of comments wrong",
+        "UPDATE seal_services SET rows = rows + 1 WHERE gen = (SELECT min(seal) FROM @C WHERE seal > 0)",
+        ALONE(SEAL_SERVICES), true},
     {"a resource that has gone",
         "DELETE FROM resources WHERE id = (SELECT max(resource_id) FROM @S)",
         ALONE(RESOURCE_MISSING), true},
@@ -254,7 +301,7 @@ static const struct damage {
 static void
 put_sql(const char *text, char out[SQL_BYTES])
 {
-	static const char letters[] = "SLPslp";
+	static const char letters[] = "SLPCslpc";
 	struct buf sql = {0};
 	for (; *text; text++) {
 		const char *at = *text == '@' ? strchr(letters, text[1]) : NULL;
@@ -324,12 +371,17 @@ TEST(duck_check, damages_of_the_schema_are_found_and_named_and_no_others)
 
 TEST(duck_check, damages_of_seals_are_found_and_named_and_no_others)
 {
-	find_damages(11, 24);
+	find_damages(11, 18);
 }
 
 TEST(duck_check, damages_of_rows_are_found_and_named_and_no_others)
 {
-	find_damages(24, SIZE_MAX);
+	find_damages(29, SIZE_MAX);
+}
+
+TEST(duck_check, damages_of_sums_are_found_and_named_and_no_others)
+{
+	find_damages(18, 29);
 }
 
 /* ---- mending */
@@ -376,12 +428,17 @@ TEST(duck_check, what_can_be_mended_of_the_schema_is_whole_afterwards)
 
 TEST(duck_check, what_can_be_mended_of_seals_is_whole_afterwards)
 {
-	mend_damages(11, 22);
+	mend_damages(11, 19);
+}
+
+TEST(duck_check, what_can_be_mended_of_sums_is_whole_afterwards)
+{
+	mend_damages(19, 28);
 }
 
 TEST(duck_check, what_can_be_mended_of_rows_is_whole_afterwards)
 {
-	mend_damages(22, SIZE_MAX);
+	mend_damages(28, SIZE_MAX);
 }
 
 /* ---- beside a store that takes rows */

@@ -26,7 +26,7 @@ duck_logical_type(enum col_kind kind)
 int
 duck_seq_col(enum table_id id)
 {
-	static const int cols[SIGNAL_TABLES] = {SPAN_SEQ, LOG_SEQ, POINT_SEQ};
+	static const int cols[SIGNAL_TABLES] = {SPAN_SEQ, LOG_SEQ, POINT_SEQ, COMMENT_SEQ};
 	CHECK(id < SIGNAL_TABLES);
 	return cols[id];
 }
@@ -34,10 +34,30 @@ duck_seq_col(enum table_id id)
 int
 duck_attributes_col(enum table_id id)
 {
+	static const int cols[SIGNAL_TABLES] = {
+	    SPAN_ATTRIBUTES, LOG_ATTRIBUTES, POINT_ATTRIBUTES, [TABLE_COMMENTS] = -1};
 	CHECK(id < SIGNAL_TABLES);
-	return id == TABLE_SPANS ? SPAN_ATTRIBUTES
-	    : id == TABLE_LOGS   ? (int)LOG_ATTRIBUTES
-	                         : (int)POINT_ATTRIBUTES;
+	return cols[id];
+}
+
+int
+duck_trace_col(enum table_id id)
+{
+	static const int cols[SIGNAL_TABLES] = {
+	    SPAN_TRACE_HI, LOG_TRACE_HI, [TABLE_POINTS] = -1, [TABLE_COMMENTS] = COMMENT_TRACE_HI};
+	CHECK(id < SIGNAL_TABLES);
+	return cols[id];
+}
+
+_Static_assert((int)SPAN_TRACE_LO == SPAN_TRACE_HI + 1, "trace_lo stands behind it");
+_Static_assert((int)LOG_TRACE_LO == LOG_TRACE_HI + 1, "trace_lo stands behind it");
+_Static_assert((int)COMMENT_TRACE_LO == COMMENT_TRACE_HI + 1, "trace_lo stands behind it");
+
+bool
+duck_has_services(enum table_id id)
+{
+	CHECK(id < SIGNAL_TABLES);
+	return id != TABLE_COMMENTS;
 }
 
 int
@@ -47,6 +67,7 @@ duck_fill_resource_col(enum table_id id)
 	    [TABLE_SPANS] = SPAN_RESOURCE_ID,
 	    [TABLE_LOGS] = LOG_RESOURCE_ID,
 	    [TABLE_POINTS] = POINT_RESOURCE_ID,
+	    [TABLE_COMMENTS] = -1,
 	    [TABLE_RESOURCES] = RESOURCE_ID,
 	    [TABLE_SCOPES] = -1,
 	};
@@ -61,6 +82,7 @@ duck_fill_scope_col(enum table_id id)
 	    [TABLE_SPANS] = SPAN_SCOPE_ID,
 	    [TABLE_LOGS] = LOG_SCOPE_ID,
 	    [TABLE_POINTS] = POINT_SCOPE_ID,
+	    [TABLE_COMMENTS] = -1,
 	    [TABLE_RESOURCES] = -1,
 	    [TABLE_SCOPES] = SCOPE_ID,
 	};

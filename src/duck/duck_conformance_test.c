@@ -39,11 +39,12 @@ open_sealed(uint64_t seal_rows)
 	return duck_kit_churn(duck_kit_open(&opt), 1000, 1);
 }
 
-/* To wait for the file after each of the many batches of these two would take long and show nothing new. */
+/* To wait for the file after each of the many batches, or rows, of these would take long and show nothing new. */
 static struct store *
 open_sealed_for(const char *claim)
 {
 	bool many = strcmp(claim, "readers_see_whole_batches") == 0 ||
+	    strcmp(claim, "arrivals_that_are_left_are_counted") == 0 ||
 	    strcmp(claim, "positions_never_move_back") == 0;
 	return many ? open_churning(64) : open_sealed(8);
 }
@@ -69,56 +70,106 @@ open_sealed_for(const char *claim)
 	}
 STORE_CONFORMANCE(X)
 STORE_CONFORMANCE_IDENTITY(X)
+STORE_CONFORMANCE_SEARCH(X)
+STORE_CONFORMANCE_ARRIVALS(X)
+STORE_CONFORMANCE_SUMS(X)
+STORE_CONFORMANCE_SERIES(X)
+STORE_CONFORMANCE_PULLS(X)
 #undef X
 
 /* ---- random */
 
+typedef void (*compare_fn)(struct store *a, struct store *b, uint64_t seed, size_t batches,
+    size_t questions);
+
 static void
-same(struct store *s, uint64_t seed, size_t batches, size_t questions)
+same(compare_fn compare, struct store *s, uint64_t seed, size_t batches, size_t questions)
 {
 	struct store *reference = store_mem_new();
-	store_conformance_same(s, reference, seed, batches, questions);
+	compare(s, reference, seed, batches, questions);
 	store_close(s);
 	store_close(reference);
 }
 
-static void
-same_identity(struct store *s, uint64_t seed, size_t batches, size_t questions)
+TEST(duck_hot, searches_as_the_store_in_memory_does)
 {
-	struct store *reference = store_mem_new();
-	store_conformance_same_identity(s, reference, seed, batches, questions);
-	store_close(s);
-	store_close(reference);
+	same(store_conformance_same_search, open_hot(), 21, 10, 400);
+}
+
+TEST(duck_sealed, searches_as_the_store_in_memory_does)
+{
+	same(store_conformance_same_search, open_sealed(64), 22, 20, 300);
+	same(store_conformance_same_search, open_sealed(2048), 23, 20, 200);
+}
+
+TEST(duck_churn, searches_as_the_store_in_memory_does)
+{
+	same(store_conformance_same_search, open_churning(64), 24, 30, 300);
 }
 
 TEST(duck_hot, answers_random_questions_as_the_store_in_memory_does)
 {
-	same(open_hot(), 1, 10, 100);
-	same_identity(open_hot(), 2, 10, 100);
+	same(store_conformance_same, open_hot(), 1, 10, 100);
+	same(store_conformance_same_identity, open_hot(), 2, 10, 100);
 }
 
 TEST(duck_churn, answers_random_questions_as_the_store_in_memory_does)
 {
-	same(open_churning(64), 3, 30, 60);
-	same(open_churning(2048), 4, 30, 60);
+	same(store_conformance_same, open_churning(64), 3, 30, 60);
+	same(store_conformance_same, open_churning(2048), 4, 30, 60);
 }
 
 TEST(duck_churn, answers_as_the_store_in_memory_does_when_much_repeats)
 {
-	same_identity(open_churning(64), 5, 30, 60);
-	same_identity(open_churning(2048), 6, 30, 60);
+	same(store_conformance_same_identity, open_churning(64), 5, 30, 60);
+	same(store_conformance_same_identity, open_churning(2048), 6, 30, 60);
 }
 
 TEST(duck_sealed, answers_random_questions_as_the_store_in_memory_does)
 {
-	same(open_sealed(64), 7, 20, 60);
-	same(open_sealed(2048), 8, 20, 60);
+	same(store_conformance_same, open_sealed(64), 7, 20, 60);
+	same(store_conformance_same, open_sealed(2048), 8, 20, 60);
 }
 
 TEST(duck_sealed, answers_as_the_store_in_memory_does_when_much_repeats)
 {
-	same_identity(open_sealed(64), 9, 20, 60);
-	same_identity(open_sealed(2048), 10, 20, 60);
+	same(store_conformance_same_identity, open_sealed(64), 9, 20, 60);
+	same(store_conformance_same_identity, open_sealed(2048), 10, 20, 60);
+}
+
+/* ---- sums */
+
+static void
+same_sums(struct store *a, struct store *b, struct store *c, uint64_t seed, size_t batches)
+{
+	struct store *parts[] = {a, b, c}, *whole = store_mem_new();
+	store_conformance_same_sums(parts, c ? 3 : b ? 2 : 1, whole, seed, batches, 3 * batches);
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		store_close(parts[i]);
+	store_close(whole);
+}
+
+TEST(duck_hot, sums_are_those_of_the_store_in_memory)
+{
+	same_sums(open_hot(), NULL, NULL, 21, 30);
+}
+
+TEST(duck_churn, sums_are_those_of_the_store_in_memory)
+{
+	same_sums(open_churning(64), NULL, NULL, 22, 40);
+	same_sums(open_churning(2048), NULL, NULL, 23, 60);
+}
+
+TEST(duck_sealed, sums_are_those_of_the_store_in_memory)
+{
+	same_sums(open_sealed(64), NULL, NULL, 24, 10);
+	same_sums(open_sealed(512), NULL, NULL, 25, 10);
+}
+
+TEST(duck_churn, sums_of_parts_add_up_to_those_of_the_whole)
+{
+	same_sums(open_churning(64), open_hot(), store_mem_new(), 26, 30);
+	same_sums(open_sealed(32), open_churning(16), NULL, 27, 10);
 }
 
 /* Memory for half of the rows: it is what makes the seals. */

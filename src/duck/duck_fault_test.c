@@ -202,13 +202,7 @@ fail_all_seals(enum err_code code)
 	assert_true(status.seal_failures > 0);
 	while (store_position(s) < REQUESTS + 1)
 		clock_sleep_ns(NS_PER_MS); /* the next checkpoint */
-	store_close(s);
-	opt.fault = NULL;
-	s = duck_kit_open(&opt);
-	assert_int_equal(store_position(s), REQUESTS + 1);
-	duck_kit_same(s, reference);
-	store_close(s);
-	store_close(reference);
+	duck_kit_same_reopened(s, &opt, reference);
 }
 
 TEST(duck, seal_that_fails_at_any_step_is_seen_by_nobody_and_tried_again)

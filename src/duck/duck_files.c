@@ -239,13 +239,10 @@ static enum err_code
 take_names(void *ctx, duckdb_data_chunk chunk, struct err *err)
 {
 	struct duck_files *f = ctx;
-	duckdb_string_t *names = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0));
 	for (idx_t i = 0; i < duckdb_data_chunk_get_size(chunk); i++) {
-		struct str name =
-		    str_of(duckdb_string_t_data(&names[i]), duckdb_string_t_length(names[i]));
 		if (f->name_count == NAMES_MAX)
 			return err_set(err, ERR_INVALID, "it has more than %d columns", NAMES_MAX);
-		f->names[f->name_count++] = arena_str(&f->arena, name);
+		f->names[f->name_count++] = arena_str(&f->arena, duck_chunk_text(chunk, 0, i));
 	}
 	return ERR_OK;
 }
@@ -359,7 +356,7 @@ recognise(struct duck_files *f, const char *path, struct duck_files_source *out,
 	        {"trace_id", "span_id", "service_name", "start_time", "attributes", NULL},
 	        "Parquet of spans"},
 	};
-	for (int id = 0; id < SIGNAL_TABLES; id++) {
+	for (int id = TABLE_SPANS; id <= TABLE_POINTS; id++) {
 		if (!all_columns(f, (enum table_id)id))
 			continue;
 		f->kind = SOURCE_WEIR;
@@ -515,23 +512,6 @@ static const struct {
 _Static_assert(ARRAY_LEN(span_choices) == SPAN_COL_COUNT, "every column has its choices");
 
 static const char *
-sql_type(enum col_kind kind)
-{
-	switch (kind) {
-	case COL_U64: return "UBIGINT";
-	case COL_I64: return "BIGINT";
-	case COL_U32: return "UINTEGER";
-	case COL_I32: return "INTEGER";
-	case COL_F64: return "DOUBLE";
-	case COL_BOOL: return "BOOLEAN";
-	case COL_STR: return "VARCHAR";
-	case COL_U64S: return "UBIGINT[]";
-	case COL_F64S: return "DOUBLE[]";
-	}
-	return "VARCHAR";
-}
-
-static const char *
 chosen(struct duck_files *f, const struct choice *choices)
 {
 	for (size_t i = 0; i < CHOICES && choices[i].expr; i++)
@@ -548,7 +528,7 @@ put_span_columns(struct duck_files *f, struct buf *out)
 	for (size_t i = 0; i < ARRAY_LEN(span_choices); i++) {
 		CHECK(span_choices[i].col == (int)i);
 		buf_printf(out, "%s(%s)::%s", i > 0 ? ", " : "", chosen(f, span_choices[i].choices),
-		    sql_type(def->cols[i].kind));
+		    duck_schema_type(def->cols[i].kind));
 	}
 	/* The resource: id, tenant, service, attributes, dropped, schema URL, entities. Then the scope. */
 	buf_printf(out,
@@ -605,11 +585,13 @@ put_own(struct duck_files *f, struct buf *out, const struct table_def *def, cons
 		buf_printf(out, "%s", out->len > 7 ? ", " : "");
 		if (!id && (is_left_out(c->name) || !has(f, name)))
 			buf_printf(out, c->nullable ? "NULL::%s" : "%s'0'::%s",
-			    c->nullable ? sql_type(c->kind) : "", sql_type(c->kind));
+			    c->nullable ? duck_schema_type(c->kind) : "",
+			    duck_schema_type(c->kind));
 		else if (c->nullable)
-			buf_printf(out, "\"%s\"::%s", name, sql_type(c->kind));
+			buf_printf(out, "\"%s\"::%s", name, duck_schema_type(c->kind));
 		else
-			buf_printf(out, "coalesce(\"%s\"%s::%s, %s)", name, "", sql_type(c->kind),
+			buf_printf(out, "coalesce(\"%s\"%s::%s, %s)", name, "",
+			    duck_schema_type(c->kind),
 			    c->kind == COL_STR        ? "''"
 			        : c->kind == COL_BOOL ? "false"
 			                              : "0");
@@ -663,16 +645,6 @@ convert(struct reading *r, struct table *t, size_t row, int col,
 	return good || r->bad_json > 0;
 }
 
-static struct str
-extra_text(duckdb_data_chunk chunk, idx_t col, idx_t row)
-{
-	duckdb_vector v = duckdb_data_chunk_get_vector(chunk, col);
-	duckdb_string_t *data = duckdb_vector_get_data(v);
-	if (!duckdb_validity_row_is_valid(duckdb_vector_get_validity(v), row))
-		return STR_EMPTY;
-	return str_of(duckdb_string_t_data(&data[row]), duckdb_string_t_length(data[row]));
-}
-
 static bool
 add_extras(struct reading *r, duckdb_data_chunk chunk, idx_t first, idx_t row)
 {
@@ -682,7 +654,9 @@ add_extras(struct reading *r, duckdb_data_chunk chunk, idx_t first, idx_t row)
 	if (attributes.len > 1)
 		buf_str(&out, str_of(attributes.ptr, attributes.len - 1)); /* without its brace */
 	for (idx_t i = 0; i < EXTRAS; i++) {
-		struct str text = extra_text(chunk, first + i, row);
+		struct str text = duck_chunk_is_null(chunk, first + i, row)
+		    ? STR_EMPTY
+		    : duck_chunk_text(chunk, first + i, row);
 		if (text.len == 0)
 			continue;
 		buf_char(&out, out.len == 0 ? '{' : ',');

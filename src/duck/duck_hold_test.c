@@ -103,11 +103,7 @@ come_back(const struct taken *t, uint64_t seed, struct store *reference)
 	opt.request_age_ns = 10 * 365 * NS_PER_DAY;
 	struct store *s = duck_kit_open(&opt);
 	assert_int_equal(store_position(s), t->position);
-	duck_kit_load(s, REQUESTS, seed);
-	duck_kit_same(s, reference);
-	if (seed % 2)
-		duck_kit_flush(s);
-	duck_kit_same(s, reference);
+	duck_kit_catch_up(s, REQUESTS, seed, reference);
 	store_close(s);
 }
 
@@ -142,7 +138,8 @@ copy_while_sealing(uint64_t seed)
 		assert_true(c.list[i].ok);
 		assert_int_equal(c.list[i].checkpoints, 0);
 		seals += c.list[i].seals;
-		come_back(&c.list[i], i, reference);
+		if (test_is_thorough() || i % 3 == 1)
+			come_back(&c.list[i], i, reference);
 	}
 	assert_true(c.count >= 2);
 	assert_true(seals > 0);

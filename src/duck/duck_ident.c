@@ -5,7 +5,7 @@
  * By place: after a start the log is read from where the file's oldest gap is, and rows beyond it may be
  * in the file. Of each event day all rows up to one (seq, ord) are, and none behind it.
  *
- * By identity, spans only. In this order, each step for those that the one before let through:
+ * By identity, spans (and comments: duck_ident_comments.c). In this order, each step for those that the one before let through:
  *     the exact set     spans of the hot tail and of this batch
  *     the filter        "no" is certain; it has all spans of the catch-all and of days from covered_from on
  *     the file          what the filter may have, and spans of days it does not cover: first the
@@ -71,6 +71,25 @@ hide(struct batch *batch, enum table_id id, size_t row)
 	return true;
 }
 
+bool
+duck_ident_drop(struct batch *batch, enum table_id id, size_t row)
+{
+	uint64_t seq = table_u64(&batch->tables[id], row, duck_seq_col(id));
+	size_t low = 0, high = batch->request_count;
+	if (!hide(batch, id, row))
+		return false;
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		if (batch->requests[mid].seq < seq)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low < batch->request_count && batch->requests[low].seq == seq)
+		batch->requests[low].duplicates++;
+	return true;
+}
+
 static enum err_code
 no_memory(struct err *err)
 {
@@ -101,24 +120,10 @@ is_hidden(const struct marking *m, size_t row)
 	return m->batch->hidden[TABLE_SPANS] && m->batch->hidden[TABLE_SPANS][row];
 }
 
-/* A repeat: hidden, and counted for its request. */
 static enum err_code
 drop(struct marking *m, size_t row, struct err *err)
 {
-	uint64_t seq = table_u64(m->spans, row, SPAN_SEQ);
-	size_t low = 0, high = m->batch->request_count;
-	if (!hide(m->batch, TABLE_SPANS, row))
-		return no_memory(err);
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-		if (m->batch->requests[mid].seq < seq)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (low < m->batch->request_count && m->batch->requests[low].seq == seq)
-		m->batch->requests[low].duplicates++;
-	return ERR_OK;
+	return duck_ident_drop(m->batch, TABLE_SPANS, row) ? ERR_OK : no_memory(err);
 }
 
 static enum err_code
@@ -301,6 +306,15 @@ mark_spans(struct marking *m, struct err *err)
 	return code;
 }
 
+static void
+take_back_spans(struct duck *d, const struct batch *batch)
+{
+	const unsigned char *hidden = batch->hidden[TABLE_SPANS];
+	for (size_t row = 0; row < batch->tables[TABLE_SPANS].row_count; row++)
+		if (!hidden || !hidden[row])
+			ident_set_remove(d->writer.hot_spans, d->writer.keys[row]);
+}
+
 enum err_code
 duck_ident_mark(struct duck *d, struct batch *batch, struct err *err)
 {
@@ -309,24 +323,27 @@ duck_ident_mark(struct duck *d, struct batch *batch, struct err *err)
 	for (size_t i = 0; i < batch->request_count; i++)
 		batch->requests[i].duplicates = 0;
 	enum err_code code = mark_places(d, batch, err);
-	if (code != ERR_OK || m.spans->row_count == 0)
+	if (code == ERR_OK && m.spans->row_count > 0) {
+		m.in_file = ident_set_new();
+		code = make_keys(&m, err);
+		if (code == ERR_OK)
+			code = mark_spans(&m, err);
+		ident_set_free(m.in_file);
+		d->writer.keys = m.keys;
+	}
+	if (code != ERR_OK)
 		return code;
-	m.in_file = ident_set_new();
-	code = make_keys(&m, err);
-	if (code == ERR_OK)
-		code = mark_spans(&m, err);
-	ident_set_free(m.in_file);
-	d->writer.keys = m.keys;
+	code = duck_ident_mark_comments(d, batch, err);
+	if (code != ERR_OK)
+		take_back_spans(d, batch);
 	return code;
 }
 
 void
 duck_ident_take_back(struct duck *d, const struct batch *batch)
 {
-	const unsigned char *hidden = batch->hidden[TABLE_SPANS];
-	for (size_t row = 0; row < batch->tables[TABLE_SPANS].row_count; row++)
-		if (!hidden || !hidden[row])
-			ident_set_remove(d->writer.hot_spans, d->writer.keys[row]);
+	take_back_spans(d, batch);
+	duck_ident_take_back_comments(d, batch);
 }
 
 /* ---- after an append */
@@ -368,6 +385,7 @@ duck_ident_keep(struct duck *d, const struct batch *batch)
 			w->keys[n++] = w->keys[row];
 	if (n > 0)
 		ident_filter_add(w->filter, w->keys, n);
+	duck_ident_keep_comments(d, batch);
 	mutex_lock(&d->outbox.lock);
 	for (size_t i = 0; i < batch->request_count; i++) {
 		const struct batch_request *r = &batch->requests[i];

@@ -159,7 +159,7 @@ hex4(const char *p, const char *end, uint32_t *out)
 	return true;
 }
 
-/* Behind a backslash: the character it stands for, as UTF-8; 0 when it is no escape. */
+/* Behind a backslash: the character it stands for, as UTF-8; 0 when it is no escape. No character is taken in part. */
 static size_t
 take_escape(const char **at, const char *end, char out[4])
 {
@@ -168,6 +168,8 @@ take_escape(const char **at, const char *end, char out[4])
 	const char *p = *at;
 	char c = p < end ? *p++ : '\0';
 	const char *known = c != '\0' ? strchr(from, c) : NULL;
+	if ((unsigned char)c >= 0x80)
+		return 0;
 	*at = p;
 	if (known) {
 		out[0] = to[known - from];
@@ -251,4 +253,39 @@ duck_json_is_value(struct str text)
 	struct duck_json j = {text.ptr, text.ptr + text.len, true};
 	struct str value;
 	return take_value(&j, &value) && j.ptr == j.end;
+}
+
+void
+duck_json_raw_put(struct buf *out, struct str raw)
+{
+	const char *p = raw.ptr, *end = p + raw.len;
+	while (p < end) {
+		const char *next = memchr(p, '\\', (size_t)(end - p));
+		char bytes[4];
+		next = next ? next : end;
+		buf_append(out, p, (size_t)(next - p));
+		p = next;
+		if (p == end)
+			return;
+		p++;
+		buf_append(out, bytes, take_escape(&p, end, bytes));
+	}
+}
+
+void
+duck_json_text_put(struct buf *out, struct str value)
+{
+	static const struct str wrappers[] = {
+	    STR_INIT("{\"$double\":\""), STR_INIT("{\"$bytes\":\"")};
+	if (value.len >= 2 && value.ptr[0] == '"') {
+		duck_json_raw_put(out, str_of(value.ptr + 1, value.len - 2));
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(wrappers); i++)
+		if (str_starts(value, wrappers[i]) && value.len >= wrappers[i].len + 2) {
+			size_t len = value.len - wrappers[i].len - 2;
+			buf_append(out, value.ptr + wrappers[i].len, len);
+			return;
+		}
+	buf_str(out, value);
 }

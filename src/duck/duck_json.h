@@ -17,6 +17,7 @@
 #ifndef DUCK_DUCK_JSON_H
 #define DUCK_DUCK_JSON_H
 
+#include "base/buf.h"
 #include "base/check.h"
 #include "base/str.h"
 
@@ -46,5 +47,12 @@ bool duck_json_raw_is(struct str raw, struct str want);
 bool duck_json_raw_is_ours(struct str raw);
 /* Undo the escapes of one that is: to `out`, which has raw.len bytes; returns how many it took. */
 size_t duck_json_raw_undo(struct str raw, char *out);
+/* Append what any raw string says; what is no escape is left out. */
+void duck_json_raw_put(struct buf *out, struct str raw);
+/* Append the text of a value, which is what a search compares: a string is its content, {"$double":"NaN"} is NaN,
+ * {"$bytes":"AQID"} is AQID; all else is its typed JSON. */
+void duck_json_text_put(struct buf *out, struct str value);
+/* Is the folded text (base/fold.h) in a string anywhere in typed JSON that is a value, not a key? (duck_text.c) */
+bool duck_json_has(struct str json, struct str folded, struct buf *scratch);
 
 #endif

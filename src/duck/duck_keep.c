@@ -23,6 +23,8 @@
  */
 #include "duck/duck_priv.h"
 
+#include "duck/duck_parts.h"
+
 #include "base/limits.h"
 #include "base/timefmt.h"
 #include "sys/clock.h"
@@ -48,6 +50,7 @@ enum {
 	FORGET_PART = 8,
 	MIXED_LOOKS = 60,
 	RETAIN_RETRIES = 4, /* times the first pause after a seal that failed */
+	RESUM_RETRIES = 60, /* the same */
 	TRIM_TRIES = 100,
 	FLOOR_BYTES = 64 << 20, /* of the log, that a floor alone is written for */
 };
@@ -431,6 +434,7 @@ seal_something(struct duck *d)
 		return false;
 	hot_tidy(d->hot, clock_mono_ns());
 	duck_memo_tidy(&d->services_memo, clock_mono_ns());
+	duck_user_tidy(d, clock_mono_ns());
 	hot_info(d->hot, &info);
 	struct job job = whole_group(d, &info);
 	if (!job.wanted)
@@ -500,6 +504,28 @@ retain_something(struct duck *d)
 		    err.message);
 	r->failing = true;
 	r->retry_ns = clock_mono_ns() + RETAIN_RETRIES * d->opt.retry_ms * NS_PER_MS;
+	return false;
+}
+
+/* When nothing else is to be done. */
+static bool
+resum_something(struct duck *d)
+{
+	struct duck_keeper *k = &d->keeper;
+	bool done = false;
+	struct err err;
+	if (clock_mono_ns() < k->resum_retry_ns || clock_mono_ns() < k->retry_ns)
+		return false;
+	if (duck_resum(d, &done, &err) == ERR_OK) {
+		k->resum_failing = false;
+		return done;
+	}
+	if (!atomic_load(&d->cancelled) && !k->resum_failing)
+		log_error("duck",
+		    "the rows of a seal cannot be summed up, so that analyses of its time are slow: %s",
+		    err.message);
+	k->resum_failing = true;
+	k->resum_retry_ns = clock_mono_ns() + RESUM_RETRIES * d->opt.retry_ms * NS_PER_MS;
 	return false;
 }
 
@@ -587,6 +613,8 @@ work(struct duck *d)
 		more = seal_something(d) || stage_something(d) || forget_something(d);
 		/* However much there is to seal: one piece each time, when it is due. */
 		more = (!atomic_load(&d->broken) && retain_something(d)) || more;
+		if (!more && !atomic_load(&d->broken) && hold == DUCK_HOLD_NONE)
+			more = resum_something(d);
 	} else if (hold != DUCK_HOLD_ON) {
 		reopen(d);
 	}

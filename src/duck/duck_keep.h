@@ -45,8 +45,7 @@ struct duck_retainer {
 	uint64_t retry_ns; /* after a failure not before */
 	bool failing; /* said once per spell */
 	bool trim; /* much may be free in the file, when the last piece has gone */
-	bool
-	    leftovers; /* rows of seals that are no longer there may be in seal_services and seal_traces */
+	bool leftovers; /* sums of seals that are no longer there may be in the file */
 };
 
 /* Whether checkpoints are held: duck_hold.c. The holder takes it from NONE to WANTED and from any to NONE, the sealer's
@@ -76,6 +75,8 @@ struct duck_keeper {
 	uint64_t requests_from; /* older ones were deleted, up to this seq */
 	uint64_t removed_gen; /* removed rows since the last checkpoint; 0: nothing was */
 	struct duck_retainer retainer;
+	uint64_t resum_retry_ns; /* clock_mono_ns: no sums for seals of before until then */
+	bool resum_failing; /* said once per spell */
 	bool trim; /* after the next checkpoint */
 	unsigned trim_tries;
 	enum duck_hold_state hold; /* under the lock */

@@ -59,6 +59,15 @@ duck_kit_open(const struct duck_options *opt)
 	return s;
 }
 
+struct store *
+duck_kit_open_small(const char *dir, uint64_t seal_rows, uint64_t hot_bytes_max)
+{
+	struct duck_options opt = duck_kit_options(dir);
+	opt.seal_rows = seal_rows;
+	opt.hot_bytes_max = hot_bytes_max;
+	return duck_kit_open(&opt);
+}
+
 uint64_t
 duck_kit_number(struct store *s, const char *sql)
 {
@@ -73,8 +82,8 @@ duck_kit_number(struct store *s, const char *sql)
 	return n;
 }
 
-void
-duck_kit_sql_on_file(const char *dir, const char *sql)
+size_t
+duck_kit_numbers_on_file(const char *dir, const char *sql, uint64_t *out, size_t most)
 {
 	char path[SIZE_BYTES];
 	duckdb_database db;
@@ -85,9 +94,20 @@ duck_kit_sql_on_file(const char *dir, const char *sql)
 	assert_int_equal(duckdb_connect(db, &con), DuckDBSuccess);
 	if (duckdb_query(con, sql, &result) != DuckDBSuccess)
 		fail_msg("%s: %s", sql, duckdb_result_error(&result));
+	size_t count = most > 0 ? duckdb_row_count(&result) : 0;
+	assert_in_range(count, 0, most);
+	for (size_t i = 0; i < count; i++)
+		out[i] = duckdb_value_uint64(&result, 0, i);
 	duckdb_destroy_result(&result);
 	duckdb_disconnect(&con);
 	duckdb_close(&db);
+	return count;
+}
+
+void
+duck_kit_sql_on_file(const char *dir, const char *sql)
+{
+	(void)duck_kit_numbers_on_file(dir, sql, NULL, 0);
 }
 
 /* ---- waiting */
@@ -183,12 +203,25 @@ churn_knows(struct store *s, struct hash128 identity)
 	return store_knows(((struct churn *)s)->duck, identity);
 }
 
+static size_t
+churn_pulls(struct store *s, struct str tenant, struct str from, struct store_pull *out, size_t max)
+{
+	return store_pulls(((struct churn *)s)->duck, tenant, from, out, max);
+}
+
 static enum err_code
 churn_query(struct store *s, const struct store_query *q, struct store_result *result,
     struct err *err)
 {
 	struct store *duck = ((struct churn *)s)->duck;
 	return duck->ops->query(duck, q, result, err);
+}
+
+static enum err_code
+churn_analyse(struct store *s, struct str tenant, uint64_t deadline_mono_ns, struct partial *p,
+    struct err *err)
+{
+	return store_analyse(((struct churn *)s)->duck, tenant, deadline_mono_ns, p, err);
 }
 
 static void
@@ -210,7 +243,9 @@ static const struct store_ops churn_ops = {
     .position = churn_position,
     .applied = churn_applied,
     .knows = churn_knows,
+    .pulls = churn_pulls,
     .query = churn_query,
+    .analyse = churn_analyse,
     .status = churn_status,
     .close = churn_close,
 };
@@ -226,6 +261,16 @@ duck_kit_churn(struct store *duck, uint64_t batch_bytes, uint64_t quiet_every)
 	return &c->store;
 }
 
+/* ---- batches made by hand */
+
+void
+duck_kit_begin(struct batch *b, uint64_t seq)
+{
+	batch_reset(b);
+	b->last_seq = seq;
+	b->last_bytes = seq * KIT_REQUEST_BYTES;
+}
+
 size_t
 duck_kit_span(struct batch *b, uint64_t seq, uint32_t ord, uint64_t span_id, uint64_t start_ns)
 {
@@ -236,6 +281,19 @@ duck_kit_span(struct batch *b, uint64_t seq, uint32_t ord, uint64_t span_id, uin
 	table_set_u32(t, row, SPAN_ORD, ord);
 	table_set_u64(t, row, SPAN_SPAN_ID, span_id);
 	table_set_u64(t, row, SPAN_START_NS, start_ns);
+	return row;
+}
+
+size_t
+duck_kit_comment(struct batch *b, uint64_t seq, uint32_t ord, const char *id, uint64_t created_ns)
+{
+	struct table *t = &b->tables[TABLE_COMMENTS];
+	size_t row = table_add_row(t);
+	table_set_str(t, row, COMMENT_TENANT, STR("acme"));
+	table_set_u64(t, row, COMMENT_SEQ, seq);
+	table_set_u32(t, row, COMMENT_ORD, ord);
+	table_set_str(t, row, COMMENT_ID, arena_str(&b->arena, str_from(id)));
+	table_set_u64(t, row, COMMENT_CREATED_NS, created_ns);
 	return row;
 }
 
@@ -252,7 +310,8 @@ same_dict(const struct table *a, const struct table *b)
 	}
 }
 
-static const enum store_query_kind signals[] = {STORE_SPANS, STORE_LOGS, STORE_POINTS};
+static const enum store_query_kind signals[] = {
+    STORE_SPANS, STORE_LOGS, STORE_POINTS, STORE_COMMENTS};
 
 /* The first place where the rows are not the same ones is worth more than their number. */
 static void
@@ -269,10 +328,28 @@ same_places(const struct table *a, const struct table *b)
 			    b->row_count);
 }
 
+static void
+same_pulls(struct store *s, struct store *reference, struct str tenant)
+{
+	struct store_pull got[KIT_SOURCES_MAX], want[KIT_SOURCES_MAX];
+	size_t n = store_pulls(s, tenant, STR_EMPTY, got, KIT_SOURCES_MAX);
+	assert_int_equal(n, store_pulls(reference, tenant, STR_EMPTY, want, KIT_SOURCES_MAX));
+	for (size_t i = 0; i < n; i++) {
+		assert_string_equal(got[i].source, want[i].source);
+		assert_int_equal(got[i].seq, want[i].seq);
+		assert_int_equal(got[i].position_len, want[i].position_len);
+		assert_memory_equal(got[i].position, want[i].position, want[i].position_len);
+		assert_int_equal(got[i].received_ns, want[i].received_ns);
+		assert_int_equal(got[i].spans, want[i].spans);
+	}
+}
+
 void
 duck_kit_same(struct store *s, struct store *reference)
 {
 	static const char *const tenants[] = {"acme", "globex"};
+	for (size_t i = 0; i < ARRAY_LEN(tenants); i++)
+		same_pulls(s, reference, str_from(tenants[i]));
 	for (size_t i = 0; i < ARRAY_LEN(signals) * ARRAY_LEN(tenants); i++) {
 		struct arena x = {0}, y = {0};
 		struct store_result got, want;
@@ -287,6 +364,30 @@ duck_kit_same(struct store *s, struct store *reference)
 		arena_fini(&x);
 		arena_fini(&y);
 	}
+}
+
+void
+duck_kit_catch_up(struct store *s, uint64_t to, uint64_t seed, struct store *reference)
+{
+	duck_kit_load(s, to, seed);
+	duck_kit_same(s, reference);
+	if (seed % 2)
+		duck_kit_flush(s);
+	duck_kit_same(s, reference);
+}
+
+void
+duck_kit_same_reopened(struct store *s, const struct duck_options *opt, struct store *reference)
+{
+	struct duck_options again = *opt;
+	uint64_t position = store_position(s);
+	again.fault = NULL;
+	store_close(s);
+	s = duck_kit_open(&again);
+	assert_int_equal(store_position(s), position);
+	duck_kit_same(s, reference);
+	store_close(s);
+	store_close(reference);
 }
 
 size_t

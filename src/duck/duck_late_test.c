@@ -14,9 +14,7 @@ enum { BATCH_ROWS = 400, LATE_EVERY = 20, LATE_DAYS = 60, BATCHES = 240 };
 static void
 put_batch(struct store *s, struct batch *b, uint64_t seq)
 {
-	batch_reset(b);
-	b->last_seq = seq;
-	b->last_bytes = seq * KIT_REQUEST_BYTES;
+	duck_kit_begin(b, seq);
 	struct table *t = &b->tables[TABLE_SPANS];
 	for (uint32_t i = 0; i < BATCH_ROWS; i++) {
 		uint64_t back = i % LATE_EVERY == 0 ? 1 + (seq * 7 + i) % LATE_DAYS : 0;
@@ -76,9 +74,7 @@ TEST(duck, late_rows_that_make_a_group_move_to_their_day)
 	struct batch b;
 	batch_init(&b, 0);
 	for (uint64_t seq = 1; seq <= 100; seq++) {
-		batch_reset(&b);
-		b.last_seq = seq;
-		b.last_bytes = seq * KIT_REQUEST_BYTES;
+		duck_kit_begin(&b, seq);
 		for (uint32_t i = 0; i < 10; i++) { /* less than what is worth a table */
 			struct table *t = &b.tables[TABLE_LOGS];
 			size_t row = table_add_row(t);

@@ -6,7 +6,20 @@
 #include "store/conformance.h"
 #include "tests/test.h"
 
-enum { SALT_KIND, SALT_TIME, SALT_IDS, SALT_REPEAT, SALT_OTHER, SALT_TENANT, SALT_TEXT, SALT_ROWS };
+#include <inttypes.h>
+#include <stdio.h>
+
+enum {
+	SALT_KIND,
+	SALT_TIME,
+	SALT_IDS,
+	SALT_REPEAT,
+	SALT_OTHER,
+	SALT_TENANT,
+	SALT_TEXT,
+	SALT_ROWS,
+	SALT_SOURCE
+};
 
 #define PICK(list, random) (list)[(random) % ARRAY_LEN(list)]
 
@@ -15,6 +28,13 @@ duck_kit_random(uint64_t a, uint64_t b, uint64_t c)
 {
 	uint64_t words[3] = {a, b, c};
 	return hash_u64(str_of(words, sizeof(words)));
+}
+
+uint64_t
+duck_kit_roll(struct duck_kit_dice *d, uint64_t n)
+{
+	d->state = d->state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (d->state >> 33) % n;
 }
 
 static uint64_t
@@ -161,6 +181,32 @@ add_point(struct batch *b, uint64_t seq, uint32_t ord, struct str tenant)
 	table_set_u64(t, row, POINT_SCOPE_ID, add_scope(b, seq, tenant));
 }
 
+/* One in six has the id of another one, and with it the time: then it depends on the tenant whether it is a repeat. */
+static void
+add_comment(struct batch *b, uint64_t seq, uint32_t ord, struct str tenant)
+{
+	struct table *t = &b->tables[TABLE_COMMENTS];
+	size_t row = table_add_row(t);
+	uint64_t text = random_of(seq, ord, SALT_TEXT), of_seq = seq, of_ord = ord;
+	char id[48];
+	assert_true(row != SIZE_MAX);
+	if (random_of(seq, ord, SALT_REPEAT) % 6 == 0) {
+		of_seq = 1 + random_of(seq, ord, SALT_OTHER) % seq;
+		of_ord = random_of(seq, ord, SALT_OTHER) % 20;
+	}
+	int n = snprintf(id, sizeof(id), "c%" PRIu64 "-%" PRIu64, of_seq, of_ord);
+	table_set_str(t, row, COMMENT_TENANT, tenant);
+	table_set_u64(t, row, COMMENT_SEQ, seq);
+	table_set_u32(t, row, COMMENT_ORD, ord);
+	table_set_u64(t, row, COMMENT_CREATED_NS, time_of(seq, ord));
+	table_set_u64(t, row, COMMENT_TRACE_HI, text % 3);
+	table_set_u64(t, row, COMMENT_TRACE_LO, 1 + text % 7);
+	table_set_u64(t, row, COMMENT_SPAN_ID, text % 4);
+	table_set_str(t, row, COMMENT_ID, arena_str(&b->arena, str_of(id, (size_t)n)));
+	table_set_str(t, row, COMMENT_AUTHOR, text % 2 ? STR("ada") : STR("o'brien"));
+	table_set_str(t, row, COMMENT_BODY, STR("what somebody has to say, in some more words"));
+}
+
 static bool
 is_repeat(uint64_t seq)
 {
@@ -173,6 +219,18 @@ duck_kit_identity(uint64_t seq)
 	if (is_repeat(seq))
 		seq -= KIT_REPEAT_OF;
 	return (struct hash128){duck_kit_random(seq, 1, 1), seq};
+}
+
+/* Two in five were pulled, repeats and what has no rows among them. */
+static void
+add_position(struct batch *b, struct batch_request *request)
+{
+	static const char *const sources[] = {"a.example_8080", "b", "Z"};
+	uint64_t seq = request->seq;
+	if (seq % 5 > 1)
+		return;
+	request->source = str_from(sources[random_of(seq, 0, SALT_SOURCE) % ARRAY_LEN(sources)]);
+	request->position = arena_printf(&b->arena, "%c%c%llu", 0, 0xFF, (unsigned long long)seq);
 }
 
 static void
@@ -190,17 +248,20 @@ add_request(struct batch *b, uint64_t seq)
 	if (request->repeat || seq % 11 == 0)
 		rows = 0;
 	for (uint32_t ord = 0; ord < rows; ord++) {
-		uint64_t kind = random_of(seq, ord, SALT_KIND) % 4;
+		uint64_t kind = random_of(seq, ord, SALT_KIND) % 9;
 		struct str tenant =
 		    random_of(seq, ord, SALT_TENANT) % 4 ? STR("acme") : STR("globex");
-		if (kind < 2)
+		if (kind < 4)
 			add_span(b, seq, ord, tenant);
-		else if (kind == 2)
+		else if (kind < 6)
 			add_log(b, seq, ord, tenant);
+		else if (kind == 8)
+			add_comment(b, seq, ord, tenant);
 		else
 			add_point(b, seq, ord, tenant);
 	}
 	request->rows = rows;
+	add_position(b, request);
 }
 
 void

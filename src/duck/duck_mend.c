@@ -12,6 +12,7 @@
  * which says how far the log is not needed, stays as one that brought nothing.
  */
 #include "duck/duck_check_priv.h"
+#include "duck/duck_parts.h"
 
 #include "base/timefmt.h"
 
@@ -20,7 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CUTS_MAX = 100, ROWS_BYTES_MAX = 1 << 30 };
+enum { CUTS_MAX = 100 };
 
 struct mending {
 	struct check c;
@@ -89,7 +90,7 @@ take_list(void *ctx, duckdb_data_chunk chunk, struct err *err)
 	(void)err;
 	for (idx_t i = 0; i < duckdb_data_chunk_get_size(chunk); i++, l->count++)
 		for (idx_t col = 0; col < 2; col++) {
-			buf_str(&l->texts, duck_check_text(chunk, col, i));
+			buf_str(&l->texts, duck_chunk_text(chunk, col, i));
 			buf_char(&l->texts, '\0');
 		}
 	return ERR_OK;
@@ -202,7 +203,7 @@ mend_tables(struct mending *m, struct err *err)
 	        " name FROM duckdb_tables() WHERE database_name = current_database() AND schema_name ="
 	        " 'main') SELECT name, CASE WHEN name LIKE '%\\_other' ESCAPE '\\' THEN '-1' ELSE"
 	        " (strptime(name[-8:], '%Y%m%d')::DATE - DATE '1970-01-01')::VARCHAR END FROM have ANTI"
-	        " JOIN parts USING (name) WHERE regexp_full_match(name, '(spans|logs|points)_([0-9]{8}|other)')"));
+	        " JOIN parts USING (name) WHERE regexp_full_match(name, '(spans|logs|points|comments)_([0-9]{8}|other)')"));
 	enum err_code code = for_each(m, adopt_table, err);
 	buf_str(&m->sql.text,
 	    STR("WITH keys AS (SELECT DISTINCT number, type, " CHECK_NAME_SQL
@@ -215,21 +216,22 @@ mend_tables(struct mending *m, struct err *err)
 
 /* ---- rows that are too many */
 
-/* twice: the places (spans: identities) that come more than once, and which row stays: in a day's table rather than in the
- * catch-all; of a span the first. */
+/* twice: the places (or identities) that come more than once, and which row stays: in a day's table rather than in the
+ * catch-all; of an identity the first. */
 static enum err_code
-find_twice(struct mending *m, enum table_id id, bool spans, struct err *err)
+find_twice(struct mending *m, enum table_id id, const struct check_identity *identity,
+    struct err *err)
 {
-	const char *by = spans ? "tenant, trace_hi, trace_lo, span_id" : "seq, ord";
+	const char *by = identity ? identity->by : "seq, ord";
 	size_t n = 0;
 	buf_printf(&m->sql.text, "CREATE OR REPLACE TEMP TABLE twice AS SELECT %s, %s FROM (", by,
-	    spans ? "min(seq) AS seq, arg_min(ord, row(seq, ord)) AS ord" : "min(k) AS keep");
+	    identity ? "min(seq) AS seq, arg_min(ord, row(seq, ord)) AS ord" : "min(k) AS keep");
 	for (size_t i = 0; i < m->c.count; i++) {
 		const struct check_table *t = &m->c.tables[i];
 		size_t rank = t->day == DUCK_DAY_OTHER ? m->c.count + i : i;
 		if (t->id == id)
 			buf_printf(&m->sql.text, "%sSELECT %s%s, %zu AS k FROM %s",
-			    n++ > 0 ? " UNION ALL " : "", by, spans ? ", seq, ord" : "", rank,
+			    n++ > 0 ? " UNION ALL " : "", by, identity ? ", seq, ord" : "", rank,
 			    t->name);
 	}
 	buf_printf(&m->sql.text, ") GROUP BY %s HAVING count(*) > 1", by);
@@ -237,15 +239,17 @@ find_twice(struct mending *m, enum table_id id, bool spans, struct err *err)
 	return change(m, table_defs[id].name, NULL, err);
 }
 
+/* identity NULL: by place. */
 static enum err_code
-remove_twice(struct mending *m, enum table_id id, bool spans, struct err *err)
+remove_twice(struct mending *m, enum table_id id, const struct check_identity *identity,
+    struct err *err)
 {
 	bool some = false;
 	enum err_code code = ERR_OK;
 	for (size_t i = 0; i < m->c.count; i++)
 		some = some || m->c.tables[i].id == id;
 	if (some)
-		code = find_twice(m, id, spans, err);
+		code = find_twice(m, id, identity, err);
 	for (size_t i = 0; i < m->c.count && code == ERR_OK && some; i++) {
 		const struct check_table *t = &m->c.tables[i];
 		size_t rank = t->day == DUCK_DAY_OTHER ? m->c.count + i : i;
@@ -253,20 +257,18 @@ remove_twice(struct mending *m, enum table_id id, bool spans, struct err *err)
 			continue;
 		buf_printf(&m->sql.text,
 		    "DELETE FROM %s WHERE rowid IN (SELECT r FROM (SELECT t.rowid AS r, ", t->name);
-		if (spans)
+		if (identity)
 			buf_printf(&m->sql.text,
-			    "t.seq <> w.seq OR t.ord <> w.ord AS goes FROM %s t JOIN twice w USING (tenant,"
-			    " trace_hi, trace_lo, span_id)) WHERE goes)",
-			    t->name);
+			    "t.seq <> w.seq OR t.ord <> w.ord AS goes FROM %s t JOIN twice w USING (%s))"
+			    " WHERE goes)",
+			    t->name, identity->by);
 		else
 			buf_printf(&m->sql.text,
 			    "keep, row_number() OVER (PARTITION BY seq, ord ORDER BY t.rowid) AS n FROM %s t"
 			    " JOIN twice w USING (seq, ord)) WHERE n > 1 OR keep <> %zu)",
 			    t->name, rank);
 		code = change(m, t->name,
-		    spans ? "repeats of spans were removed"
-		          : "rows that were there twice were removed",
-		    err);
+		    identity ? identity->mended : "rows that were there twice were removed", err);
 	}
 	return code;
 }
@@ -307,7 +309,8 @@ mend_dictionaries(struct mending *m, struct err *err)
 		code = change(m, name, "entries that were there twice were removed", err);
 	}
 	for (size_t i = 0; i < m->c.count && code == ERR_OK; i++)
-		code = mend_dictionary(m, &m->c.tables[i], err);
+		if (duck_has_services(m->c.tables[i].id))
+			code = mend_dictionary(m, &m->c.tables[i], err);
 	return code;
 }
 
@@ -332,7 +335,8 @@ mend_orphans(struct mending *m, const struct check_table *t, struct err *err)
 	    change(m, t->name, "rows count as rows of before there were seals", err);
 	buf_printf(&m->sql.text,
 	    "INSERT INTO seals SELECT seal, '%s', %" PRId64
-	    ", n, a, z, coalesce((SELECT max(floor) FROM seals s WHERE s.gen < r.seal), 0), NULL, NULL FROM (SELECT"
+	    ", n, a, z, greatest(coalesce((SELECT max(floor) FROM seals s WHERE s.gen < r.seal), 0),"
+	    " coalesce((SELECT max(seq) FROM pulls p WHERE p.gen <= r.seal), 0)), NULL, NULL FROM (SELECT"
 	    " seal, count(*) AS n, min(%s) AS a, max(%s) AS z FROM %s WHERE seal <> 0 AND seal NOT IN"
 	    " (SELECT gen FROM seals) GROUP BY seal) r",
 	    base, t->day, time, time, t->name);
@@ -381,35 +385,24 @@ mend_seals(struct mending *m, struct err *err)
 
 /* ---- services */
 
+struct summing {
+	struct mending *m;
+	enum table_id id;
+	uint64_t gen;
+};
+
 static enum err_code
-write_services(struct mending *m, const struct check_table *t, uint64_t gen, struct err *err)
+write_sums(void *ctx, const struct seal_row *rows, size_t count, struct err *err)
 {
-	struct arena arena;
-	struct table rows;
-	struct seal_row *list = NULL;
-	arena_init(&arena, ROWS_BYTES_MAX, 0);
-	table_init(&rows, t->id, &arena);
-	buf_str(&m->sql.text, STR("SELECT "));
-	duck_read_columns(&m->sql, &table_defs[t->id]);
-	buf_printf(&m->sql.text, " FROM %s WHERE seal = %" PRIu64, t->name, gen);
-	enum err_code code = duck_read(m->c.d, m->c.con, &m->sql, UINT64_MAX, &rows, err);
-	duck_sql_reset(&m->sql);
-	if (code == ERR_OK && rows.row_count > 0) {
-		list = xcalloc(rows.row_count, sizeof(*list));
-		for (size_t i = 0; i < rows.row_count; i++)
-			list[i] = (struct seal_row){&rows, (uint32_t)i};
-		code = duck_services_write(m->c.d, m->c.con, t->id, gen, list, rows.row_count, err);
-	}
-	free(list);
-	arena_fini(&arena);
-	return code;
+	const struct summing *s = ctx;
+	return duck_sums_write(s->m->c.d, s->m->c.con, s->id, s->gen, rows, count, err);
 }
 
 static enum err_code
 count_again(struct mending *m, const char *name, const char *gen, struct err *err)
 {
-	const struct check_table *t = NULL;
-	char sql[200];
+	struct check_table *t = NULL;
+	char sql[300];
 	struct err ignored;
 	for (size_t i = 0; i < m->c.count; i++)
 		if (strcmp(m->c.tables[i].name, name) == 0)
@@ -417,17 +410,19 @@ count_again(struct mending *m, const char *name, const char *gen, struct err *er
 	if (!t)
 		return ERR_OK;
 	snprintf(sql, sizeof(sql),
-	    "DELETE FROM seal_services WHERE gen = %s; DELETE FROM seal_traces WHERE gen = %s", gen,
-	    gen);
+	    "DELETE FROM seal_services WHERE gen = %s; DELETE FROM seal_parts WHERE gen = %s;"
+	    "DELETE FROM seal_words WHERE gen = %s; DELETE FROM seal_hashes WHERE gen = %s",
+	    gen, gen, gen, gen);
+	struct summing s = {m, t->id, strtoull(gen, NULL, 10)};
 	enum err_code code = duck_exec(m->c.d, m->c.con, "BEGIN TRANSACTION", err);
 	if (code == ERR_OK)
 		code = duck_exec(m->c.d, m->c.con, sql, err);
 	if (code == ERR_OK)
-		code = write_services(m, t, strtoull(gen, NULL, 10), err);
+		code = duck_check_build_sums(&m->c, t, s.gen, write_sums, &s, err);
 	if (code == ERR_OK)
 		code = duck_exec(m->c.d, m->c.con, "COMMIT", err);
 	if (code == ERR_OK) {
-		say(m, "%s: the services of seal %s were counted again", name, gen);
+		say(m, "%s: the rows of seal %s were counted again", name, gen);
 		return ERR_OK;
 	}
 	if (duck_exec(m->c.d, m->c.con, "ROLLBACK", &ignored) != ERR_OK)
@@ -436,9 +431,21 @@ count_again(struct mending *m, const char *name, const char *gen, struct err *er
 }
 
 static enum err_code
+mend_sums(void *ctx, struct check_table *t, uint64_t gen, struct err *err)
+{
+	struct mending *m = ctx;
+	char text[24];
+	bool same = true;
+	enum err_code code = duck_check_compare_sums(&m->c, t, gen, &same, err);
+	snprintf(text, sizeof(text), "%" PRIu64, gen);
+	return code == ERR_OK && !same ? count_again(m, t->name, text, err) : code;
+}
+
+static enum err_code
 mend_services(struct mending *m, struct err *err)
 {
-	static const char *const tables[] = {"seal_traces", "seal_services"};
+	static const char *const tables[] = {
+	    "seal_hashes", "seal_words", "seal_parts", "seal_services"};
 	enum err_code code = ERR_OK;
 	for (size_t i = 0; i < ARRAY_LEN(tables) && code == ERR_OK; i++) {
 		buf_printf(&m->sql.text,
@@ -457,13 +464,10 @@ mend_services(struct mending *m, struct err *err)
 		buf_char(&m->sql.text, ')');
 		code = for_each(m, count_again, err);
 	}
-	buf_str(&m->sql.text,
-	    STR("SELECT DISTINCT " CHECK_NAME_SQL
-	        ", gen::VARCHAR FROM seals JOIN (SELECT gen FROM (SELECT gen, number,"
-	        " count(*) AS n FROM seal_traces GROUP BY ALL) FULL JOIN (SELECT gen, number, traces FROM"
-	        " seal_services) USING (gen, number) WHERE coalesce(n, 0) IS DISTINCT FROM traces) USING (gen)"
-	        " WHERE day >= 0"));
-	return code == ERR_OK ? for_each(m, count_again, err) : code;
+	for (size_t i = 0; i < m->c.count && code == ERR_OK; i++)
+		if (m->c.tables[i].day != DUCK_DAY_OTHER)
+			code = duck_check_each_sum(&m->c, &m->c.tables[i], mend_sums, m, err);
+	return code;
 }
 
 /* ---- all of it */
@@ -477,9 +481,11 @@ mend_all(struct mending *m, struct err *err)
 	if (code == ERR_OK)
 		code = duck_check_load(&m->c, err);
 	for (int id = 0; id < SIGNAL_TABLES && code == ERR_OK; id++)
-		code = remove_twice(m, (enum table_id)id, false, err);
-	if (code == ERR_OK)
-		code = remove_twice(m, TABLE_SPANS, true, err);
+		code = remove_twice(m, (enum table_id)id, NULL, err);
+	for (int id = 0; id < SIGNAL_TABLES && code == ERR_OK; id++)
+		if (duck_check_identity((enum table_id)id))
+			code = remove_twice(m, (enum table_id)id,
+			    duck_check_identity((enum table_id)id), err);
 	if (code == ERR_OK)
 		code = mend_dictionaries(m, err);
 	if (code == ERR_OK)

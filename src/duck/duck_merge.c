@@ -79,8 +79,7 @@ text_of(const struct merger *m, idx_t arg, idx_t row)
 {
 	if (is_null(m, arg, row))
 		return STR_EMPTY;
-	duckdb_string_t *s = (duckdb_string_t *)m->args[arg].data + row;
-	return str_of(duckdb_string_t_data(s), duckdb_string_t_length(*s));
+	return duck_text_at(m->args[arg].data, row);
 }
 
 /* ---- columns */

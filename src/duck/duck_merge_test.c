@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "duck/duck_priv.h"
+#include "duck/duck_kit_test.h"
 
 #include "duck/duck_number.h"
 #include "duck/duck_shred.h"
@@ -14,11 +14,7 @@ static struct store *
 open_store(void)
 {
 	struct duck_options opt = {.data_dir = str_from(test_tmp_dir()), .threads = 1};
-	struct store *s;
-	struct err err = {0};
-	if (duck_open(&opt, &s, &err) != ERR_OK)
-		fail_msg("open: %s", err.message);
-	return s;
+	return duck_kit_open(&opt);
 }
 
 /* The first value of a query as text, "NULL" for NULL; the error when there is one. */
@@ -34,12 +30,7 @@ ask(struct store *s, const char *sql, struct buf *out)
 	}
 	duckdb_data_chunk chunk = duckdb_fetch_chunk(result);
 	assert_non_null(chunk);
-	duckdb_vector v = duckdb_data_chunk_get_vector(chunk, 0);
-	duckdb_string_t *text = duckdb_vector_get_data(v);
-	if (duckdb_validity_row_is_valid(duckdb_vector_get_validity(v), 0))
-		buf_append(out, duckdb_string_t_data(text), duckdb_string_t_length(*text));
-	else
-		buf_str(out, STR("NULL"));
+	buf_str(out, duck_chunk_is_null(chunk, 0, 0) ? STR("NULL") : duck_chunk_text(chunk, 0, 0));
 	duckdb_destroy_data_chunk(&chunk);
 	duckdb_destroy_result(&result);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A file of schema version 1, as weir 0.1 wrote it, opened by this one. */
+/* Files of earlier schemas, opened by this one: of version 1, as weir 0.1 wrote it, and of the last one before. */
 #include "duck/duck_kit_test.h"
 
 #include "base/timefmt.h"
@@ -165,8 +165,11 @@ make_old(struct store *reference)
 	buf_str(&sql, STR(FIRST_TABLES));
 	for (uint64_t seq = 1; seq <= OLD_REQUESTS; seq += 8) {
 		duck_kit_batch(&b, seq, seq + 7);
+		table_truncate(&b.tables[TABLE_COMMENTS], 0); /* there were none then */
+		for (size_t i = 0; i < b.request_count; i++)
+			b.requests[i].source = STR_EMPTY; /* nor were they pulled */
 		store_conformance_put(reference, &b);
-		for (int id = 0; id < SIGNAL_TABLES; id++)
+		for (size_t id = 0; id < ARRAY_LEN(columns); id++)
 			put_signal(&sql, &tables, &b.tables[id], b.hidden[id], columns[id]);
 		put_dict(&sql, &entries, &b.tables[TABLE_RESOURCES], 0);
 		put_dict(&sql, &entries, &b.tables[TABLE_SCOPES], 1);
@@ -252,5 +255,30 @@ TEST(duck, empty_file_of_schema_version_1_is_gone_on_with)
 	duck_kit_flush(s);
 	duck_kit_same(s, reference);
 	store_close(s);
+	store_close(reference);
+}
+
+/* Version 4 only adds a table. */
+TEST(duck, file_of_schema_version_3_is_gone_on_with)
+{
+	const char *dir = test_tmp_dir();
+	struct duck_options opt = duck_kit_eager(dir);
+	struct store *reference = store_mem_new(), *s = duck_kit_open(&opt);
+	struct store_pull pull;
+	duck_kit_load(s, 60, 1);
+	duck_kit_load(reference, 60, 1);
+	duck_kit_flush(s);
+	uint64_t position = store_position(s);
+	store_close(s);
+	duck_kit_sql_on_file(dir,
+	    "DROP TABLE pulls; DELETE FROM meta WHERE name = 'schema_version' AND value > 3");
+	s = duck_kit_open(&opt);
+	assert_int_equal(store_position(s), position);
+	assert_int_equal(store_pulls(s, STR("acme"), STR_EMPTY, &pull, 1), 0);
+	duck_kit_load(s, REQUESTS, 2); /* each source again */
+	duck_kit_flush(s);
+	assert_int_equal(store_pulls(s, STR("acme"), STR_EMPTY, &pull, 1), 1);
+	store_close(s);
+	duck_kit_whole(dir);
 	store_close(reference);
 }

@@ -46,6 +46,23 @@ query(struct store *s, const struct store_query *q, struct store_result *result,
 	return duck_query(s, q, result, err);
 }
 
+static enum err_code
+analyse(struct store *s, struct str tenant, uint64_t deadline_mono_ns, struct partial *p,
+    struct err *err)
+{
+	if (atomic_load(&duck_of(s)->broken))
+		return refuse(duck_of(s), err);
+	return duck_analyse(s, tenant, deadline_mono_ns, p, err);
+}
+
+static enum err_code
+sql(struct store *s, const struct store_sql *q, struct store_sql_answer *out, struct err *err)
+{
+	if (atomic_load(&duck_of(s)->broken))
+		return refuse(duck_of(s), err);
+	return duck_user_run(s, q, out, err);
+}
+
 static uint64_t
 position(struct store *s)
 {
@@ -111,6 +128,7 @@ status(struct store *s, struct store_status *out)
 		out->removed_rows[id] = atomic_load(&d->removed.rows[id]);
 		out->signal_bytes[id] = atomic_load(&d->removed.bytes[id]);
 	}
+	out->sources = duck_pulls_count(d);
 	out->retain_ns = atomic_load(&d->removed.ns);
 	out->retain_longest_day_ns = atomic_load(&d->removed.longest_day_ns);
 	mutex_lock(&d->text_lock);
@@ -158,6 +176,7 @@ close_store(struct store *s)
 	struct duck *d = duck_of(s);
 	struct duck_writer *w = &d->writer;
 	duck_keep_stop(d);
+	duck_user_fini(d);
 	duck_pool_fini(&d->pool);
 	duck_gate_fini(&d->gate);
 	duck_close_database(d);
@@ -173,6 +192,7 @@ close_store(struct store *s)
 	ident_requests_free(w->requests);
 	arena_fini(&w->scratch);
 	buf_fini(&d->outbox.requests);
+	duck_pulls_fini(&d->pulls);
 	duck_views_fini(&d->views);
 	hot_free(d->hot);
 	mutex_fini(&d->outbox.lock);
@@ -198,8 +218,12 @@ static const struct store_ops ops = {
     .position = position,
     .applied = applied,
     .knows = duck_knows,
+    .pulls = duck_pulls,
     .on_poison = on_poison,
     .query = query,
+    .analyse = analyse,
+    .sql = sql,
+    .sql_views = duck_user_views,
     .status = status,
     .hold = duck_hold,
     .cancel = cancel,
@@ -225,12 +249,14 @@ fill_defaults(struct duck_options *o)
 	DEFAULT(retry_ms, 250);
 	DEFAULT(idle_ms, 10000);
 	DEFAULT(retain_look_ms, 60000);
+	DEFAULT(sql_memory_bytes_max, 512 * LIMIT_MIB);
+	DEFAULT(sql_runs_max, 2);
 	DEFAULT(days_back, 400);
 	DEFAULT(days_ahead, 1);
 #undef DEFAULT
 	if (!o->now_unix_ns)
 		o->now_unix_ns = clock_unix_ns;
-	CHECK(o->readers_max <= DUCK_READERS_MAX);
+	CHECK(o->readers_max + 1 + o->sql_runs_max <= DUCK_READERS_MAX);
 	CHECK(o->days_back <= DAYS_MAX && o->days_ahead <= DAYS_MAX);
 	o->data_dir = STR_EMPTY;
 }
@@ -485,6 +511,8 @@ duck_open_state(struct duck *d, struct err *err)
 	duck_catalog_init(&d->catalog, d->opt.filter_bytes_max);
 	enum err_code code = duck_attr_register(d, con, err);
 	if (code == ERR_OK)
+		code = duck_text_register(d, con, err);
+	if (code == ERR_OK)
 		code = duck_merge_register(d, con, err);
 	if (code == ERR_OK)
 		code = duck_view_register(d, con, err);
@@ -498,6 +526,8 @@ duck_open_state(struct duck *d, struct err *err)
 		code = duck_catalog_load(d, con, err);
 	if (code == ERR_OK)
 		code = load_numbers(d, err);
+	if (code == ERR_OK)
+		code = duck_pulls_load(d, con, err);
 	for (int id = 0; id < SIGNAL_TABLES && code == ERR_OK; id++)
 		code = load_places(d, (enum table_id)id, err);
 	return code;
@@ -517,13 +547,16 @@ init(struct duck *d, const struct duck_options *opt)
 	mutex_init(&d->text_lock);
 	mutex_init(&d->writer.lock);
 	mutex_init(&d->outbox.lock);
+	duck_pulls_init(&d->pulls);
 	mutex_init(&d->keeper.lock);
 	cond_init(&d->keeper.wake);
 	cond_init(&d->keeper.room);
 	d->dir = xcalloc(opt->data_dir.len + 1, 1);
 	if (opt->data_dir.len > 0)
 		memcpy(d->dir, opt->data_dir.ptr, opt->data_dir.len);
-	duck_pool_init(&d->pool, d->opt.readers_max + 1); /* a check takes one for long */
+	duck_user_init(&d->users);
+	/* A check takes one for long, and so may SQL. */
+	duck_pool_init(&d->pool, d->opt.readers_max + 1 + d->opt.sql_runs_max);
 	duck_gate_init(&d->gate);
 	duck_help_init(&d->help);
 	duck_recall_init(&d->recall);

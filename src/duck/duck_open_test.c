@@ -67,15 +67,8 @@ put_spans(struct store *s, const uint64_t *times, uint32_t count)
 	struct batch b;
 	batch_init(&b, 0);
 	b.last_seq = store_applied(s) + 1;
-	for (uint32_t i = 0; i < count; i++) {
-		struct table *t = &b.tables[TABLE_SPANS];
-		size_t row = table_add_row(t);
-		table_set_str(t, row, SPAN_TENANT, STR("acme"));
-		table_set_u64(t, row, SPAN_SEQ, b.last_seq);
-		table_set_u32(t, row, SPAN_ORD, i);
-		table_set_u64(t, row, SPAN_SPAN_ID, b.last_seq << 32 | i);
-		table_set_u64(t, row, SPAN_START_NS, times[i]);
-	}
+	for (uint32_t i = 0; i < count; i++)
+		(void)duck_kit_span(&b, b.last_seq, i, b.last_seq << 32 | i, times[i]);
 	store_conformance_put(s, &b);
 	batch_fini(&b);
 }

@@ -178,12 +178,7 @@ poisoned_rows_leave(bool refused_first)
 	find_all(&poison, want, count);
 	duck_kit_same(s, reference);
 	assert_int_equal(store_position(s), REQUESTS + 1);
-	store_close(s);
-	opt.fault = NULL;
-	s = duck_kit_open(&opt);
-	duck_kit_same(s, reference);
-	store_close(s);
-	store_close(reference);
+	duck_kit_same_reopened(s, &opt, reference);
 }
 
 TEST(duck, rows_that_cannot_be_sealed_are_handed_over_once_and_the_others_sealed)

@@ -1,523 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A question is one moment of the store (duck_view.h). Rows in order are found in two passes. The
- * first one reads only what says which rows they are: time, seq, ord, and the unit (duck_query_priv.h).
- * It visits units by their newest time, newest first (a trace: oldest first), STEP_UNITS, then as many
- * as are likely to do, until there are enough rows and no unit that is left can have a newer one:
- *
- *     unit     hot   catch-all   seal 81   seal 80   seal 79 ...
- *     newest   12:09   11:58      12:07     12:06     12:05
- *     visited  hot, 81, 80; 100 rows found, the last of them of 12:06: 79 and the rest are not asked
- *
- * so a common service is answered from the last seal or two, and a rare one does not pay for hundreds of
- * statements. The second pass fetches the rows themselves, from the units they are in. Whole rows are dear
- * (they are compressed for size), and sorting them drags all of their columns along.
- *
- * Where there is little to read, or a trace is asked for, which is little too, one pass does.
+ * A question is one moment of the store (duck_view.h). What kind it is says whose answer it gets; this file gives it
+ * a connection and a moment, asks again what a commit fell into (duck_gate.h), and adds to the rows of an answer the
+ * resources and scopes that they name.
  */
 #include "duck/duck_query_priv.h"
 
-#include "base/timefmt.h"
+#include "base/fold.h"
 #include "sys/clock.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-_Static_assert(STORE_ATTRS_MAX *FORM_BITS <= 64, "the forms of all conditions fit");
-
-enum {
-	STEP_UNITS = 4,
-	STEP_UNITS_MAX = 512,
-	BRANCHES_MAX = 32, /* of one statement */
-	IDS_AT_ONCE = 10000,
-	/* Fewer rows than this part of a seal are read in one pass. */
-	FEW_ROWS_PART = 32,
-};
-
-#define UNIT_BY_PLACE (UINT64_C(1) << 63)
-
-/* A row that was found: the words of the first pass. */
-struct key {
-	uint64_t time_ns, seq, ord;
-	uint64_t unit; /* the seal's generation, or UNIT_BY_PLACE | place */
-};
-
-struct search {
-	struct duck_question *ask;
-	struct duck_units units;
-	unsigned char *chosen; /* a unit */
-	struct buf keys; /* of struct key, in order; at most row_max + 1 */
-	struct map by_gen; /* generation -> place in units */
-};
-
-static bool
-upwards(const struct search *s)
-{
-	return s->ask->q->kind == STORE_TRACE;
-}
-
-static size_t
-key_count(const struct search *s)
-{
-	return s->keys.len / sizeof(struct key);
-}
-
-static struct key *
-keys_of(const struct search *s)
-{
-	void *bytes = s->keys.ptr;
-	return bytes;
-}
-
-/* ---- the window */
-
-/* Both ends inclusive; empty when from > last. */
-static void
-window_of(const struct store_query *q, uint64_t *from_out, uint64_t *last_out)
-{
-	bool up = q->kind == STORE_TRACE;
-	*from_out = q->from_ns;
-	*last_out = q->to_ns == UINT64_MAX ? UINT64_MAX : q->to_ns - 1;
-	if (q->to_ns == 0) {
-		*from_out = 1;
-		*last_out = 0;
-		return;
-	}
-	if (q->after.set && up && q->after.time_ns > *from_out)
-		*from_out = q->after.time_ns;
-	if (q->after.set && !up && q->after.time_ns < *last_out)
-		*last_out = q->after.time_ns;
-}
-
-/* ---- statements */
-
-static const char *
-time_name(const struct duck_question *ask)
-{
-	const struct table_def *def = &table_defs[ask->id];
-	return def->cols[def->time_col].name;
-}
-
-static void
-put_order(struct duck_question *ask, size_t limit)
-{
-	const char *dir = ask->q->kind == STORE_TRACE ? "ASC" : "DESC";
-	buf_printf(&ask->sql.text, ") ORDER BY %s %s, seq %s, ord %s LIMIT %zu", time_name(ask),
-	    dir, dir, dir, limit);
-}
-
-static void
-key_columns(struct duck_question *ask, const struct duck_source *source,
-    const struct duck_unit *unit, size_t place)
-{
-	(void)source;
-	buf_printf(&ask->sql.text, "%s, seq, ord::UBIGINT AS ord, ", time_name(ask));
-	if (unit->kind == UNIT_SEAL)
-		buf_str(&ask->sql.text, STR("seal AS unit"));
-	else
-		buf_printf(&ask->sql.text, "%" PRIu64 "::UBIGINT AS unit",
-		    UNIT_BY_PLACE | (uint64_t)place);
-}
-
-static void
-put_column_keys(struct buf *text, const struct shred_column *c)
-{
-	buf_char(text, SHRED_LETTERS[c->type]);
-	duck_sql_quoted(text, c->key);
-	for (unsigned i = 0; i < c->key_count; i++) {
-		if (i > 0)
-			buf_char(text, '\t');
-		duck_sql_quoted(text, c->keys[i]);
-	}
-}
-
-/* The attributes as they came, from the columns they are in. */
-static void
-put_attributes(struct duck_question *ask, const struct duck_source *source)
-{
-	struct buf *text = &ask->sql.text;
-	buf_str(text, STR("weir_attributes('"));
-	for (unsigned i = 0; i < source->column_count; i++) {
-		if (i > 0)
-			buf_char(text, '\n');
-		put_column_keys(text, &source->columns[i]);
-	}
-	buf_str(text, STR("', attributes, attribute_order"));
-	for (unsigned i = 0; i < source->column_count; i++)
-		buf_printf(text, ", a%u", source->columns[i].number);
-	buf_str(text, STR(") AS attributes"));
-}
-
-static void
-row_columns(struct duck_question *ask, const struct duck_source *source,
-    const struct duck_unit *unit, size_t place)
-{
-	const struct table_def *def = &table_defs[ask->id];
-	int attributes = duck_attributes_col(ask->id);
-	(void)unit;
-	(void)place;
-	for (size_t i = 0; i < def->col_count; i++) {
-		if (i > 0)
-			buf_str(&ask->sql.text, STR(", "));
-		if ((int)i == attributes && source && source->column_count > 0)
-			put_attributes(ask, source);
-		else
-			buf_printf(&ask->sql.text, "\"%s\"", def->cols[i].name);
-	}
-}
-
-/* Rows of the chosen units. */
-static enum err_code
-read_rows(struct search *s, const struct store_query *q, size_t limit, struct err *err)
-{
-	struct duck_question *ask = s->ask;
-	duck_sql_reset(&ask->sql);
-	buf_str(&ask->sql.text, STR("SELECT * FROM ("));
-	if (!duck_units_put(ask, q, &s->units, s->chosen, row_columns))
-		return ERR_OK;
-	put_order(ask, limit);
-	return duck_read(ask->d, ask->view.con, &ask->sql, q->deadline_mono_ns, &ask->result->rows,
-	    err);
-}
-
-/* ---- the first pass: which rows */
-
-static enum err_code
-take_keys(void *ctx, duckdb_data_chunk chunk, struct err *err)
-{
-	struct search *s = ctx;
-	idx_t count = duckdb_data_chunk_get_size(chunk);
-	const uint64_t *cols[4];
-	for (idx_t c = 0; c < ARRAY_LEN(cols); c++)
-		cols[c] = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, c));
-	for (idx_t i = 0; i < count; i++) {
-		struct key k = {cols[0][i], cols[1][i], cols[2][i], cols[3][i]};
-		buf_append(&s->keys, &k, sizeof(k));
-	}
-	return s->keys.failed ? err_set(err, ERR_TOO_LARGE, "too many rows") : ERR_OK;
-}
-
-static int
-compare_up(const void *a, const void *b)
-{
-	const struct key *x = a, *y = b;
-	if (x->time_ns != y->time_ns)
-		return x->time_ns < y->time_ns ? -1 : 1;
-	if (x->seq != y->seq)
-		return x->seq < y->seq ? -1 : 1;
-	return (x->ord > y->ord) - (x->ord < y->ord);
-}
-
-static int
-compare_down(const void *a, const void *b)
-{
-	return compare_up(b, a);
-}
-
-static bool
-enough(const struct search *s)
-{
-	return key_count(s) > s->ask->q->row_max;
-}
-
-/* Can this unit have a row that comes before the last one that was found? */
-static bool
-still_matters(const struct search *s, const struct duck_unit *unit)
-{
-	if (!enough(s))
-		return true;
-	uint64_t last = keys_of(s)[key_count(s) - 1].time_ns;
-	return upwards(s) ? unit->time_min <= last : unit->time_max >= last;
-}
-
-/* Choose units from `first` on; the end of those that were looked at. */
-static enum err_code
-choose(struct search *s, size_t first, size_t step, size_t *end_out, struct err *err)
-{
-	struct duck_question *ask = s->ask;
-	struct duck_units *u = &s->units;
-	size_t end = first, leaders[BRANCHES_MAX], branches = 0;
-	memset(s->chosen, 0, u->count);
-	while (end < u->count && end - first < step && still_matters(s, &u->list[end]))
-		end++;
-	enum err_code code = duck_units_filter(ask, u, first, end, err);
-	for (size_t i = first; i < end && code == ERR_OK; i++) {
-		const struct duck_unit *unit = &u->list[i];
-		if (duck_where_never(ask, unit->kind == UNIT_HOT ? NULL : &u->sources[unit->source],
-		        unit->form))
-			continue;
-		bool led = duck_units_is_led(u, leaders, branches, i);
-		if (!led && branches == BRANCHES_MAX) {
-			end = i;
-			break;
-		}
-		if (!led)
-			leaders[branches++] = i;
-		s->chosen[i] = 1;
-	}
-	*end_out = end;
-	return code;
-}
-
-/* The bound that rows found so far give. */
-static struct store_query
-narrowed(const struct search *s)
-{
-	struct store_query q = *s->ask->q;
-	if (!enough(s))
-		return q;
-	uint64_t last = keys_of(s)[key_count(s) - 1].time_ns;
-	if (!upwards(s) && last > q.from_ns)
-		q.from_ns = last;
-	if (upwards(s) && last < UINT64_MAX && last + 1 < q.to_ns)
-		q.to_ns = last + 1;
-	return q;
-}
-
-static enum err_code
-find_in_chosen(struct search *s, struct err *err)
-{
-	struct duck_question *ask = s->ask;
-	size_t limit = ask->q->row_max + 1;
-	struct store_query q = narrowed(s);
-	duck_sql_reset(&ask->sql);
-	buf_str(&ask->sql.text, STR("SELECT * FROM ("));
-	if (!duck_units_put(ask, &q, &s->units, s->chosen, key_columns))
-		return ERR_OK;
-	put_order(ask, limit);
-	enum err_code code = duck_read_chunks(ask->d, ask->view.con, &ask->sql, q.deadline_mono_ns,
-	    take_keys, s, err);
-	if (code != ERR_OK || s->keys.len == 0)
-		return code;
-	qsort(s->keys.ptr, key_count(s), sizeof(struct key),
-	    upwards(s) ? compare_up : compare_down);
-	if (key_count(s) > limit)
-		s->keys.len = limit * sizeof(struct key);
-	return ERR_OK;
-}
-
-/* As many units as are likely to have the rest, should they be like those that were asked. */
-static size_t
-next_step(const struct search *s, size_t asked)
-{
-	size_t found = key_count(s), wanted = s->ask->q->row_max + 1;
-	size_t step = asked * 3;
-	if (found > 0 && wanted > found && (wanted - found) / found < 3)
-		step = asked * (wanted - found) / found + asked / 4 + 1;
-	return step < STEP_UNITS_MAX ? step : STEP_UNITS_MAX;
-}
-
-static enum err_code
-find_keys(struct search *s, struct err *err)
-{
-	enum err_code code = ERR_OK;
-	size_t step = STEP_UNITS;
-	for (size_t first = 0, end; first < s->units.count && code == ERR_OK; first = end) {
-		if (!still_matters(s, &s->units.list[first]))
-			break;
-		code = choose(s, first, step, &end, err);
-		if (code == ERR_OK)
-			code = find_in_chosen(s, err);
-		step = next_step(s, end);
-	}
-	return code;
-}
-
-/* ---- the second pass: the rows */
-
-static bool
-index_seals(struct search *s)
-{
-	for (size_t i = 0; i < s->units.count; i++)
-		if (s->units.list[i].kind == UNIT_SEAL &&
-		    !map_put(&s->by_gen, s->units.list[i].gen, i))
-			return false;
-	return true;
-}
-
-/* SIZE_MAX: it is in none of them. Beside a commit a statement may answer with rows that it did not ask for: it was
- * planned by statistics of before, and is run in a transaction of its own. */
-static size_t
-unit_of(const struct search *s, const struct key *k)
-{
-	if (k->unit & UNIT_BY_PLACE)
-		return (size_t)(k->unit & ~UNIT_BY_PLACE);
-	const uint64_t *place = map_get(&s->by_gen, k->unit);
-	CHECK(place || !s->ask->view.transaction);
-	return place ? (size_t)*place : SIZE_MAX;
-}
-
-/* How many of the keys from `first` on are in so few branches that one statement does; `first`: one is in no unit. */
-static size_t
-block_of(struct search *s, size_t first, size_t end)
-{
-	size_t units = 0;
-	memset(s->chosen, 0, s->units.count);
-	for (size_t i = first; i < end; i++) {
-		size_t place = unit_of(s, &keys_of(s)[i]);
-		if (place == SIZE_MAX)
-			return first;
-		if (s->chosen[place])
-			continue;
-		s->chosen[place] = 1;
-		if (++units > BRANCHES_MAX &&
-		    duck_units_branches(&s->units, s->chosen) > BRANCHES_MAX) {
-			s->chosen[place] = 0;
-			return i;
-		}
-	}
-	return end;
-}
-
-static enum err_code
-fetch_block(struct search *s, size_t first, size_t end, struct err *err)
-{
-	const struct key *keys = keys_of(s);
-	struct store_query q = *s->ask->q;
-	uint64_t a = keys[first].time_ns, b = keys[end - 1].time_ns;
-	uint64_t last = upwards(s) ? b : a;
-	q.from_ns = upwards(s) ? a : b;
-	q.to_ns = last == UINT64_MAX ? UINT64_MAX : last + 1;
-	if (first > 0)
-		q.after = (struct store_cursor){keys[first - 1].time_ns, keys[first - 1].seq,
-		    (uint32_t)keys[first - 1].ord, true};
-	size_t before = s->ask->result->rows.row_count;
-	enum err_code code = read_rows(s, &q, end - first, err);
-	if (code == ERR_OK && s->ask->result->rows.row_count - before != end - first)
-		return err_set(err, ERR_INTERNAL, "%zu rows were found, but %zu read", end - first,
-		    s->ask->result->rows.row_count - before);
-	return code;
-}
-
-static enum err_code
-fetch_rows(struct search *s, struct err *err)
-{
-	const struct store_query *q = s->ask->q;
-	struct store_result *r = s->ask->result;
-	size_t count = key_count(s) < q->row_max ? key_count(s) : q->row_max;
-	enum err_code code = ERR_OK;
-	bool indexed = index_seals(s);
-	CHECK(indexed);
-	for (size_t first = 0, end; first < count && code == ERR_OK; first = end) {
-		end = block_of(s, first, count);
-		code = end > first
-		    ? fetch_block(s, first, end, err)
-		    : err_set(err, ERR_UNAVAILABLE, "a commit fell into the question");
-	}
-	r->more = key_count(s) > q->row_max;
-	if (r->more) {
-		const struct key *k = &keys_of(s)[count - 1];
-		r->next = (struct store_cursor){k->time_ns, k->seq, (uint32_t)k->ord, true};
-	}
-	return code;
-}
-
-/* ---- one pass */
-
-static void
-sort_rows(struct search *s)
-{
-	struct table *rows = &s->ask->result->rows;
-	int time = table_defs[s->ask->id].time_col, seq = duck_seq_col(s->ask->id);
-	struct key *keys = xcalloc(rows->row_count + 1, sizeof(*keys));
-	uint32_t *order = xcalloc(rows->row_count + 1, sizeof(*order));
-	for (size_t i = 0; i < rows->row_count; i++)
-		keys[i] = (struct key){table_u64(rows, i, time), table_u64(rows, i, seq),
-		    table_u32(rows, i, seq + 1), i};
-	qsort(keys, rows->row_count, sizeof(*keys), upwards(s) ? compare_up : compare_down);
-	for (size_t i = 0; i < rows->row_count; i++)
-		order[i] = (uint32_t)keys[i].unit;
-	table_reorder(rows, order);
-	free(keys);
-	free(order);
-}
-
-/* The rows of a trace are few as a rule, and cheaper sorted here: in SQL, ORDER BY and LIMIT over all the columns
- * take 3 of 8 ms. False: they are not few, and nothing was read. */
-static bool
-read_few(struct search *s, enum err_code *code, struct err *err)
-{
-	struct duck_question *ask = s->ask;
-	struct table *rows = &ask->result->rows;
-	struct arena_mark mark = arena_mark(rows->arena);
-	bool more = false;
-	duck_sql_reset(&ask->sql);
-	if (!duck_units_put(ask, ask->q, &s->units, s->chosen, row_columns))
-		return true;
-	*code = duck_read_few(ask->d, ask->view.con, &ask->sql, ask->q->deadline_mono_ns,
-	    ask->q->row_max, rows, &more, err);
-	if (*code == ERR_OK && !more) {
-		sort_rows(s);
-		return true;
-	}
-	if (*code != ERR_OK && *code != ERR_TOO_LARGE)
-		return true;
-	arena_rewind(rows->arena, mark);
-	table_init(rows, ask->id, ask->result->arena);
-	return false;
-}
-
-/* Take the row too many off and say where the next page begins. */
-static void
-cut_page(struct duck_question *ask)
-{
-	struct store_result *r = ask->result;
-	int seq = duck_seq_col(ask->id);
-	r->more = r->rows.row_count > ask->q->row_max;
-	if (!r->more)
-		return;
-	table_truncate(&r->rows, ask->q->row_max);
-	size_t last = r->rows.row_count - 1;
-	r->next = (struct store_cursor){
-	    .time_ns = table_u64(&r->rows, last, table_defs[ask->id].time_col),
-	    .seq = table_u64(&r->rows, last, seq),
-	    .ord = table_u32(&r->rows, last, seq + 1),
-	    .set = true,
-	};
-}
-
-/* True: it has been answered, or has failed. */
-static bool
-answered_at_once(struct search *s, enum err_code *code, struct err *err)
-{
-	const struct duck_units *u = &s->units;
-	const struct store_query *q = s->ask->q;
-	uint64_t rows = 0;
-	for (size_t i = 0; i < u->count; i++)
-		rows += u->list[i].rows;
-	if (!q->has_trace_id && rows > s->ask->d->opt.seal_rows / FEW_ROWS_PART)
-		return false;
-	memset(s->chosen, 1, u->count);
-	if (u->count > STEP_UNITS_MAX || duck_units_branches(u, s->chosen) > BRANCHES_MAX)
-		return false;
-	if (q->has_trace_id && read_few(s, code, err))
-		return true;
-	*code = read_rows(s, q, q->row_max + 1, err);
-	if (*code == ERR_OK)
-		cut_page(s->ask);
-	return true;
-}
-
-static enum err_code
-search_rows(struct duck_question *ask, struct err *err)
-{
-	struct search s = {.ask = ask};
-	uint64_t from, last;
-	enum err_code code = ERR_OK;
-	window_of(ask->q, &from, &last);
-	duck_units_find(ask, ask->id, from, last, &s.units);
-	s.chosen = xcalloc(s.units.count + 1, 1);
-	if (!answered_at_once(&s, &code, err)) {
-		code = find_keys(&s, err);
-		if (code == ERR_OK)
-			code = fetch_rows(&s, err);
-	}
-	map_fini(&s.by_gen);
-	buf_fini(&s.keys);
-	free(s.chosen);
-	duck_units_fini(&s.units);
-	return code;
-}
+enum { IDS_AT_ONCE = 10000 };
 
 /* ---- dictionaries */
 
@@ -560,15 +55,12 @@ add_hot_or_list(struct duck_question *ask, uint64_t id, struct table *out, struc
 	}
 	if (duck_copy_dict_row(rows, row, out))
 		return ERR_OK;
-	return err_set(err, ERR_TOO_LARGE,
-	    "the answer is larger than %zu bytes: ask for less, with a limit, a filter or a "
-	    "shorter time",
-	    out->arena->bytes_max);
+	return duck_answer_too_large(out->arena, err);
 }
 
 /* The entries of a dictionary that column `col` of the answer names. */
-static enum err_code
-read_dict(struct duck_question *ask, int col, struct table *out, struct err *err)
+enum err_code
+duck_read_dict(struct duck_question *ask, int col, struct table *out, struct err *err)
 {
 	const struct table *rows = &ask->result->rows;
 	struct map seen = {0};
@@ -602,17 +94,29 @@ answer(struct duck_question *ask, struct err *err)
 {
 	const struct store_query *q = ask->q;
 	enum err_code code = ERR_OK;
+	if (ask->partial)
+		return duck_analysis(ask, err);
 	if (q->kind == STORE_SERVICES)
 		return duck_services_answer(ask, err);
+	if (q->kind >= STORE_METRICS)
+		return duck_series_answer(ask, err);
 	for (size_t i = 0; i < q->attr_count && code == ERR_OK; i++)
-		code = duck_where_resources(ask, i, err);
+		code = duck_where_dicts(ask, i, err);
+	if (code == ERR_OK && q->kind == STORE_TRACES)
+		return duck_traces_answer(ask, err);
+	if (code == ERR_OK && q->kind == STORE_COUNTS)
+		return duck_counts_answer(ask, err);
+	if (code == ERR_OK && q->kind == STORE_ARRIVALS)
+		code = duck_arrivals_answer(ask, err);
+	else if (code == ERR_OK)
+		code = duck_search(ask, err);
+	if (code == ERR_OK && !duck_has_services(ask->id))
+		return code;
 	if (code == ERR_OK)
-		code = search_rows(ask, err);
+		code = duck_read_dict(ask, duck_fill_resource_col(ask->id), &ask->result->resources,
+		    err);
 	if (code == ERR_OK)
-		code =
-		    read_dict(ask, duck_fill_resource_col(ask->id), &ask->result->resources, err);
-	if (code == ERR_OK)
-		code = read_dict(ask, duck_fill_scope_col(ask->id), &ask->result->scopes, err);
+		code = duck_read_dict(ask, duck_fill_scope_col(ask->id), &ask->result->scopes, err);
 	return code;
 }
 
@@ -642,6 +146,9 @@ begin_answer(struct duck_question *ask)
 	table_init(&r->resources, TABLE_RESOURCES, r->arena);
 	table_init(&r->scopes, TABLE_SCOPES, r->arena);
 	r->more = false;
+	buf_reset(&ask->also);
+	if (ask->partial)
+		partial_reset(ask->partial);
 	for (size_t i = 0; i < STORE_ATTRS_MAX; i++) {
 		buf_reset(&ask->ids[i].list);
 		ask->ids[i].many = false;
@@ -660,6 +167,19 @@ settle_memo(struct duck_question *ask, bool is_true)
 	ask->memo = NULL;
 }
 
+enum err_code
+duck_query_services(struct duck_question *ask, struct store_result *result, struct err *err)
+{
+	bool held = ask->sql.gate != NULL;
+	ask->result = result;
+	ask->id = TABLE_SERVICES;
+	begin_answer(ask);
+	enum err_code code = duck_services_answer(ask, err);
+	/* Without the gate nobody knows yet. */
+	settle_memo(ask, held && code == ERR_OK);
+	return code;
+}
+
 /* What a commit fell into is not true, be it an answer or an error: duck_gate.h. */
 static enum err_code
 ask_beside_commits(struct duck_question *ask, duckdb_connection con, bool *reusable,
@@ -672,6 +192,7 @@ ask_beside_commits(struct duck_question *ask, duckdb_connection con, bool *reusa
 		enum err_code code = ask_in_view(ask, con, reusable, err);
 		bool same = duck_gate_same(gate, commits);
 		settle_memo(ask, same && code == ERR_OK);
+		duck_arrivals_settle(ask, same);
 		if (same || (code != ERR_OK && !*reusable))
 			return code;
 		if (!*reusable)
@@ -683,6 +204,7 @@ ask_beside_commits(struct duck_question *ask, duckdb_connection con, bool *reusa
 	ask->sql.gate = gate;
 	enum err_code code = ask_in_view(ask, con, reusable, err);
 	settle_memo(ask, code == ERR_OK);
+	duck_arrivals_settle(ask, true);
 	return code;
 }
 
@@ -691,23 +213,64 @@ table_of(enum store_query_kind kind)
 {
 	switch (kind) {
 	case STORE_SPANS:
-	case STORE_TRACE: return TABLE_SPANS;
+	case STORE_TRACE:
+	case STORE_ARRIVALS: return TABLE_SPANS;
 	case STORE_LOGS: return TABLE_LOGS;
 	case STORE_POINTS: return TABLE_POINTS;
+	case STORE_COMMENTS: return TABLE_COMMENTS;
 	case STORE_SERVICES: return TABLE_SERVICES;
+	case STORE_TRACES: return TABLE_TRACES;
+	case STORE_COUNTS: return TABLE_BUCKETS;
+	case STORE_METRICS: return TABLE_METRICS;
+	case STORE_SERIES: return TABLE_SERIES;
+	case STORE_SAMPLES: return TABLE_SAMPLES;
+	case STORE_DISTRIBUTIONS: return TABLE_DISTRIBUTIONS;
 	}
 	CHECK(false);
 	return TABLE_SERVICES;
+}
+
+static int
+longest_first(const void *a, const void *b)
+{
+	const struct str *x = a, *y = b;
+	return (x->len < y->len) - (x->len > y->len);
+}
+
+/* The longest word is as a rule in the fewest rows, and the others are looked for in those only. */
+static bool
+fold_words(struct duck_question *ask)
+{
+	const struct store_query *q = ask->q;
+	size_t at = 0;
+	for (size_t i = 0; i < q->word_count; i++)
+		buf_str(&ask->folded, q->words[i]);
+	for (size_t i = 0; i < q->word_count && !ask->folded.failed; i++) {
+		CHECK(q->words[i].len > 0 && q->words[i].len <= STORE_WORD_BYTES_MAX);
+		fold_text(q->words[i], ask->folded.ptr + at);
+		ask->words[i] = str_of(ask->folded.ptr + at, q->words[i].len);
+		at += q->words[i].len;
+	}
+	if (q->word_count > 1)
+		qsort(ask->words, q->word_count, sizeof(*ask->words), longest_first);
+	return !ask->folded.failed;
 }
 
 enum err_code
 duck_query(struct store *s, const struct store_query *q, struct store_result *result,
     struct err *err)
 {
+	return duck_ask(s, q, result, NULL, err);
+}
+
+enum err_code
+duck_ask(struct store *s, const struct store_query *q, struct store_result *result,
+    struct partial *partial, struct err *err)
+{
 	struct duck *d = duck_of(s);
 	duckdb_connection con;
-	/* Of services only what is meant for them is looked at. */
-	struct store_query services = {
+	/* Of services, and of points as series, only what is meant for them is looked at. */
+	struct store_query other = {
 	    .kind = q->kind,
 	    .tenant = q->tenant,
 	    .from_ns = q->from_ns,
@@ -716,17 +279,33 @@ duck_query(struct store *s, const struct store_query *q, struct store_result *re
 	    .deadline_mono_ns = q->deadline_mono_ns,
 	    .service = q->service,
 	};
+	if (q->kind >= STORE_METRICS) {
+		other.names = q->names;
+		other.name_count = q->name_count;
+		other.series = q->series;
+		other.series_count = q->series_count;
+		other.sample = q->sample;
+	}
 	struct duck_question ask = {
 	    .d = d,
-	    .q = q->kind == STORE_SERVICES ? &services : q,
+	    .q = q->kind == STORE_SERVICES || q->kind >= STORE_METRICS ? &other : q,
 	    .result = result,
 	    .id = table_of(q->kind),
+	    .partial = partial,
 	};
+	struct duck_arrivals arrivals = {.list = {.len = 0}};
+	ask.arrivals = q->kind == STORE_ARRIVALS ? &arrivals : NULL;
 	bool reusable = true;
 	begin_answer(&ask);
+	if (!fold_words(&ask)) {
+		buf_fini(&ask.folded);
+		return err_set(err, ERR_TOO_LARGE, "no memory for the words of a question");
+	}
 	enum err_code code = duck_pool_take(d, q->deadline_mono_ns, &con, err);
-	if (code != ERR_OK)
+	if (code != ERR_OK) {
+		buf_fini(&ask.folded);
 		return code;
+	}
 	duck_sql_init(&ask.sql);
 	bool large = !q->has_trace_id;
 	if (large)
@@ -738,5 +317,9 @@ duck_query(struct store *s, const struct store_query *q, struct store_result *re
 	duck_sql_fini(&ask.sql);
 	for (size_t i = 0; i < STORE_ATTRS_MAX; i++)
 		buf_fini(&ask.ids[i].list);
+	buf_fini(&ask.folded);
+	buf_fini(&ask.also);
+	buf_fini(&arrivals.list);
+	map_fini(&arrivals.by_gen);
 	return code;
 }

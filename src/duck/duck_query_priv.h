@@ -2,8 +2,13 @@
 /*
  * duck/duck_query_priv.h - what the files that answer questions share.
  *
- *     duck_query.c     steps over units, pages, dictionaries       duck_units.c   which units there are
- *     duck_where.c     conditions                                  duck_services_read.c   services
+ *     duck_query.c     from the question to its answer; dictionaries
+ *     duck_search.c    rows: steps over units, pages              duck_units.c   which units there are
+ *     duck_where.c     conditions                                 duck_where_attr.c   those on attributes
+ *     duck_traces.c    the list of traces                         duck_counts.c  how many, over time
+ *     duck_arrivals.c  spans in the order of their arrival
+ *     duck_series.c    points as metrics, series and samples      duck_services_read.c   services
+ *     duck_analyse.c   sums                                       duck_beside.c  traces that have other spans
  *
  * Rows are in units: one seal of a day's table, what a day's table has from before there were seals, the
  * catch-all table, or one part of the hot tail. Of each it is known between which times its rows
@@ -42,6 +47,7 @@ struct duck_unit {
 	uint64_t gen; /* UNIT_SEAL */
 	uint64_t time_min, time_max;
 	uint64_t rows; /* about */
+	bool summed; /* UNIT_SEAL: its sums are in the file */
 	uint64_t form; /* FORM_ALL until the seal's filter has been read */
 };
 
@@ -52,10 +58,16 @@ struct duck_units {
 	size_t count, cap;
 };
 
-/* The resources that have an attribute: a list of ids, or too many for one. */
+/* The resources, or scopes, that meet a condition were it not negated: a list of ids, or too many for one. */
 struct duck_ids {
 	struct buf list; /* "id, id, .." */
 	bool many;
+};
+
+struct duck_trace;
+struct duck_some_traces {
+	const struct duck_trace *list;
+	size_t count;
 };
 
 struct duck_question {
@@ -66,6 +78,16 @@ struct duck_question {
 	enum table_id id;
 	struct duck_sql sql;
 	struct duck_ids ids[STORE_ATTRS_MAX];
+	struct buf folded; /* what the words are in */
+	struct str words[STORE_WORDS_MAX]; /* of q, folded, the longest first */
+	struct buf also; /* " AND .." of every branch; empty: nothing more */
+	const struct duck_some_traces
+	    *only; /* units that cannot have one of them are left out; NULL: any */
+	void *callback_ctx; /* for the `columns` of duck_units_put() */
+	bool with_traces; /* keys have the trace they are of */
+	const struct duck_beside *beside; /* rows of other traces are left out; NULL: none are */
+	struct partial *partial; /* it is an analysis: its answer; NULL: it is not */
+	struct duck_arrivals *arrivals; /* of STORE_ARRIVALS; else NULL */
 	struct duck_services_memo *memo; /* to be given back if what was read is true; NULL: none */
 };
 
@@ -91,11 +113,80 @@ bool duck_units_put(struct duck_question *ask, const struct store_query *q,
     void (*columns)(struct duck_question *ask, const struct duck_source *source,
         const struct duck_unit *unit, size_t place));
 
+/* Choose units from `first` to `end` whose filters and columns let them have rows that meet the conditions, as many as
+ * one statement takes; the end of those that were looked at goes to *end_out. */
+MUST_CHECK enum err_code duck_units_choose(struct duck_question *ask, struct duck_units *u,
+    size_t first, size_t end, unsigned char *chosen, size_t *end_out, struct err *err);
+enum { DUCK_BRANCHES_MAX = 32 }; /* of one statement */
+
+/* ---- duck_search.c */
+
+struct duck_key {
+	uint64_t time_ns, seq, ord;
+	uint64_t unit; /* duck_search.c knows */
+	uint64_t trace_hi, trace_lo; /* when ask->with_traces */
+};
+
+/* Keys of the first row_max + 1 rows that ask->q is about, in order, appended to `keys`. */
+MUST_CHECK enum err_code duck_find_keys(struct duck_question *ask, struct buf *keys,
+    struct err *err);
+/* The rows themselves, a page of them. Of STORE_ARRIVALS the seq takes the part of time: in the question's window and cursor
+ * (duck_arrivals_answer() sees to that), in keys, and in the units' bounds. */
+MUST_CHECK enum err_code duck_search(struct duck_question *ask, struct err *err);
+/* Append a column of a table as it came in; source NULL: attributes are whole. */
+void duck_query_column(struct duck_question *ask, const struct duck_source *source,
+    const struct table_def *def, size_t col);
+
+/* ---- duck_beside.c: what ask->q->beside asks for */
+
+struct duck_beside;
+/* To be freed on an error too. */
+MUST_CHECK enum err_code duck_beside_find(struct duck_question *ask, struct duck_beside **out,
+    struct err *err);
+void duck_beside_free(struct duck_beside *set); /* NULL allowed */
+bool duck_beside_has(const struct duck_beside *set, uint64_t hi, uint64_t lo);
+bool duck_beside_is_empty(const struct duck_beside *set);
+/* " AND .." that leaves the traces of these keys. */
+void duck_beside_put_names(struct buf *also, const struct duck_key *keys, size_t count);
+
+/* ---- duck_arrivals.c */
+
+/* What was found out of seals while a question is answered: to be kept when no commit fell into it. */
+struct duck_arrivals {
+	struct buf list; /* of struct duck_seqs */
+	struct map by_gen; /* generation -> place in the list */
+};
+
+MUST_CHECK enum err_code duck_arrivals_answer(struct duck_question *ask, struct err *err);
+/* Between which seqs its rows are, as far as is known. */
+void duck_arrivals_bounds(const struct duck_question *ask, const struct duck_seal_info *seal,
+    uint64_t *min_out, uint64_t *max_out);
+void duck_arrivals_settle(struct duck_question *ask, bool is_true);
+
+/* ---- duck_traces.c, duck_counts.c */
+
+MUST_CHECK enum err_code duck_traces_answer(struct duck_question *ask, struct err *err);
+/* The STORE_COUNTS of traces. duck_trace_count.c */
+MUST_CHECK enum err_code duck_traces_count(struct duck_question *ask, struct err *err);
+MUST_CHECK enum err_code duck_counts_answer(struct duck_question *ask, struct err *err);
+
+/* ---- duck_query.c */
+
+/* Ask, and ask again what a commit fell into; partial NULL: it is no analysis. */
+MUST_CHECK enum err_code duck_ask(struct store *s, const struct store_query *q,
+    struct store_result *result, struct partial *partial, struct err *err);
+/* The entries of a dictionary that column `col` of the answer names. */
+MUST_CHECK enum err_code duck_read_dict(struct duck_question *ask, int col, struct table *out,
+    struct err *err);
+/* The services there are, in the view that was begun; with the gate held when ask->sql.gate is set. */
+MUST_CHECK enum err_code duck_query_services(struct duck_question *ask, struct store_result *result,
+    struct err *err);
+
 /* ---- duck_attr_hash.c */
 
 /* The hashes that stand in a seal's filter when an attribute meets a condition, or has its key. */
 struct duck_attr_probe {
-	bool range;
+	bool by_key; /* any value may meet it */
 	uint64_t key[2];
 	uint64_t match[6];
 };
@@ -108,14 +199,24 @@ unsigned duck_attr_probe(const struct duck_attr_probe *p, struct str filter); /*
  * the tenant. source NULL: attributes are whole. */
 void duck_where(struct duck_question *ask, const struct store_query *q, enum table_id id,
     const struct duck_source *source, uint64_t form);
+/* " AND .." for the conditions on attributes. duck_where_attr.c, as the next two. */
+void duck_where_attrs(struct duck_question *ask, const struct duck_source *source, uint64_t form);
 /* Can no row that has this form in this table meet the conditions on attributes? */
 bool duck_where_never(const struct duck_question *ask, const struct duck_source *source,
     uint64_t form);
-MUST_CHECK enum err_code duck_where_resources(struct duck_question *ask, size_t attr,
-    struct err *err);
+/* Which resources or scopes meet it, to ask->ids. */
+MUST_CHECK enum err_code duck_where_dicts(struct duck_question *ask, size_t attr, struct err *err);
+
+/* ---- duck_series.c */
+
+MUST_CHECK enum err_code duck_series_answer(struct duck_question *ask, struct err *err);
 
 /* ---- duck_services_read.c */
 
 MUST_CHECK enum err_code duck_services_answer(struct duck_question *ask, struct err *err);
+
+/* ---- duck_analyse.c */
+
+MUST_CHECK enum err_code duck_analysis(struct duck_question *ask, struct err *err);
 
 #endif

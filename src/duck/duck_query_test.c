@@ -3,7 +3,7 @@
  * Questions to a store whose rows are everywhere at once: in the hot tail, in days' tables (in seals so
  * small that there are many), in the catch-all. The answers are those of the store in memory.
  */
-#include "duck/duck_priv.h"
+#include "duck/duck_kit_test.h"
 
 #include "base/timefmt.h"
 #include "model/typed.h"
@@ -17,33 +17,10 @@
 
 #define NOW CONFORMANCE_NOW_NS
 
-static uint64_t
-now_ns(void)
-{
-	return NOW;
-}
-
-static struct store *
-open_in(const char *dir, uint64_t seal_rows, uint64_t hot_bytes_max)
-{
-	struct duck_options opt = {
-	    .data_dir = str_from(dir),
-	    .threads = 2,
-	    .seal_rows = seal_rows,
-	    .hot_bytes_max = hot_bytes_max,
-	    .now_unix_ns = now_ns,
-	};
-	struct store *s;
-	struct err err = {0};
-	if (duck_open(&opt, &s, &err) != ERR_OK)
-		fail_msg("open: %s", err.message);
-	return s;
-}
-
 static struct store *
 open_small(uint64_t seal_rows, uint64_t hot_bytes_max)
 {
-	return open_in(test_tmp_dir(), seal_rows, hot_bytes_max);
+	return duck_kit_open_small(test_tmp_dir(), seal_rows, hot_bytes_max);
 }
 
 /* Until every part with a whole row group has been sealed. */
@@ -165,15 +142,10 @@ put_rows_with_attributes(struct store *s, struct store *reference)
 		        "\"share\":\"GET\",\"$$share\":200}"));
 		for (uint32_t i = 0; i < 32; i++) {
 			struct table *t = &b.tables[TABLE_SPANS];
-			size_t row = table_add_row(t);
 			uint32_t n = (uint32_t)(seq - 1) * 32 + i;
-			table_set_str(t, row, SPAN_TENANT, STR("acme"));
-			table_set_u64(t, row, SPAN_SEQ, seq);
-			table_set_u32(t, row, SPAN_ORD, i);
+			size_t row = duck_kit_span(&b, seq, i, n + 1, NOW + n % 97 * NS_PER_S);
 			table_set_u64(t, row, SPAN_TRACE_HI, n / 8 * 977);
 			table_set_u64(t, row, SPAN_TRACE_LO, 1);
-			table_set_u64(t, row, SPAN_SPAN_ID, n + 1);
-			table_set_u64(t, row, SPAN_START_NS, NOW + n % 97 * NS_PER_S);
 			table_set_str(t, row, SPAN_SERVICE, n % 3 ? STR("a") : STR("b"));
 			table_set_str(t, row, SPAN_ATTRIBUTES, attributes_of(&b.arena, n));
 			table_set_u64(t, row, SPAN_RESOURCE_ID, n % 2 ? 99 : 0);
@@ -310,15 +282,9 @@ TEST(duck_query, rows_of_more_tables_than_fit_one_statement_come_in_order)
 		batch_reset(&b);
 		b.last_seq = day + 1;
 		for (uint32_t i = 0; i < DAY_ROWS; i++) {
-			struct table *t = &b.tables[TABLE_SPANS];
-			size_t row = table_add_row(t);
-			table_set_str(t, row, SPAN_TENANT, STR("acme"));
-			table_set_u64(t, row, SPAN_SEQ, day + 1);
-			table_set_u32(t, row, SPAN_ORD, i);
-			table_set_u64(t, row, SPAN_TRACE_LO, i % 2);
-			table_set_u64(t, row, SPAN_SPAN_ID, day * DAY_ROWS + i + 1);
-			table_set_u64(t, row, SPAN_START_NS,
+			size_t row = duck_kit_span(&b, day + 1, i, day * DAY_ROWS + i + 1,
 			    NOW - day * 7 % MANY_DAYS * NS_PER_DAY + i / 2);
+			table_set_u64(&b.tables[TABLE_SPANS], row, SPAN_TRACE_LO, i % 2);
 		}
 		store_conformance_put(s, &b);
 		store_conformance_put(reference, &b);
@@ -353,13 +319,13 @@ run_sql(struct store *s, const char *sql)
 TEST(duck_query, shared_columns_are_the_same_when_the_store_is_opened_again)
 {
 	const char *dir = test_tmp_dir();
-	struct store *s = open_in(dir, COLUMN_SEAL, 0), *reference = store_mem_new();
+	struct store *s = duck_kit_open_small(dir, COLUMN_SEAL, 0), *reference = store_mem_new();
 	struct store_query q = store_conformance_question(STORE_SPANS, "acme");
 	put_rows_with_attributes(s, reference);
 	wait_sealed(s);
 	unsigned columns = column_count(s), keys = shared_key_count(s);
 	store_close(s);
-	s = open_in(dir, COLUMN_SEAL, 0);
+	s = duck_kit_open_small(dir, COLUMN_SEAL, 0);
 	assert_int_equal(column_count(s), columns);
 	assert_int_equal(shared_key_count(s), keys);
 	assert_same(s, reference, &q);
@@ -383,7 +349,8 @@ TEST(duck_query, a_store_that_does_not_know_its_columns_is_not_opened)
 	};
 	const char *dir = test_tmp_dir();
 	for (size_t i = 0; i < ARRAY_LEN(damages); i++) {
-		struct store *s = open_in(dir, COLUMN_SEAL, 0), *reference = store_mem_new();
+		struct store *s = duck_kit_open_small(dir, COLUMN_SEAL, 0),
+		             *reference = store_mem_new();
 		struct duck_options opt = {.data_dir = str_from(dir), .threads = 1};
 		struct err err = {0};
 		if (i == 0) {
@@ -422,13 +389,8 @@ put_plain_rows(struct store *s, uint64_t seq, uint32_t rows, const char *attribu
 	b.last_seq = seq;
 	for (uint32_t i = 0; i < rows; i++) {
 		struct table *t = &b.tables[TABLE_SPANS];
-		size_t row = table_add_row(t);
-		table_set_str(t, row, SPAN_TENANT, STR("acme"));
-		table_set_u64(t, row, SPAN_SEQ, seq);
-		table_set_u32(t, row, SPAN_ORD, i);
+		size_t row = duck_kit_span(&b, seq, i, i + 1, NOW + i);
 		table_set_u64(t, row, SPAN_TRACE_LO, seq * 1000 + i);
-		table_set_u64(t, row, SPAN_SPAN_ID, i + 1);
-		table_set_u64(t, row, SPAN_START_NS, NOW + i);
 		table_set_str(t, row, SPAN_ATTRIBUTES, str_from(attributes));
 	}
 	store_conformance_put(s, &b);

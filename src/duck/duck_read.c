@@ -38,9 +38,7 @@ source_of(duckdb_data_chunk chunk, idx_t at, const struct table_def *def, size_t
 static bool
 copy_text(struct table *t, size_t row, const struct source *s, size_t i)
 {
-	duckdb_string_t text = ((const duckdb_string_t *)s->data)[i];
-	struct str copy =
-	    arena_str(t->arena, str_of(duckdb_string_t_data(&text), duckdb_string_t_length(text)));
+	struct str copy = arena_str(t->arena, duck_text_at(s->data, i));
 	if (copy.ptr)
 		table_set_str(t, row, s->col, copy);
 	return copy.ptr != NULL;
@@ -84,6 +82,15 @@ copy_value(struct table *t, size_t row, const struct source *s, size_t i)
 }
 
 enum err_code
+duck_answer_too_large(const struct arena *arena, struct err *err)
+{
+	return err_set(err, ERR_TOO_LARGE,
+	    "the answer is larger than %zu bytes: ask for less, with a limit, a filter or a "
+	    "shorter time",
+	    arena->bytes_max);
+}
+
+enum err_code
 duck_copy_chunk(duckdb_data_chunk chunk, idx_t from, struct table *out, struct err *err)
 {
 	idx_t rows = duckdb_data_chunk_get_size(chunk);
@@ -98,10 +105,7 @@ duck_copy_chunk(duckdb_data_chunk chunk, idx_t from, struct table *out, struct e
 	}
 	if (fits)
 		return ERR_OK;
-	return err_set(err, ERR_TOO_LARGE,
-	    "the answer is larger than %zu bytes: ask for less, with a limit, a filter or a "
-	    "shorter time",
-	    out->arena->bytes_max);
+	return duck_answer_too_large(out->arena, err);
 }
 
 enum err_code
@@ -250,7 +254,7 @@ take_words(void *ctx, duckdb_data_chunk chunk, struct err *err)
 	idx_t count = duckdb_data_chunk_get_column_count(chunk);
 	const uint64_t *cols[WORD_COLUMNS_MAX];
 	for (idx_t c = 0; c < count; c++)
-		cols[c] = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, c));
+		cols[c] = duck_chunk_column(chunk, c);
 	for (idx_t i = 0; i < duckdb_data_chunk_get_size(chunk); i++)
 		for (idx_t c = 0; c < count; c++)
 			buf_append(out, &cols[c][i], sizeof(cols[c][i]));

@@ -29,15 +29,6 @@ struct readers {
 	_Atomic bool stop;
 };
 
-static struct store *
-open_small(uint64_t seal_rows, uint64_t hot_bytes_max)
-{
-	struct duck_options opt = duck_kit_options(test_tmp_dir());
-	opt.seal_rows = seal_rows;
-	opt.hot_bytes_max = hot_bytes_max;
-	return duck_kit_open(&opt);
-}
-
 static bool
 goes_on(const struct reader *me)
 {
@@ -83,7 +74,8 @@ beside_main(void *ctx)
 		struct store_result r;
 		struct err err;
 		q.attr_count = me->reads % 2;
-		q.attrs[0] = (struct store_attr){STR("n"), STR("0"), STORE_ATTR_GE};
+		q.attrs[0] =
+		    (struct store_attr){.key = STR("n"), .value = STR("0"), .op = STORE_ATTR_GE};
 		if (store_query(me->s, &q, &arena, &r, &err) != ERR_OK)
 			snprintf(me->message, sizeof(me->message), "%s", err.message);
 		else if (r.rows.row_count != COMMIT_ROWS ||
@@ -109,13 +101,8 @@ put_commit_rows(struct store *s)
 	}
 	for (uint32_t i = 0; i < COMMIT_ROWS; i++) {
 		struct table *t = &b.tables[TABLE_SPANS];
-		size_t row = table_add_row(t);
-		table_set_str(t, row, SPAN_TENANT, STR("acme"));
-		table_set_u64(t, row, SPAN_SEQ, 1);
-		table_set_u32(t, row, SPAN_ORD, i);
+		size_t row = duck_kit_span(&b, 1, i, i + 1, NOW);
 		table_set_u64(t, row, SPAN_TRACE_LO, 1);
-		table_set_u64(t, row, SPAN_SPAN_ID, i + 1);
-		table_set_u64(t, row, SPAN_START_NS, NOW);
 		table_set_u64(t, row, SPAN_RESOURCE_ID, i % COMMIT_RESOURCES + 1);
 		table_set_str(t, row, SPAN_ATTRIBUTES, STR("{\"n\":1}"));
 	}
@@ -126,7 +113,7 @@ put_commit_rows(struct store *s)
 /* A commit into a row group that a checkpoint has just written hides it for a moment: duck_gate.h. */
 TEST(duck_query, nothing_is_missing_beside_commits_that_follow_checkpoints)
 {
-	struct store *s = open_small(2, 0);
+	struct store *s = duck_kit_open_small(test_tmp_dir(), 2, 0);
 	struct readers r;
 	put_commit_rows(s);
 	start_readers(&r, s, COMMIT_READERS, beside_main);
@@ -234,7 +221,7 @@ pages_main(void *ctx)
 /* A statement beside a commit may answer with rows of a seal that it did not ask for. */
 TEST(duck_query, pages_are_whole_while_small_seals_come)
 {
-	struct store *s = open_small(4, UINT64_C(1) << 20);
+	struct store *s = duck_kit_open_small(test_tmp_dir(), 4, UINT64_C(1) << 20);
 	struct readers r;
 	struct batch b;
 	batch_init(&b, 0);
@@ -256,7 +243,7 @@ TEST(duck_query, pages_are_whole_while_small_seals_come)
 
 TEST(duck_query, readers_see_every_row_once_while_seals_move_them)
 {
-	struct store *s = open_small(200, UINT64_C(1) << 20);
+	struct store *s = duck_kit_open_small(test_tmp_dir(), 200, UINT64_C(1) << 20);
 	struct readers r;
 	struct batch b;
 	batch_init(&b, 0);

@@ -13,30 +13,18 @@
 
 enum { KEYS_AT_ONCE = DUCK_CHUNK_ROWS, COVERED_DAYS_BACK = 1 };
 
-static struct str
-text_of(const duckdb_string_t *data, idx_t row)
-{
-	return str_of(duckdb_string_t_data((duckdb_string_t *)(uintptr_t)&data[row]),
-	    duckdb_string_t_length(data[row]));
-}
-
-static const void *
-column(duckdb_data_chunk chunk, idx_t col)
-{
-	return duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, col));
-}
-
 /* tenant, trace_hi, trace_lo, span_id */
 static void
 add_spans(duckdb_data_chunk chunk, struct ident_set *set, struct ident_filter *filter)
 {
 	struct hash128 keys[KEYS_AT_ONCE];
-	const duckdb_string_t *tenants = column(chunk, 0);
-	const uint64_t *hi = column(chunk, 1), *lo = column(chunk, 2), *id = column(chunk, 3);
+	const void *tenants = duck_chunk_column(chunk, 0);
+	const uint64_t *hi = duck_chunk_words(chunk, 1), *lo = duck_chunk_words(chunk, 2),
+	               *id = duck_chunk_words(chunk, 3);
 	idx_t n = duckdb_data_chunk_get_size(chunk);
 	CHECK(n <= KEYS_AT_ONCE);
 	for (idx_t row = 0; row < n; row++) {
-		keys[row] = ident_span(text_of(tenants, row), hi[row], lo[row], id[row]);
+		keys[row] = ident_span(duck_text_at(tenants, row), hi[row], lo[row], id[row]);
 		if (set)
 			(void)ident_set_add(set, keys[row], 0, 0);
 	}
@@ -104,10 +92,9 @@ read_requests(struct duck *d, duckdb_connection con, struct err *err)
 		idx_t n = chunk ? duckdb_data_chunk_get_size(chunk) : 0;
 		for (idx_t row = 0; row < n; row++)
 			ident_requests_add(d->writer.requests,
-			    &(struct ident_request){{((const uint64_t *)column(chunk, 0))[row],
-			                                ((const uint64_t *)column(chunk, 1))[row]},
-			        ((const uint64_t *)column(chunk, 2))[row],
-			        ((const uint64_t *)column(chunk, 3))[row]});
+			    &(struct ident_request){
+			        {duck_chunk_words(chunk, 0)[row], duck_chunk_words(chunk, 1)[row]},
+			        duck_chunk_words(chunk, 2)[row], duck_chunk_words(chunk, 3)[row]});
 		duckdb_destroy_data_chunk(&chunk);
 		if (n == 0)
 			break;
@@ -149,6 +136,8 @@ duck_ident_rebuild(struct duck *d, duckdb_connection con, struct err *err)
 		code = read_table(d, con, t, err);
 		day = t->day + 1;
 	}
+	if (code == ERR_OK)
+		code = duck_ident_read_comments(d, con, err);
 	if (code == ERR_OK)
 		log_info("duck",
 		    "%" PRIu64 " spans and %zu requests are recognised when they come again, read "

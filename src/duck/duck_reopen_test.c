@@ -91,12 +91,7 @@ break_during(enum duck_step step, bool committed)
 	assert_int_equal(status.reopened, 8);
 	while (store_position(s) < REQUESTS + 1)
 		clock_sleep_ns(NS_PER_MS); /* the next checkpoint */
-	store_close(s);
-	opt.fault = NULL;
-	s = duck_kit_open(&opt);
-	duck_kit_same(s, reference);
-	store_close(s);
-	store_close(reference);
+	duck_kit_same_reopened(s, &opt, reference);
 }
 
 TEST(duck, database_that_fails_before_the_rows_of_a_seal_is_opened_again)

@@ -289,23 +289,11 @@ enum { BLOCK_BYTES = 256 << 10 };
 static size_t
 metadata_blocks(const char *dir, uint64_t *places, size_t most)
 {
-	char path[FILE_PATH_BYTES];
-	duckdb_database db;
-	duckdb_connection con;
-	duckdb_result result;
-	snprintf(path, sizeof(path), "%s/" DUCK_FILE, dir);
-	assert_int_equal(duckdb_open(path, &db), DuckDBSuccess);
-	assert_int_equal(duckdb_connect(db, &con), DuckDBSuccess);
-	assert_int_equal(duckdb_query(con, "SELECT block_id FROM pragma_metadata_info()", &result),
-	    DuckDBSuccess);
-	size_t count = duckdb_row_count(&result);
-	assert_in_range(count, 1, most);
+	size_t count = duck_kit_numbers_on_file(dir, "SELECT block_id FROM pragma_metadata_info()",
+	    places, most);
+	assert_true(count > 0);
 	for (size_t i = 0; i < count; i++)
-		places[i] =
-		    3 * HEAD_BYTES + (uint64_t)duckdb_value_int64(&result, 0, i) * BLOCK_BYTES;
-	duckdb_destroy_result(&result);
-	duckdb_disconnect(&con);
-	duckdb_close(&db);
+		places[i] = 3 * HEAD_BYTES + places[i] * BLOCK_BYTES;
 	return count;
 }
 

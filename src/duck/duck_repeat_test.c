@@ -6,15 +6,16 @@
 #include "store/conformance.h"
 #include "tests/test.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 enum { AT_ONCE = 4000, FILTER_BYTES_MIN = 64 << 10 };
 
 /* Spans [first, first + count) of a day so many back, as one request. */
 static void
 put_spans(struct batch *b, uint64_t seq, uint64_t first, uint32_t count, uint64_t days_back)
 {
-	batch_reset(b);
-	b->last_seq = seq;
-	b->last_bytes = seq * KIT_REQUEST_BYTES;
+	duck_kit_begin(b, seq);
 	struct batch_request *r = batch_request_add(b);
 	assert_non_null(r);
 	r->seq = seq;
@@ -97,6 +98,87 @@ TEST(duck, span_too_old_for_a_day_of_its_own_is_recognised_wherever_it_is)
 TEST(duck, span_that_the_filter_has_forgotten_is_recognised_all_the_same)
 {
 	recognised_everywhere(20 * AT_ONCE, 0, FILTER_BYTES_MIN, true);
+}
+
+/* ---- comments */
+
+/* [first, first + count), each of a request of its own would be a thousand appends: one request. */
+static void
+put_comments(struct batch *b, uint64_t seq, uint64_t first, uint32_t count, uint64_t days_back)
+{
+	duck_kit_begin(b, seq);
+	struct batch_request *r = batch_request_add(b);
+	assert_non_null(r);
+	*r = (struct batch_request){.seq = seq,
+	    .identity = {seq, ~seq},
+	    .received_ns = duck_kit_now(),
+	    .signal = SIGNAL_COMMENTS,
+	    .rows = count};
+	struct table *t = &b->tables[TABLE_COMMENTS];
+	for (uint32_t i = 0; i < count; i++) {
+		char id[32];
+		snprintf(id, sizeof(id), "comment-%" PRIu64, first + i);
+		size_t row = duck_kit_comment(b, seq, i, id,
+		    CONFORMANCE_NOW_NS - days_back * NS_PER_DAY - first - i);
+		table_set_u64(t, row, COMMENT_TRACE_LO, 1 + (first + i) % 7);
+		table_set_str(t, row, COMMENT_AUTHOR, STR("ada"));
+		table_set_str(t, row, COMMENT_BODY, STR("text"));
+	}
+}
+
+static uint64_t
+repeated_comments(struct store *s, uint32_t count, uint64_t days_back)
+{
+	struct batch b;
+	batch_init(&b, 0);
+	put_comments(&b, store_applied(s) + 1, 0, count, days_back);
+	store_conformance_put(s, &b);
+	uint64_t n = b.requests[0].duplicates;
+	batch_fini(&b);
+	return n;
+}
+
+/* In memory, in the file, after starts; the catch-all and days of their own; whatever else the filter has forgotten. */
+static void
+comments_recognised(uint32_t count, uint64_t days_back, uint64_t identity_bytes_max)
+{
+	struct duck_options opt = duck_kit_options(test_tmp_dir());
+	opt.seal_rows = 600;
+	opt.log_bytes_max = 1000 * KIT_REQUEST_BYTES;
+	opt.identity_bytes_max = identity_bytes_max;
+	struct store *s = duck_kit_open(&opt);
+	assert_int_equal(repeated_comments(s, count, days_back), 0);
+	assert_int_equal(repeated_comments(s, count, days_back + 1), count);
+	if (identity_bytes_max > 0)
+		(void)repeats(s, 20 * AT_ONCE, 0);
+	duck_kit_flush(s);
+	assert_int_equal(repeated_comments(s, count, days_back), count);
+	for (int i = 0; i < 2; i++) {
+		store_close(s);
+		s = duck_kit_open(&opt);
+		assert_int_equal(repeated_comments(s, count, days_back), count);
+		assert_int_equal(duck_kit_count(s, STORE_COMMENTS, "acme"), count);
+	}
+	/* One more than there was is one more. */
+	assert_int_equal(repeated_comments(s, count + 1, days_back), count);
+	store_close(s);
+}
+
+TEST(duck, comment_is_recognised_wherever_it_is)
+{
+	comments_recognised(100, 0, 0);
+	comments_recognised(2500, 0, 0);
+}
+
+TEST(duck, comment_of_long_ago_is_recognised_wherever_it_is)
+{
+	comments_recognised(1500, 30, 0);
+	comments_recognised(100, 3000, 0);
+}
+
+TEST(duck, comment_that_the_filter_has_forgotten_is_recognised_all_the_same)
+{
+	comments_recognised(1500, 0, FILTER_BYTES_MIN);
 }
 
 /* ---- requests */

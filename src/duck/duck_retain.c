@@ -8,47 +8,26 @@
  *     rows of a catch-all          too old ones, a row group's worth at most
  *     leftovers                    what the seals that have gone wrote down about services
  *
- * Each is a transaction with a generation of its own (duck_seal_change()): readers see all of it or nothing, and
- * the catalog says until which generation tables and seals were there. Seals bound the work of a piece: PIECE_SEALS
- * of them, half a million rows. After a checkpoint DuckDB writes over what was freed, and cuts the end of
- * the file off when that is free; what is free elsewhere duck_trim.c gives back.
- *
- * Which tenants a seal has rows of, and how many, is in seal_services; its sums are what is left in the seal.
+ * Here it is chosen, by the rules: what is too old, and what is too much of all there is or of a tenant's.
+ * duck_remove.c removes it. Seals bound the work of a piece: PIECE_SEALS of them, half a million rows. After a
+ * checkpoint DuckDB writes over what was freed, and cuts the end of the file off when that is free; what is free
+ * elsewhere duck_trim.c gives back.
  */
-#include "duck/duck_priv.h"
+#include "duck/duck_retain_priv.h"
 
 #include "base/hash.h"
 #include "base/limits.h"
-#include "base/timefmt.h"
 #include "sys/clock.h"
-#include "sys/log.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
-	PIECE_SEALS = 4,
 	PIECE_ROWS = SEAL_ROWS, /* of a catch-all */
-	LEFTOVER_SEALS = 8,
 	MEASURE_AGAIN = 8, /* when a table has grown by this part */
 	SMALL_PART =
 	    20, /* of a size limit: removed in one go rather than leave so little of a day */
-};
-
-enum piece_kind { PIECE_NONE, PIECE_TABLE, PIECE_SEALS_WHOLE, PIECE_TENANT, PIECE_OTHER };
-
-struct piece {
-	enum piece_kind kind;
-	struct duck_table *table;
-	struct str tenant; /* PIECE_TENANT */
-	size_t places[PIECE_SEALS]; /* of seals in the table's list */
-	uint64_t rows[PIECE_SEALS]; /* of the tenant */
-	size_t count;
-	bool for_size; /* not for its age */
-	uint64_t row_max; /* PIECE_OTHER */
-	uint64_t bytes; /* about */
-	uint64_t removed; /* out: rows */
 };
 
 /* Rows of a tenant in a seal; place SIZE_MAX: in no seal. */
@@ -85,12 +64,6 @@ is_day(const struct duck_table *t, enum table_id id)
 	return t->id == id && t->day != DUCK_DAY_OTHER && t->until == UINT64_MAX;
 }
 
-static bool
-is_there(const struct duck_table *t, size_t place)
-{
-	return t->seals[place].until == UINT64_MAX;
-}
-
 /* The oldest day's table of a signal after this day. */
 static struct duck_table *
 next_day(const struct duck *d, enum table_id id, int64_t after)
@@ -117,7 +90,9 @@ place_of(const struct duck_table *t, uint64_t gen)
 		else
 			high = mid;
 	}
-	return low < t->seal_count && t->seals[low].gen == gen && is_there(t, low) ? low : SIZE_MAX;
+	return low < t->seal_count && t->seals[low].gen == gen && duck_catalog_has_seal(t, low)
+	    ? low
+	    : SIZE_MAX;
 }
 
 /* gen (0: no seal), rows, tenant */
@@ -125,20 +100,17 @@ static enum err_code
 take_shares(void *ctx, duckdb_data_chunk chunk, struct err *err)
 {
 	struct retaining *r = ctx;
-	const uint64_t *gens = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0));
-	const uint64_t *rows = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 1));
-	duckdb_string_t *names = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 2));
+	const uint64_t *gens = duck_chunk_words(chunk, 0);
+	const uint64_t *rows = duck_chunk_words(chunk, 1);
 	for (idx_t i = 0; i < duckdb_data_chunk_get_size(chunk); i++) {
 		size_t place = gens[i] > 0 ? place_of(r->reading, gens[i]) : SIZE_MAX;
-		struct str name =
-		    str_of(duckdb_string_t_data(&names[i]), duckdb_string_t_length(names[i]));
 		if (gens[i] > 0 && place == SIZE_MAX)
 			continue;
 		if (r->share_count == r->share_cap) {
 			r->share_cap = r->share_cap ? 2 * r->share_cap : 64;
 			r->shares = xrealloc(r->shares, r->share_cap * sizeof(*r->shares));
 		}
-		struct str copy = arena_str(&r->arena, name);
+		struct str copy = arena_str(&r->arena, duck_chunk_text(chunk, 2, i));
 		if (!copy.ptr)
 			return err_set(err, ERR_BUSY, "no memory for the names of tenants");
 		r->shares[r->share_count++] = (struct share){place, copy, rows[i]};
@@ -180,12 +152,12 @@ read_shares(struct retaining *r, struct duck_table *t, struct err *err)
 
 /* Days that are over and have no rows any more. */
 static void
-find_empty(const struct retaining *r, enum table_id id, struct piece *p)
+find_empty(const struct retaining *r, enum table_id id, struct duck_piece *p)
 {
 	for (struct duck_table *t = next_day(r->d, id, -1); t && day_end(t) <= r->now_ns;
 	    t = next_day(r->d, id, t->day))
 		if (duck_catalog_rows(t) == 0) {
-			*p = (struct piece){.kind = PIECE_TABLE, .table = t};
+			*p = (struct duck_piece){.kind = PIECE_TABLE, .table = t};
 			return;
 		}
 }
@@ -229,7 +201,7 @@ table_is_old(const struct retaining *r)
 }
 
 static void
-take_old_seals(const struct retaining *r, struct piece *p)
+take_old_seals(const struct retaining *r, struct duck_piece *p)
 {
 	for (size_t i = 0, end; i < r->share_count && p->count < PIECE_SEALS; i = end) {
 		if (!seal_is_old(r, i, &end) || r->shares[i].place == SIZE_MAX)
@@ -241,7 +213,7 @@ take_old_seals(const struct retaining *r, struct piece *p)
 
 /* Of the first tenant that has any. */
 static void
-take_old_shares(const struct retaining *r, struct piece *p)
+take_old_shares(const struct retaining *r, struct duck_piece *p)
 {
 	for (size_t i = 0; i < r->share_count && p->count < PIECE_SEALS; i++) {
 		const struct share *s = &r->shares[i];
@@ -273,7 +245,7 @@ look_of(const struct retaining *r, const struct duck_table *t)
 }
 
 static enum err_code
-find_old_in_day(struct retaining *r, struct duck_table *t, struct piece *p, struct err *err)
+find_old_in_day(struct retaining *r, struct duck_table *t, struct duck_piece *p, struct err *err)
 {
 	uint64_t look = look_of(r, t);
 	if (t->size.looked == look)
@@ -294,7 +266,7 @@ find_old_in_day(struct retaining *r, struct duck_table *t, struct piece *p, stru
 }
 
 static enum err_code
-find_old(struct retaining *r, enum table_id id, struct piece *p, struct err *err)
+find_old(struct retaining *r, enum table_id id, struct duck_piece *p, struct err *err)
 {
 	uint64_t cutoff = retain_cutoff_max(&r->d->retain, id, r->now_ns);
 	enum err_code code = ERR_OK;
@@ -309,11 +281,10 @@ find_old(struct retaining *r, enum table_id id, struct piece *p, struct err *err
 
 /* ---- the catch-all */
 
-/* Rows that are too old: by the tenant's own rule, or by everybody's. */
-static void
-put_old(struct retaining *r, struct duck_sql *sql, enum table_id id)
+void
+duck_retain_put_old(struct duck_sql *sql, const struct duck *d, enum table_id id, uint64_t now_ns)
 {
-	const struct retain *rules = &r->d->retain;
+	const struct retain *rules = &d->retain;
 	const struct table_def *def = &table_defs[id];
 	const char *time = def->cols[def->time_col].name;
 	buf_printf(&sql->text, "%s < CASE tenant", time);
@@ -323,14 +294,14 @@ put_old(struct retaining *r, struct duck_sql *sql, enum table_id id)
 		buf_str(&sql->text, STR(" WHEN '"));
 		duck_sql_quoted(&sql->text, rules->tenants[i].tenant);
 		buf_printf(&sql->text, "' THEN %" PRIu64 "::UBIGINT",
-		    retain_cutoff(rules, id, rules->tenants[i].tenant, r->now_ns));
+		    retain_cutoff(rules, id, rules->tenants[i].tenant, now_ns));
 	}
 	buf_printf(&sql->text, " WHEN '' THEN 0::UBIGINT ELSE %" PRIu64 "::UBIGINT END",
-	    retain_cutoff(rules, id, STR_EMPTY, r->now_ns));
+	    retain_cutoff(rules, id, STR_EMPTY, now_ns));
 }
 
 static enum err_code
-find_old_in_other(struct retaining *r, enum table_id id, struct piece *p, struct err *err)
+find_old_in_other(struct retaining *r, enum table_id id, struct duck_piece *p, struct err *err)
 {
 	struct duck *d = r->d;
 	struct duck_table *t = duck_catalog_find(&d->catalog, id, DUCK_DAY_OTHER);
@@ -344,14 +315,15 @@ find_old_in_other(struct retaining *r, enum table_id id, struct piece *p, struct
 		return ERR_OK;
 	duck_sql_init(&sql);
 	buf_printf(&sql.text, "SELECT count(*)::UBIGINT FROM %s_other WHERE ", table_defs[id].name);
-	put_old(r, &sql, id);
+	duck_retain_put_old(&sql, d, id, r->now_ns);
 	enum err_code code = duck_read_words(d, d->keeper.con, &sql, UINT64_MAX, &words, err);
 	duck_sql_fini(&sql);
 	if (code == ERR_OK && words.len == sizeof(rows))
 		memcpy(&rows, words.ptr, sizeof(rows));
 	buf_fini(&words);
 	if (code == ERR_OK && rows > 0)
-		*p = (struct piece){.kind = PIECE_OTHER, .table = t, .row_max = PIECE_ROWS};
+		*p = (struct duck_piece){
+		    .kind = PIECE_OTHER, .table = t, .old_at_ns = r->now_ns, .row_max = PIECE_ROWS};
 	else if (code == ERR_OK)
 		t->size.looked = look;
 	return code;
@@ -415,11 +387,11 @@ measure_all(struct duck *d, enum table_id id, uint64_t *bytes_out, struct err *e
 
 /* The seal of a table that ends first, of those that are not in the piece yet. */
 static size_t
-oldest_seal(const struct duck_table *t, const struct piece *p)
+oldest_seal(const struct duck_table *t, const struct duck_piece *p)
 {
 	size_t oldest = SIZE_MAX;
 	for (size_t i = 0; i < t->seal_count; i++) {
-		bool taken = !is_there(t, i);
+		bool taken = !duck_catalog_has_seal(t, i);
 		for (size_t k = 0; k < p->count && !taken; k++)
 			taken = p->places[k] == i;
 		if (!taken &&
@@ -453,7 +425,7 @@ other_is_older(struct retaining *r, enum table_id id, const struct duck_table *o
 
 /* So many of its oldest rows as are too much. */
 static void
-take_of_other(const struct retaining *r, enum table_id id, uint64_t excess, struct piece *p)
+take_of_other(const struct retaining *r, enum table_id id, uint64_t excess, struct duck_piece *p)
 {
 	struct duck_table *t = duck_catalog_find(&r->d->catalog, id, DUCK_DAY_OTHER);
 	uint64_t all = bytes_of(t, t->loose_rows), rows = PIECE_ROWS;
@@ -461,7 +433,7 @@ take_of_other(const struct retaining *r, enum table_id id, uint64_t excess, stru
 		return; /* not measured yet */
 	if (excess < all)
 		rows = (uint64_t)((double)t->loose_rows * (double)excess / (double)all) + 1;
-	*p = (struct piece){.kind = PIECE_OTHER,
+	*p = (struct duck_piece){.kind = PIECE_OTHER,
 	    .table = t,
 	    .for_size = true,
 	    .row_max = rows < PIECE_ROWS ? rows : PIECE_ROWS};
@@ -469,7 +441,7 @@ take_of_other(const struct retaining *r, enum table_id id, uint64_t excess, stru
 
 /* Of the oldest day so much as there is too much. */
 static enum err_code
-find_excess(struct retaining *r, enum table_id id, struct piece *p, struct err *err)
+find_excess(struct retaining *r, enum table_id id, struct duck_piece *p, struct err *err)
 {
 	uint64_t bytes, max = r->d->retain.all.bytes[id];
 	enum err_code code = measure_all(r->d, id, &bytes, err);
@@ -489,7 +461,7 @@ find_excess(struct retaining *r, enum table_id id, struct piece *p, struct err *
 	uint64_t all = bytes_of(t, duck_catalog_rows(t)), excess = bytes - max;
 	if (all == 0 && duck_catalog_rows(t) > 0)
 		return ERR_OK; /* not measured yet */
-	*p = (struct piece){.kind = PIECE_SEALS_WHOLE, .table = t, .for_size = true};
+	*p = (struct duck_piece){.kind = PIECE_SEALS_WHOLE, .table = t, .for_size = true};
 	while (p->count < PIECE_SEALS && p->bytes < excess) {
 		size_t place = oldest_seal(t, p);
 		if (place == SIZE_MAX)
@@ -498,8 +470,8 @@ find_excess(struct retaining *r, enum table_id id, struct piece *p, struct err *
 		p->places[p->count++] = place;
 	}
 	if (all <= excess + max / SMALL_PART || p->count == 0)
-		*p =
-		    (struct piece){.kind = PIECE_TABLE, .table = t, .for_size = true, .bytes = all};
+		*p = (struct duck_piece){
+		    .kind = PIECE_TABLE, .table = t, .for_size = true, .bytes = all};
 	return ERR_OK;
 }
 
@@ -516,10 +488,11 @@ tenant_bytes(const struct retaining *r, struct str tenant)
 }
 
 static void
-take_tenant(struct retaining *r, struct str tenant, uint64_t excess, struct piece *p)
+take_tenant(struct retaining *r, struct str tenant, uint64_t excess, struct duck_piece *p)
 {
 	struct duck_table *t = r->reading;
-	*p = (struct piece){.kind = PIECE_TENANT, .table = t, .tenant = tenant, .for_size = true};
+	*p = (struct duck_piece){
+	    .kind = PIECE_TENANT, .table = t, .tenant = tenant, .for_size = true};
 	for (size_t i = 0; i < r->share_count && p->count < PIECE_SEALS && p->bytes < excess; i++) {
 		const struct share *s = &r->shares[i];
 		if (s->place == SIZE_MAX || !str_eq(s->tenant, tenant))
@@ -536,7 +509,7 @@ take_tenant(struct retaining *r, struct str tenant, uint64_t excess, struct piec
  * goes first. Few tenants have such a rule, and few tables are many. */
 static enum err_code
 find_tenant_excess(struct retaining *r, enum table_id id, const struct retain_rule *rule,
-    struct piece *p, struct err *err)
+    struct duck_piece *p, struct err *err)
 {
 	uint64_t bytes = 0;
 	struct duck_table *oldest = NULL;
@@ -560,301 +533,10 @@ find_tenant_excess(struct retaining *r, enum table_id id, const struct retain_ru
 	return code;
 }
 
-/* ---- removing */
-
-static void
-put_gens(struct duck_sql *sql, const struct piece *p)
-{
-	for (size_t i = 0; i < p->count; i++)
-		buf_printf(&sql->text, "%s%" PRIu64 "::UBIGINT", i > 0 ? ", " : "(",
-		    p->table->seals[p->places[i]].gen);
-	buf_char(&sql->text, ')');
-}
-
-static enum err_code
-run(struct duck *d, struct duck_sql *sql, uint64_t *changed_out, struct err *err)
-{
-	duckdb_result result;
-	enum err_code code = duck_run(d, d->keeper.con, sql, UINT64_MAX, &result, err);
-	if (code == ERR_OK) {
-		if (changed_out)
-			*changed_out = duckdb_rows_changed(&result);
-		duckdb_destroy_result(&result);
-	}
-	duck_sql_reset(sql);
-	return code;
-}
-
-static enum err_code
-drop_table(struct duck *d, struct piece *p, uint64_t gen, struct duck_sql *sql, struct err *err)
-{
-	static const char *const catalogs[] = {"partitions", "shreds", "seals"};
-	struct duck_table *t = p->table;
-	char name[DUCK_TABLE_NAME_BYTES];
-	enum err_code code;
-	duck_schema_table_name(&table_defs[t->id], t->day, name);
-	buf_printf(&sql->text, "DROP TABLE %s", name);
-	code = run(d, sql, NULL, err);
-	for (size_t i = 0; i < ARRAY_LEN(catalogs) && code == ERR_OK; i++) {
-		buf_printf(&sql->text, "DELETE FROM %s WHERE base = '%s' AND day = %" PRId64,
-		    catalogs[i], table_defs[t->id].name, t->day);
-		code = run(d, sql, NULL, err);
-	}
-	/* Where rows of that day were sealed up to is only needed for what the log will give again. */
-	buf_printf(&sql->text,
-	    "DELETE FROM positions WHERE base = '%s' AND day = %" PRId64
-	    "::UBIGINT AND seq <= %" PRIu64 "::UBIGINT",
-	    table_defs[t->id].name, t->day, d->keeper.floor);
-	if (code == ERR_OK)
-		code = run(d, sql, NULL, err);
-	p->removed = duck_catalog_rows(t);
-	if (code == ERR_OK)
-		duck_catalog_drop_table(&d->catalog, t, gen);
-	return code;
-}
-
-static enum err_code
-delete_seals(struct duck *d, struct piece *p, uint64_t gen, struct duck_sql *sql, struct err *err)
-{
-	char name[DUCK_TABLE_NAME_BYTES];
-	duck_schema_table_name(&table_defs[p->table->id], p->table->day, name);
-	buf_printf(&sql->text, "DELETE FROM %s WHERE seal IN ", name);
-	put_gens(sql, p);
-	enum err_code code = run(d, sql, &p->removed, err);
-	if (code != ERR_OK)
-		return code;
-	buf_str(&sql->text, STR("DELETE FROM seals WHERE gen IN "));
-	put_gens(sql, p);
-	code = run(d, sql, NULL, err);
-	for (size_t i = 0; i < p->count && code == ERR_OK; i++)
-		duck_catalog_drop_seal(&d->catalog, p->table, p->places[i], gen);
-	return code;
-}
-
-/* What a tenant's rows added to what is known of the seals' services. */
-static enum err_code
-delete_services(struct duck *d, const struct piece *p, struct duck_sql *sql, struct err *err)
-{
-	buf_str(&sql->text, STR("DELETE FROM seal_traces WHERE gen IN "));
-	put_gens(sql, p);
-	buf_str(&sql->text,
-	    STR(" AND (gen, number) IN (SELECT (gen, number) FROM seal_services WHERE tenant = "));
-	duck_sql_text(sql, p->tenant);
-	buf_str(&sql->text, STR(" AND gen IN "));
-	put_gens(sql, p);
-	buf_char(&sql->text, ')');
-	enum err_code code = run(d, sql, NULL, err);
-	if (code != ERR_OK)
-		return code;
-	buf_str(&sql->text, STR("DELETE FROM seal_services WHERE tenant = "));
-	duck_sql_text(sql, p->tenant);
-	buf_str(&sql->text, STR(" AND gen IN "));
-	put_gens(sql, p);
-	return run(d, sql, NULL, err);
-}
-
-static enum err_code
-delete_tenant(struct duck *d, struct piece *p, uint64_t gen, struct duck_sql *sql, struct err *err)
-{
-	char name[DUCK_TABLE_NAME_BYTES];
-	duck_schema_table_name(&table_defs[p->table->id], p->table->day, name);
-	buf_printf(&sql->text, "DELETE FROM %s WHERE tenant = ", name);
-	duck_sql_text(sql, p->tenant);
-	buf_str(&sql->text, STR(" AND seal IN "));
-	put_gens(sql, p);
-	enum err_code code = run(d, sql, &p->removed, err);
-	if (code == ERR_OK)
-		code = delete_services(d, p, sql, err);
-	for (size_t i = 0; i < p->count && code == ERR_OK; i++) {
-		const struct duck_seal_info *s = &p->table->seals[p->places[i]];
-		bool whole = p->rows[i] >= s->rows;
-		if (whole)
-			buf_printf(&sql->text, "DELETE FROM seals");
-		else
-			buf_printf(&sql->text,
-			    "UPDATE seals SET rows = rows - %" PRIu64 "::UBIGINT", p->rows[i]);
-		buf_printf(&sql->text, " WHERE gen = %" PRIu64 "::UBIGINT", s->gen);
-		code = run(d, sql, NULL, err);
-		if (code == ERR_OK && whole)
-			duck_catalog_drop_seal(&d->catalog, p->table, p->places[i], gen);
-	}
-	return code;
-}
-
-static enum err_code
-delete_other(struct retaining *r, struct piece *p, struct duck_sql *sql, struct err *err)
-{
-	const struct table_def *def = &table_defs[p->table->id];
-	buf_printf(&sql->text,
-	    "DELETE FROM %s_other WHERE rowid IN (SELECT rowid FROM %s_other WHERE ", def->name,
-	    def->name);
-	if (p->for_size)
-		buf_printf(&sql->text, "true ORDER BY %s", def->cols[def->time_col].name);
-	else
-		put_old(r, sql, p->table->id);
-	buf_printf(&sql->text, " LIMIT %" PRIu64 ")", p->row_max);
-	return run(r->d, sql, &p->removed, err);
-}
-
-/* Seals without rows, of before the one that is made now: they are only there for their floor. */
-static enum err_code
-forget_floors(struct duck *d, struct duck_sql *sql, struct err *err)
-{
-	buf_str(&sql->text, STR("DELETE FROM seals WHERE base = ''"));
-	return run(d, sql, NULL, err);
-}
-
-struct removing {
-	struct retaining *r;
-	struct piece *piece;
-};
-
-static enum err_code
-remove_piece(struct duck *d, uint64_t gen, void *ctx, struct err *err)
-{
-	struct removing *m = ctx;
-	struct duck_sql sql;
-	enum err_code code = ERR_OK;
-	duck_sql_init(&sql);
-	code = forget_floors(d, &sql, err);
-	if (code == ERR_OK && m->piece->kind == PIECE_TABLE)
-		code = drop_table(d, m->piece, gen, &sql, err);
-	if (code == ERR_OK && m->piece->kind == PIECE_SEALS_WHOLE)
-		code = delete_seals(d, m->piece, gen, &sql, err);
-	if (code == ERR_OK && m->piece->kind == PIECE_TENANT)
-		code = delete_tenant(d, m->piece, gen, &sql, err);
-	if (code == ERR_OK && m->piece->kind == PIECE_OTHER)
-		code = delete_other(m->r, m->piece, &sql, err);
-	duck_sql_fini(&sql);
-	return code;
-}
-
-/* ---- afterwards */
-
-static void
-say(const struct piece *p, uint64_t took_ns)
-{
-	char name[DUCK_TABLE_NAME_BYTES], took[32];
-	duck_schema_table_name(&table_defs[p->table->id], p->table->day, name);
-	took[time_span_text(took_ns, took, sizeof(took) - 1)] = '\0';
-	const char *why = p->for_size ? "there is more than is to be kept" : "they are too old";
-	if (p->kind == PIECE_TABLE)
-		log_info("retain", "%s dropped with %" PRIu64 " rows in %s: %s", name, p->removed,
-		    took, why);
-	else
-		log_info("retain", "%" PRIu64 " rows of %s%s%.*s removed in %s: %s", p->removed,
-		    name, p->kind == PIECE_TENANT ? ", tenant " : "",
-		    STR_ARG(p->kind == PIECE_TENANT ? p->tenant : STR_EMPTY), took, why);
-}
-
-static void
-count(struct duck *d, const struct piece *p, uint64_t took_ns)
-{
-	enum table_id id = p->table->id;
-	struct duck_removed *c = &d->removed;
-	atomic_fetch_add(&c->rows[id], p->removed);
-	atomic_fetch_add(&c->ns, took_ns);
-	atomic_fetch_sub(&d->row_count, p->removed);
-	if (p->kind != PIECE_TABLE)
-		return;
-	atomic_fetch_add(&c->days[id], 1);
-	if (took_ns > atomic_load(&c->longest_day_ns))
-		atomic_store(&c->longest_day_ns, took_ns);
-}
-
-static void
-settle(struct duck *d, const struct piece *p)
-{
-	uint64_t gen = atomic_load(&d->generation);
-	atomic_store(&d->removed_gen, gen);
-	d->keeper.removed_gen = gen;
-	d->keeper.retainer.trim = true;
-	if (p->kind == PIECE_TABLE || p->kind == PIECE_SEALS_WHOLE)
-		d->keeper.retainer.leftovers = true;
-	if (p->kind == PIECE_TENANT)
-		for (size_t i = 0; i < p->count; i++)
-			if (is_there(p->table, p->places[i]))
-				duck_catalog_shrink_seal(&d->catalog, p->table, p->places[i],
-				    p->rows[i]);
-	if (p->kind == PIECE_OTHER)
-		duck_catalog_count_loose(&d->catalog, p->table, -(int64_t)p->removed);
-	duck_memo_drop(&d->services_memo);
-}
-
-static enum err_code
-remove_found(struct retaining *r, struct piece *p, struct err *err)
-{
-	struct removing m = {r, p};
-	uint64_t start_ns = clock_mono_ns();
-	enum err_code code = duck_seal_change(r->d, remove_piece, &m, err);
-	if (code != ERR_OK)
-		return code;
-	uint64_t took_ns = clock_mono_ns() - start_ns;
-	settle(r->d, p);
-	count(r->d, p, took_ns);
-	say(p, took_ns);
-	return ERR_OK;
-}
-
-/* ---- leftovers */
-
-static enum err_code
-find_leftovers(struct duck *d, struct buf *gens, struct err *err)
-{
-	struct duck_sql sql;
-	duck_sql_init(&sql);
-	buf_printf(&sql.text,
-	    "SELECT DISTINCT gen FROM seal_services WHERE gen NOT IN (SELECT gen FROM seals)"
-	    " ORDER BY gen LIMIT %d",
-	    LEFTOVER_SEALS);
-	enum err_code code = duck_read_words(d, d->keeper.con, &sql, UINT64_MAX, gens, err);
-	duck_sql_fini(&sql);
-	return code;
-}
-
-static enum err_code
-delete_leftovers(struct duck *d, uint64_t gen, void *ctx, struct err *err)
-{
-	static const char *const tables[] = {"seal_traces", "seal_services"};
-	const struct buf *gens = ctx;
-	struct duck_sql sql;
-	enum err_code code = ERR_OK;
-	(void)gen;
-	duck_sql_init(&sql);
-	code = forget_floors(d, &sql, err);
-	for (size_t t = 0; t < ARRAY_LEN(tables) && code == ERR_OK; t++) {
-		buf_printf(&sql.text, "DELETE FROM %s WHERE gen IN (", tables[t]);
-		for (size_t i = 0; i < gens->len; i += sizeof(uint64_t)) {
-			uint64_t one;
-			memcpy(&one, gens->ptr + i, sizeof(one));
-			buf_printf(&sql.text, "%s%" PRIu64 "::UBIGINT", i > 0 ? ", " : "", one);
-		}
-		buf_char(&sql.text, ')');
-		code = run(d, &sql, NULL, err);
-	}
-	duck_sql_fini(&sql);
-	return code;
-}
-
-static enum err_code
-remove_leftovers(struct duck *d, bool *done_out, struct err *err)
-{
-	struct buf gens = {0};
-	enum err_code code = find_leftovers(d, &gens, err);
-	if (code == ERR_OK && gens.len == 0)
-		d->keeper.retainer.leftovers = false;
-	if (code == ERR_OK && gens.len > 0) {
-		code = duck_seal_change(d, delete_leftovers, &gens, err);
-		*done_out = code == ERR_OK;
-	}
-	buf_fini(&gens);
-	return code;
-}
-
 /* ---- what to do */
 
 static enum err_code
-find_piece(struct retaining *r, enum table_id id, struct piece *p, struct err *err)
+find_piece(struct retaining *r, enum table_id id, struct duck_piece *p, struct err *err)
 {
 	const struct retain *rules = &r->d->retain;
 	enum err_code code = ERR_OK;
@@ -875,7 +557,7 @@ enum err_code
 duck_retain(struct duck *d, bool *done_out, struct err *err)
 {
 	struct retaining r = {.d = d, .now_ns = d->opt.now_unix_ns()};
-	struct piece piece = {0};
+	struct duck_piece piece = {0};
 	enum err_code code = ERR_OK;
 	*done_out = false;
 	if (clock_mono_ns() < d->keeper.retainer.next_ns)
@@ -884,10 +566,10 @@ duck_retain(struct duck *d, bool *done_out, struct err *err)
 		if (retain_is_set(&d->retain, (enum table_id)id))
 			code = find_piece(&r, (enum table_id)id, &piece, err);
 	if (code == ERR_OK && piece.kind != PIECE_NONE) {
-		code = remove_found(&r, &piece, err);
+		code = duck_remove(d, &piece, err);
 		*done_out = code == ERR_OK;
 	} else if (code == ERR_OK && d->keeper.retainer.leftovers) {
-		code = remove_leftovers(d, done_out, err);
+		code = duck_remove_leftovers(d, done_out, err);
 	}
 	if (code == ERR_OK && !*done_out) {
 		d->keeper.retainer.next_ns = clock_mono_ns() + d->opt.retain_look_ms * NS_PER_MS;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "duck/duck_parts.h"
 #include "duck/duck_priv.h"
 #include "duck/duck_services.h"
 
@@ -43,7 +44,7 @@ add_seals(struct duck *d, duckdb_connection con, struct err *err)
 	    "CREATE TABLE shreds(base VARCHAR NOT NULL, day BIGINT NOT NULL, number INTEGER NOT NULL,"
 	    " key VARCHAR NOT NULL, type INTEGER NOT NULL, code INTEGER NOT NULL);"
 	    "CREATE TABLE requests(hi UBIGINT NOT NULL, lo UBIGINT NOT NULL, seq UBIGINT NOT NULL,"
-	    " received_ns UBIGINT NOT NULL);" DUCK_SERVICES_TABLES ";"
+	    " received_ns UBIGINT NOT NULL);" DUCK_SERVICES_TABLES ";" DUCK_OLD_TRACES_TABLE ";"
 	    "INSERT INTO seals SELECT 1::UBIGINT, '', -1, 0::UBIGINT, 0::UBIGINT, 0::UBIGINT,"
 	    " coalesce(max(seq), 0::UBIGINT), NULL, NULL FROM positions;"
 	    "DROP TABLE positions;"
@@ -73,9 +74,42 @@ add_seals(struct duck *d, duckdb_connection con, struct err *err)
 	return code;
 }
 
+/* Comments: their tables are made with the first seal that has some, as those of other signals are. A weir that does not
+ * know them must not open the file, and so it has this version. */
+static enum err_code
+add_comments(struct duck *d, duckdb_connection con, struct err *err)
+{
+	(void)d;
+	(void)con;
+	(void)err;
+	return ERR_OK;
+}
+
+/* Sums that seals write down. Those of before have none, and their rows are read, until duck_resum.c has caught up. */
+static enum err_code
+add_parts(struct duck *d, duckdb_connection con, struct err *err)
+{
+	return duck_exec(d, con, "DROP TABLE seal_traces;" DUCK_PARTS_TABLES, err);
+}
+
+/* What questions need. */
+static enum err_code
+add_questions(struct duck *d, duckdb_connection con, struct err *err)
+{
+	enum err_code code = add_comments(d, con, err);
+	return code == ERR_OK ? add_parts(d, con, err) : code;
+}
+
+/* How far sources have been pulled. */
+static enum err_code
+add_pulls(struct duck *d, duckdb_connection con, struct err *err)
+{
+	return duck_exec(d, con, DUCK_PULLS_TABLE, err);
+}
+
 typedef enum err_code (*migration)(struct duck *d, duckdb_connection con, struct err *err);
 
-static const migration migrations[] = {create_first_tables, add_seals};
+static const migration migrations[] = {create_first_tables, add_seals, add_questions, add_pulls};
 
 #define SCHEMA_VERSION ARRAY_LEN(migrations)
 

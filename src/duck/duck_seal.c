@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "duck/duck_priv.h"
+
+#include "duck/duck_parts.h"
 #include "duck/duck_services.h"
 
 #include "base/timefmt.h"
@@ -88,7 +90,8 @@ sampled_row(const struct sealing *s, uint64_t first)
 static struct str
 sampled_attributes(const struct sealing *s, uint64_t first)
 {
-	return text_of(s, sampled_row(s, first), (size_t)duck_attributes_col(s->id));
+	int col = duck_attributes_col(s->id);
+	return col < 0 ? STR_EMPTY : text_of(s, sampled_row(s, first), (size_t)col);
 }
 
 static void
@@ -285,7 +288,7 @@ write_rows(struct sealing *s, struct err *err)
 	code = duck_write_rows(d, d->keeper.con, name, s->day == DUCK_DAY_OTHER ? NULL : s->table,
 	    s->live, s->id, s->take.generation, s->rows, s->take.rows, &s->filters, err);
 	if (code == ERR_OK && s->day != DUCK_DAY_OTHER)
-		code = duck_services_write(d, d->keeper.con, s->id, s->take.generation, s->rows,
+		code = duck_sums_write(d, d->keeper.con, s->id, s->take.generation, s->rows,
 		    s->take.rows, err);
 	return code == ERR_OK ? duck_fault(d, DUCK_STEP_FLUSH, err) : code;
 }
@@ -359,6 +362,22 @@ write_positions(struct sealing *s, struct err *err)
 	return code;
 }
 
+/* Between which seqs its rows are, for questions in the order of arrival. */
+static void
+bound_by_seq(struct sealing *s)
+{
+	const struct hot_seal *t = &s->take;
+	s->info.seq_min = UINT64_MAX;
+	for (size_t i = 0; i < t->slice_count; i++) {
+		const struct hot_slice *slice = &t->slices[i];
+		const uint64_t *seqs = slice->rows->cols[duck_seq_col(s->id)].u64;
+		for (uint32_t row = slice->first; row < slice->first + slice->count; row++) {
+			s->info.seq_min = seqs[row] < s->info.seq_min ? seqs[row] : s->info.seq_min;
+			s->info.seq_max = seqs[row] > s->info.seq_max ? seqs[row] : s->info.seq_max;
+		}
+	}
+}
+
 static enum err_code
 write_seal(struct sealing *s, struct err *err)
 {
@@ -367,10 +386,11 @@ write_seal(struct sealing *s, struct err *err)
 	bool filtered = s->table && s->day != DUCK_DAY_OTHER;
 	if (filtered) {
 		bloom_finish(&s->filters.attrs, ATTRS_BITS, ATTRS_BYTES_MAX, &attrs);
-		if (s->id != TABLE_POINTS)
+		if (duck_trace_col(s->id) >= 0)
 			bloom_finish(&s->filters.traces, TRACES_BITS, TRACES_BYTES_MAX, &traces);
 	}
-	s->info = (struct duck_seal_info){.gen = t->generation, .rows = t->rows};
+	s->info = (struct duck_seal_info){
+	    .gen = t->generation, .summed_since = t->generation, .rows = t->rows};
 	s->info.time_min = UINT64_MAX;
 	for (size_t i = 0; i < t->slice_count; i++) {
 		if (t->slices[i].time_min < s->info.time_min)
@@ -378,7 +398,9 @@ write_seal(struct sealing *s, struct err *err)
 		if (t->slices[i].time_max > s->info.time_max)
 			s->info.time_max = t->slices[i].time_max;
 	}
-	bool has_traces = filtered && s->id != TABLE_POINTS;
+	if (filtered)
+		bound_by_seq(s);
+	bool has_traces = filtered && duck_trace_col(s->id) >= 0;
 	enum err_code code =
 	    duck_write_seal(s->d, s->d->keeper.con, s->table ? table_defs[s->id].name : "", s->day,
 	        &s->info, t->floor_seq, has_traces ? &traces : NULL, filtered ? &attrs : NULL, err);
@@ -406,6 +428,9 @@ in_transaction(struct sealing *s, struct err *err)
 	/* The places of moved rows were written when they came into the catch-all. */
 	if (code == ERR_OK && !s->moved)
 		code = write_positions(s, err);
+	if (code == ERR_OK)
+		code = duck_pulls_write(s->d, s->d->keeper.con, s->take.generation,
+		    s->take.floor_seq, err);
 	if (code == ERR_OK && s->moved)
 		code = s->delete_moved(s->d, s->id, (uint64_t)s->day, s->moved, err);
 	if (code == ERR_OK && s->change)
@@ -475,6 +500,7 @@ duck_seal_committed(struct duck *d, uint64_t generation, uint64_t floor)
 {
 	hot_seal_done(d->hot);
 	duck_outbox_settle(&d->outbox, true);
+	duck_pulls_settle(d, floor);
 	atomic_store(&d->generation, generation);
 	d->keeper.floor = floor;
 	d->keeper.floor_ns = clock_mono_ns();

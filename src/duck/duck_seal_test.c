@@ -14,9 +14,7 @@ enum { SEALS = 4, GROUP_ROWS = 16 * 2048, BATCH_ROWS = 4096, BUCKET_S = 600 };
 static void
 put_spans(struct store *s, struct batch *b, uint64_t seq)
 {
-	batch_reset(b);
-	b->last_seq = seq;
-	b->last_bytes = seq * KIT_REQUEST_BYTES;
+	duck_kit_begin(b, seq);
 	struct table *t = &b->tables[TABLE_SPANS];
 	for (uint32_t i = 0; i < BATCH_ROWS; i++) {
 		uint64_t back = duck_kit_random(3, seq, i) % (4 * BUCKET_S * NS_PER_S);

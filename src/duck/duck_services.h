@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * duck/duck_services.h - what a seal writes down about services, so that "which services are there"
- * need not read the rows again.
+ * duck/duck_services.h - which services a seal has rows of, and which there are in a window.
  *
  *     seal_services   a row for each (tenant, service) of a seal: counts, sums, first and last time.
  *                     They add up, over whatever seals lie in a window.
- *     seal_traces     distinct traces do not add up, for a trace may be in two seals. So each (service, trace)
- *                     of a seal stands here once, as a hash: 8 bytes, where the rows have it again for each
- *                     span. A count over a window is a count of distinct hashes.
  *
- * A hash is of (tenant, service, trace id): 64 bits of XXH3, so that counts are exact but for a
- * collision by chance, one in 10^5 windows of ten million traces. Whoever makes them collide on purpose
- * counts his own traces wrong, nobody else's.
+ * Distinct traces do not add up, for a trace may be in two seals. They are counted by their hashes, which are among
+ * the seal's sums (duck_parts.h): a pair is a trace's hash with its service's worked in, and a count over a window is a
+ * count of distinct pairs, exact but for a collision by chance, one in 10^5 windows of ten million traces. Whoever
+ * makes them collide on purpose counts his own traces wrong, nobody else's.
  *
- * Both tables are written in the transaction of a seal into a day's table, with its generation. When rows of a seal
- * are removed because they are not kept any longer (duck_retain.c), so is what they added; when the whole seal or
+ * The table is written in the transaction of a seal into a day's table, with its generation. When rows of a seal
+ * are removed because they are not kept any longer (duck_remove.c), so is what they added; when the whole seal or
  * its table goes, soon after.
  */
 #ifndef DUCK_DUCK_SERVICES_H
@@ -33,11 +30,13 @@
 	"CREATE TABLE seal_services(gen UBIGINT NOT NULL, number UINTEGER NOT NULL,"               \
 	" tenant VARCHAR NOT NULL, service VARCHAR NOT NULL, rows UBIGINT NOT NULL,"               \
 	" traces UBIGINT NOT NULL, errors UBIGINT NOT NULL, ended UBIGINT NOT NULL,"               \
-	" duration_sum HUGEINT NOT NULL, first_ns UBIGINT NOT NULL, last_ns UBIGINT NOT NULL);"    \
+	" duration_sum HUGEINT NOT NULL, first_ns UBIGINT NOT NULL, last_ns UBIGINT NOT NULL)"
+/* Of that version: what went when the hashes became sums. */
+#define DUCK_OLD_TRACES_TABLE                                                                      \
 	"CREATE TABLE seal_traces(gen UBIGINT NOT NULL, number UINTEGER NOT NULL,"                 \
 	" pair UBIGINT NOT NULL)"
 
-/* What the rows of a seal add to the two tables, in the transaction of con. Rows of one trace
+/* What the rows of a seal add to the table, in the transaction of con. Rows of one trace
  * should stand together, as duck_sort() has them; it is only slower when they do not. */
 MUST_CHECK enum err_code duck_services_write(struct duck *d, duckdb_connection con,
     enum table_id id, uint64_t gen, const struct seal_row *rows, size_t count, struct err *err);
@@ -66,7 +65,7 @@ size_t duck_service_find(struct duck_service_list *l, struct str tenant, struct 
 /* Count one row of a table; its pair goes to *pair_out, false: it has none. */
 bool duck_service_count(struct duck_service_list *l, enum table_id id, const struct table *t,
     size_t row, size_t *place_out, uint64_t *pair_out);
-uint64_t duck_service_pair(uint64_t service_hash, uint64_t trace_hi, uint64_t trace_lo);
+uint64_t duck_service_pair(uint64_t service_hash, uint64_t trace_hash);
 
 /* ---- duck_services_memo.c: sets of pairs, and what was counted of whole seals before */
 
@@ -83,9 +82,9 @@ void duck_pair_clear(struct duck_pair_set *s);
 void duck_pair_fini(struct duck_pair_set *s);
 
 /* Seals do not change, and people ask for their services again and again: the pairs of those that were asked for
- * last are kept, up to DUCK_MEMO_PAIRS_MAX (16 bytes each), for a minute after they were used. A question that has
+ * last are kept, up to DUCK_MEMO_PAIRS_MAX (8 to 16 bytes each: 32 MiB), for a minute after they were used. A question that has
  * the same seals, or the same and newer ones, goes on from there. One at a time has it. */
-#define DUCK_MEMO_PAIRS_MAX (UINT64_C(3) << 19)
+#define DUCK_MEMO_PAIRS_MAX (UINT64_C(3) << 20)
 #define DUCK_MEMO_IDLE_NS (60 * (uint64_t)NS_PER_S)
 
 struct duck_services_memo {

@@ -2,10 +2,10 @@
 /*
  * Which services there are in a window, from four sources:
  *
- *     seals that are wholly in it    what they wrote down (duck_services.h)
+ *     seals that are wholly in it    what they wrote down (duck_services.h, hashes of duck_parts.h)
  *     the hot tail                   its rows, counted here
- *     seals that its ends cut, rows of before there were seals, the catch-all      their rows, in SQL,
- *                                    grouped by (service, trace)
+ *     seals that its ends cut, or that have no sums, rows of before there were seals, the catch-all      their
+ *                                    rows, in SQL, grouped by (service, trace)
  *
  * Distinct traces are counted in a set of hashes. That of the whole seals is remembered, so that the next
  * question has only the newer ones to add (duck_services_memo.c). Where there are more than a set of bounded size
@@ -13,12 +13,11 @@
  */
 #include "duck/duck_services.h"
 
+#include "duck/duck_parts.h"
 #include "duck/duck_query_priv.h"
+#include "store/partial.h"
 
 #include <stdlib.h>
-
-enum { NUMBER_BITS = 17 };
-_Static_assert(SEAL_ROWS <= 1 << NUMBER_BITS, "a seal has no more services than rows");
 
 #define RANGE_PAIRS_MAX (UINT64_C(4) << 20) /* the set takes 16 bytes for each */
 
@@ -31,21 +30,13 @@ struct counting {
 	struct duck_service_list services;
 	struct arena names;
 	struct buf pairs; /* of struct pair_of: from rows */
-	struct map numbers; /* gen << NUMBER_BITS | number -> place in the list: whole seals */
-	struct map whole; /* gen -> 1 */
+	struct map
+	    numbers; /* gen << DUCK_PART_NUMBER_BITS | number -> place in the list: whole seals */
+	struct map whole; /* gen -> place of its unit; UINT64_MAX: it has no hashes */
 	struct buf gens; /* of uint64_t: whole seals of spans, ascending */
 	uint64_t sealed_pairs;
 	enum table_id id; /* the signal being read */
 };
-
-static enum err_code
-too_large(const struct counting *c, struct err *err)
-{
-	return err_set(err, ERR_TOO_LARGE,
-	    "the answer is larger than %zu bytes: ask for less, with a limit, a filter or a "
-	    "shorter time",
-	    c->ask->result->arena->bytes_max);
-}
 
 /* `name` is copied when it is new. */
 static size_t
@@ -58,24 +49,10 @@ service_of(struct counting *c, struct str name)
 	return place;
 }
 
-static struct str
-text_at(duckdb_data_chunk chunk, idx_t col, idx_t row)
-{
-	duckdb_string_t *data = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, col));
-	return str_of(duckdb_string_t_data(&data[row]), duckdb_string_t_length(data[row]));
-}
-
-static const uint64_t *
-words_of(duckdb_data_chunk chunk, idx_t col)
-{
-	return duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, col));
-}
-
 static duck_int128
 sum_at(duckdb_data_chunk chunk, idx_t col, idx_t row)
 {
-	const duckdb_hugeint *sums =
-	    duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, col));
+	const duckdb_hugeint *sums = duck_chunk_column(chunk, col);
 	return (duck_int128)sums[row].upper << 64 | sums[row].lower;
 }
 
@@ -88,38 +65,98 @@ widen(struct duck_service *s, uint64_t first_ns, uint64_t last_ns)
 
 /* ---- whole seals */
 
+static bool
+is_whole(const struct counting *c, uint64_t gen)
+{
+	const uint64_t *place = map_get(&c->whole, gen);
+	return place && *place != UINT64_MAX;
+}
+
 static enum err_code
 take_services(void *ctx, duckdb_data_chunk chunk, struct err *err)
 {
 	struct counting *c = ctx;
-	enum { GEN, NUMBER, SERVICE, ROWS, TRACES, ERRORS, ENDED, SUM, FIRST, LAST };
+	enum { GEN, SERVICE, ROWS, ERRORS, ENDED, SUM, FIRST, LAST };
+	(void)err;
 	for (idx_t i = 0; i < duckdb_data_chunk_get_size(chunk); i++) {
-		uint64_t gen = words_of(chunk, GEN)[i], number = words_of(chunk, NUMBER)[i];
+		if (!is_whole(c, duck_chunk_words(chunk, GEN)[i]))
+			continue;
+		size_t place = service_of(c, duck_chunk_text(chunk, SERVICE, i));
+		struct duck_service *s = &c->services.items[place];
+		s->rows[c->id] += duck_chunk_words(chunk, ROWS)[i];
+		s->errors += duck_chunk_words(chunk, ERRORS)[i];
+		s->ended += duck_chunk_words(chunk, ENDED)[i];
+		s->duration_ns += sum_at(chunk, SUM, i);
+		widen(s, duck_chunk_words(chunk, FIRST)[i], duck_chunk_words(chunk, LAST)[i]);
+	}
+	return ERR_OK;
+}
+
+/* Whose hashes are under which number, and which seals have none. */
+static enum err_code
+take_parts(void *ctx, duckdb_data_chunk chunk, struct err *err)
+{
+	struct counting *c = ctx;
+	enum { GEN, NUMBER, HASHES, ITEMS, SERVICE };
+	for (idx_t i = 0; i < duckdb_data_chunk_get_size(chunk); i++) {
+		uint64_t gen = duck_chunk_words(chunk, GEN)[i],
+		         number = duck_chunk_words(chunk, NUMBER)[i];
+		uint64_t items = duck_chunk_words(chunk, ITEMS)[i];
+		bool fits = true;
 		if (!map_get(&c->whole, gen))
 			continue;
-		size_t place = service_of(c, text_at(chunk, SERVICE, i));
-		struct duck_service *s = &c->services.items[place];
-		CHECK(number < 1 << NUMBER_BITS);
-		s->rows[c->id] += words_of(chunk, ROWS)[i];
-		s->errors += words_of(chunk, ERRORS)[i];
-		s->ended += words_of(chunk, ENDED)[i];
-		s->duration_ns += sum_at(chunk, SUM, i);
-		widen(s, words_of(chunk, FIRST)[i], words_of(chunk, LAST)[i]);
-		c->sealed_pairs += words_of(chunk, TRACES)[i];
-		if (c->id == TABLE_SPANS &&
-		    !map_put(&c->numbers, gen << NUMBER_BITS | number, place))
+		CHECK(number < 1 << DUCK_PART_NUMBER_BITS);
+		if (duck_chunk_words(chunk, HASHES)[i] == 0) {
+			fits = items > 0 || map_put(&c->whole, gen, UINT64_MAX);
+		} else {
+			c->sealed_pairs += items;
+			fits = map_put(&c->numbers, gen << DUCK_PART_NUMBER_BITS | number,
+			    service_of(c, duck_chunk_text(chunk, SERVICE, i)));
+		}
+		if (!fits)
 			return err_set(err, ERR_TOO_LARGE, "too many seals");
 	}
 	return ERR_OK;
 }
 
 static void
-put_gens(struct duck_sql *sql, uint64_t min, uint64_t max)
+put_whose(struct counting *c, const char *else_of, uint64_t min, uint64_t max)
 {
-	buf_str(&sql->text, STR("gen >= "));
-	duck_sql_u64(sql, min);
-	buf_str(&sql->text, STR(" AND gen <= "));
-	duck_sql_u64(sql, max);
+	struct duck_sql *sql = &c->ask->sql;
+	buf_str(&sql->text, STR(" WHERE tenant = "));
+	duck_sql_text(sql, c->ask->q->tenant);
+	if (c->ask->q->service.len > 0) {
+		buf_printf(&sql->text, " AND (%sservice = ", else_of);
+		duck_sql_text(sql, c->ask->q->service);
+		buf_char(&sql->text, ')');
+	}
+	buf_str(&sql->text, STR(" AND "));
+	duck_sql_gens(sql, min, max);
+}
+
+/* Seals that have hashes, of those between the two. */
+static enum err_code
+find_hashes(struct counting *c, const struct duck_units *u, unsigned char *chosen, uint64_t min,
+    uint64_t max, struct err *err)
+{
+	struct duck_question *ask = c->ask;
+	duck_sql_reset(&ask->sql);
+	buf_printf(&ask->sql.text,
+	    "SELECT gen, number::UBIGINT, (kind = %d)::UBIGINT, items, service FROM seal_parts",
+	    PART_HASHES);
+	put_whose(c, "service = '' OR ", min, max);
+	buf_printf(&ask->sql.text, " AND kind IN (%d, %d)", PART_SERVICES, PART_HASHES);
+	enum err_code code = duck_read_chunks(ask->d, ask->view.con, &ask->sql,
+	    ask->q->deadline_mono_ns, take_parts, c, err);
+	for (size_t i = 0; i < u->count && code == ERR_OK; i++) {
+		const struct duck_unit *unit = &u->list[i];
+		if (unit->kind != UNIT_SEAL || !map_get(&c->whole, unit->gen))
+			continue;
+		chosen[i] = !is_whole(c, unit->gen);
+		if (!chosen[i])
+			buf_append(&c->gens, &unit->gen, sizeof(unit->gen));
+	}
+	return code;
 }
 
 /* Takes the whole seals out of the chosen ones. */
@@ -128,36 +165,33 @@ count_seals(struct counting *c, const struct duck_units *u, unsigned char *chose
     uint64_t last, struct err *err)
 {
 	struct duck_question *ask = c->ask;
-	struct duck_sql *sql = &ask->sql;
 	uint64_t min = UINT64_MAX, max = 0;
+	enum err_code code = ERR_OK;
 	map_clear(&c->whole);
 	for (size_t i = 0; i < u->count; i++) {
 		const struct duck_unit *unit = &u->list[i];
-		if (unit->kind != UNIT_SEAL || unit->time_min < from || unit->time_max > last)
+		if (unit->kind != UNIT_SEAL || unit->time_min < from || unit->time_max > last ||
+		    (c->id == TABLE_SPANS && !unit->summed))
 			continue;
 		chosen[i] = 0;
 		min = unit->gen < min ? unit->gen : min;
 		max = unit->gen > max ? unit->gen : max;
-		if (!map_put(&c->whole, unit->gen, 1))
+		if (!map_put(&c->whole, unit->gen, i))
 			return err_set(err, ERR_TOO_LARGE, "too many seals");
-		if (c->id == TABLE_SPANS)
-			buf_append(&c->gens, &unit->gen, sizeof(unit->gen));
 	}
 	if (min > max)
 		return ERR_OK;
-	duck_sql_reset(sql);
-	buf_str(&sql->text,
-	    STR("SELECT gen, number::UBIGINT, service, rows, traces, errors, ended, duration_sum,"
-	        " first_ns, last_ns FROM seal_services WHERE tenant = "));
-	duck_sql_text(sql, ask->q->tenant);
-	if (ask->q->service.len > 0) {
-		buf_str(&sql->text, STR(" AND service = "));
-		duck_sql_text(sql, ask->q->service);
-	}
-	buf_str(&sql->text, STR(" AND "));
-	put_gens(sql, min, max);
-	return duck_read_chunks(ask->d, ask->view.con, sql, ask->q->deadline_mono_ns, take_services,
-	    c, err);
+	if (c->id == TABLE_SPANS)
+		code = find_hashes(c, u, chosen, min, max, err);
+	if (code != ERR_OK)
+		return code;
+	duck_sql_reset(&ask->sql);
+	buf_str(&ask->sql.text,
+	    STR("SELECT gen, service, rows, errors, ended, duration_sum, first_ns, last_ns"
+	        " FROM seal_services"));
+	put_whose(c, "", min, max);
+	return duck_read_chunks(ask->d, ask->view.con, &ask->sql, ask->q->deadline_mono_ns,
+	    take_services, c, err);
 }
 
 /* ---- the hot tail */
@@ -218,17 +252,19 @@ take_groups(void *ctx, duckdb_data_chunk chunk, struct err *err)
 	enum { SERVICE, ROWS, FIRST, LAST, HI, LO, ERRORS, ENDED, SUM };
 	(void)err;
 	for (idx_t i = 0; i < duckdb_data_chunk_get_size(chunk); i++) {
-		size_t place = service_of(c, text_at(chunk, SERVICE, i));
+		size_t place = service_of(c, duck_chunk_text(chunk, SERVICE, i));
 		struct duck_service *s = &c->services.items[place];
-		s->rows[c->id] += words_of(chunk, ROWS)[i];
-		widen(s, words_of(chunk, FIRST)[i], words_of(chunk, LAST)[i]);
+		s->rows[c->id] += duck_chunk_words(chunk, ROWS)[i];
+		widen(s, duck_chunk_words(chunk, FIRST)[i], duck_chunk_words(chunk, LAST)[i]);
 		if (c->id != TABLE_SPANS)
 			continue;
-		s->errors += words_of(chunk, ERRORS)[i];
-		s->ended += words_of(chunk, ENDED)[i];
+		s->errors += duck_chunk_words(chunk, ERRORS)[i];
+		s->ended += duck_chunk_words(chunk, ENDED)[i];
 		s->duration_ns += sum_at(chunk, SUM, i);
 		add_pair(c,
-		    duck_service_pair(s->hash, words_of(chunk, HI)[i], words_of(chunk, LO)[i]),
+		    duck_service_pair(s->hash,
+		        partial_trace_hash(duck_chunk_words(chunk, HI)[i],
+		            duck_chunk_words(chunk, LO)[i])),
 		    place);
 	}
 	return ERR_OK;
@@ -302,8 +338,10 @@ struct adding {
 	struct counting *c;
 	struct duck_pair_set *set;
 	struct duck_services_memo *memo; /* NULL: counted in c->services */
+	uint64_t low, high; /* the pairs that are wanted */
 	uint64_t number_key; /* the last one that was looked up */
 	struct duck_service *service; /* its; NULL: none that is asked for */
+	uint64_t hash; /* of the service */
 };
 
 static void
@@ -313,6 +351,7 @@ look_up(struct adding *a, uint64_t number_key)
 	const uint64_t *place = map_get(&c->numbers, number_key);
 	a->number_key = number_key;
 	a->service = place ? &c->services.items[*place] : NULL;
+	a->hash = place ? a->service->hash : 0;
 	if (!place || !a->memo)
 		return;
 	struct duck_service_list *l = &a->memo->services;
@@ -329,24 +368,34 @@ take_pairs(void *ctx, duckdb_data_chunk chunk, struct err *err)
 	struct adding *a = ctx;
 	(void)err;
 	idx_t count = duckdb_data_chunk_get_size(chunk);
-	const uint64_t *gens = words_of(chunk, 0), *pairs = words_of(chunk, 2);
-	const uint32_t *numbers = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 1));
+	const uint64_t *gens = duck_chunk_words(chunk, 0), *hashes = duck_chunk_words(chunk, 2);
+	uint64_t pairs[DUCK_CHUNK_ROWS];
+	CHECK(count <= DUCK_CHUNK_ROWS);
+	const uint32_t *numbers = duck_chunk_column(chunk, 1);
 	duck_pair_reserve(a->set, count);
-	for (idx_t i = 0; i < count; i++)
-		duck_pair_add_soon(a->set, pairs[i]);
 	for (idx_t i = 0; i < count; i++) {
-		uint64_t key = gens[i] << NUMBER_BITS | numbers[i];
+		uint64_t key = gens[i] << DUCK_PART_NUMBER_BITS | numbers[i];
 		if (key != a->number_key)
 			look_up(a, key);
-		if (a->service && duck_pair_add(a->set, pairs[i]))
+		pairs[i] = a->service ? duck_service_pair(a->hash, hashes[i]) : 0;
+		if (pairs[i] < a->low || pairs[i] > a->high)
+			pairs[i] = 0;
+		duck_pair_add_soon(a->set, pairs[i]);
+	}
+	a->number_key = UINT64_MAX;
+	for (idx_t i = 0; i < count; i++) {
+		uint64_t key = gens[i] << DUCK_PART_NUMBER_BITS | numbers[i];
+		if (key != a->number_key)
+			look_up(a, key);
+		if (pairs[i] != 0 && a->service && duck_pair_add(a->set, pairs[i]))
 			a->service->traces++;
 	}
 	return ERR_OK;
 }
 
-/* The pairs in [low, high] of the seals from the one at `first` in c->gens on. */
+/* The pairs of the seals from the one at `first` in c->gens on. */
 static enum err_code
-read_pairs(struct adding *a, size_t first, uint64_t low, uint64_t high, struct err *err)
+read_pairs(struct adding *a, size_t first, struct err *err)
 {
 	struct counting *c = a->c;
 	struct duck_sql *sql = &c->ask->sql;
@@ -356,14 +405,8 @@ read_pairs(struct adding *a, size_t first, uint64_t low, uint64_t high, struct e
 	if (first == count)
 		return ERR_OK;
 	duck_sql_reset(sql);
-	buf_str(&sql->text, STR("SELECT gen, number, pair FROM seal_traces WHERE "));
-	put_gens(sql, gens[first], gens[count - 1]);
-	if (low > 0 || high < UINT64_MAX) {
-		buf_str(&sql->text, STR(" AND pair BETWEEN "));
-		duck_sql_u64(sql, low);
-		buf_str(&sql->text, STR(" AND "));
-		duck_sql_u64(sql, high);
-	}
+	buf_str(&sql->text, STR("SELECT gen, number, hash FROM seal_hashes WHERE "));
+	duck_sql_gens(sql, gens[first], gens[count - 1]);
 	return duck_read_chunks(c->ask->d, c->ask->view.con, sql, c->ask->q->deadline_mono_ns,
 	    take_pairs, a, err);
 }
@@ -398,11 +441,12 @@ count_in_ranges(struct counting *c, struct err *err)
 	for (uint64_t i = 0; i < ranges && total > 0 && code == ERR_OK; i++) {
 		uint64_t low = i * width + (i > 0);
 		uint64_t high = i + 1 == ranges ? UINT64_MAX : (i + 1) * width;
-		struct adding a = {.c = c, .set = &set, .number_key = UINT64_MAX};
+		struct adding a = {
+		    .c = c, .set = &set, .low = low, .high = high, .number_key = UINT64_MAX};
 		duck_pair_clear(&set);
 		count_loose(c, &set, NULL, low, high);
 		if (c->sealed_pairs > 0)
-			code = read_pairs(&a, 0, low, high, err);
+			code = read_pairs(&a, 0, err);
 	}
 	duck_pair_fini(&set);
 	return code;
@@ -417,14 +461,18 @@ count_from_memo(struct counting *c, struct err *err)
 	size_t count = c->gens.len / sizeof(uint64_t);
 	struct duck_services_memo *memo =
 	    duck_memo_take(&d->services_memo, c->ask->q->tenant, bytes, count);
-	struct adding a = {.c = c, .set = &memo->pairs, .memo = memo, .number_key = UINT64_MAX};
+	struct adding a = {.c = c,
+	    .set = &memo->pairs,
+	    .memo = memo,
+	    .high = UINT64_MAX,
+	    .number_key = UINT64_MAX};
 	size_t known = memo->gens.len / sizeof(uint64_t);
-	enum err_code code = read_pairs(&a, known, 0, UINT64_MAX, err);
+	enum err_code code = read_pairs(&a, known, err);
 	if (code == ERR_OK)
 		buf_append(&memo->gens, c->gens.ptr + memo->gens.len, c->gens.len - memo->gens.len);
 	if (code != ERR_OK || memo->gens.failed) {
 		duck_memo_free(memo); /* some of a seal's pairs, not all */
-		return code == ERR_OK ? too_large(c, err) : code;
+		return code == ERR_OK ? duck_answer_too_large(c->ask->result->arena, err) : code;
 	}
 	for (size_t i = 0; i < memo->services.count; i++) {
 		const struct duck_service *s = &memo->services.items[i];
@@ -504,7 +552,8 @@ duck_services_answer(struct duck_question *ask, struct err *err)
 	struct store_result *r = ask->result;
 	enum err_code code = ERR_OK;
 	for (int id = 0; id < SIGNAL_TABLES && code == ERR_OK; id++)
-		code = count_signal(&c, (enum table_id)id, err);
+		if (duck_has_services((enum table_id)id))
+			code = count_signal(&c, (enum table_id)id, err);
 	if (code == ERR_OK)
 		code = count_traces(&c, err);
 	if (code == ERR_OK && c.services.count > 0)
@@ -513,7 +562,7 @@ duck_services_answer(struct duck_question *ask, struct err *err)
 	r->more = c.services.count > ask->q->row_max;
 	for (size_t i = 0; i < c.services.count && i < ask->q->row_max && code == ERR_OK; i++)
 		if (!put_service(&r->rows, &c.services.items[i]))
-			code = too_large(&c, err);
+			code = duck_answer_too_large(c.ask->result->arena, err);
 	duck_service_list_fini(&c.services);
 	map_fini(&c.numbers);
 	map_fini(&c.whole);

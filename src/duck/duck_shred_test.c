@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "duck/duck_shred.h"
 
-#include "duck/duck_priv.h"
+#include "duck/duck_kit_test.h"
 #include "model/typed.h"
 #include "tests/test.h"
 
@@ -483,24 +483,13 @@ TEST(duck, shred_merge_takes_columns_in_any_order)
 	shred_plan_fini(&p);
 }
 
-struct dice {
-	uint64_t state;
-};
-
-static uint64_t
-roll(struct dice *d, uint64_t n)
-{
-	d->state = d->state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (d->state >> 33) % n;
-}
-
 static void
-put_numbered(struct buf *json, struct dice *d, size_t count)
+put_numbered(struct buf *json, struct duck_kit_dice *d, size_t count)
 {
 	buf_reset(json);
 	for (size_t i = 0; i < count; i++)
-		buf_printf(json, "%c\"k%u\":%d", i ? ',' : '{', (unsigned)roll(d, count + 1),
-		    (int)roll(d, 10));
+		buf_printf(json, "%c\"k%u\":%d", i ? ',' : '{',
+		    (unsigned)duck_kit_roll(d, count + 1), (int)duck_kit_roll(d, 10));
 	buf_char(json, '}');
 }
 
@@ -510,7 +499,7 @@ TEST(duck, shred_gives_back_maps_of_any_number_of_members)
 	static const size_t wide[] = {255, 256, 257, 1023, 1024, 1025, 2015, 2016, 2017, 4063, 4064,
 	    4065, 4095, 4096, 4097, 5000};
 	struct shred_plan p = {0};
-	struct dice d = {1};
+	struct duck_kit_dice d = {1};
 	struct buf json = {0}, shown = {0};
 	assert_true(shred_plan_add(&p, STR("k1"), SHRED_INT));
 	assert_true(shred_plan_add(&p, STR("k3"), SHRED_INT));

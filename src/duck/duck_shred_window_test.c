@@ -2,6 +2,7 @@
 #include "duck/duck_shred_priv.h"
 
 #include "base/arena.h"
+#include "duck/duck_kit_test.h"
 #include "tests/test.h"
 
 #include <stdio.h>
@@ -239,22 +240,11 @@ TEST(duck, window_keeps_frequent_keys_in_a_flood_of_wide_rows)
 
 /* ---- sharing out */
 
-struct dice {
-	uint64_t state;
-};
-
-static uint64_t
-roll(struct dice *d, uint64_t n)
-{
-	d->state = d->state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (d->state >> 33) % n;
-}
-
 /* A row with `each` of `keys` keys that follow one another in a ring. */
 static void
-put_ring(struct buf *b, struct dice *d, unsigned keys, unsigned each)
+put_ring(struct buf *b, struct duck_kit_dice *d, unsigned keys, unsigned each)
 {
-	unsigned first = (unsigned)roll(d, keys);
+	unsigned first = (unsigned)duck_kit_roll(d, keys);
 	for (unsigned i = 0; i < each; i++)
 		put(b, "ring.", (first + i) % keys, "1");
 }
@@ -263,7 +253,7 @@ put_ring(struct buf *b, struct dice *d, unsigned keys, unsigned each)
 static unsigned
 left_over(const struct shred_plan *p, unsigned keys, unsigned each)
 {
-	struct dice d = {99};
+	struct duck_kit_dice d = {99};
 	struct buf b = {0};
 	uint64_t left = 0;
 	for (unsigned row = 0; row < 2000; row++) {
@@ -293,7 +283,7 @@ TEST(duck, window_shares_out_a_ring_of_keys_to_few_columns)
 		struct shred_window *w = shred_window_new();
 		struct shred_plan p = {0};
 		struct buf b = {0};
-		struct dice d = {5 + i};
+		struct duck_kit_dice d = {5 + i};
 		for (unsigned row = 0; row < 8000; row++) {
 			put_ring(&b, &d, rings[i].keys, rings[i].each);
 			count(w, &b);
@@ -347,9 +337,9 @@ static void
 count_varied(struct shred_window *w, unsigned rows, unsigned values)
 {
 	struct buf b = {0};
-	struct dice d = {3};
+	struct duck_kit_dice d = {3};
 	for (unsigned row = 0; row < rows; row++) {
-		buf_printf(&b, "{\"key\":\"value-%u\"", (unsigned)roll(&d, values));
+		buf_printf(&b, "{\"key\":\"value-%u\"", (unsigned)duck_kit_roll(&d, values));
 		if (row % 2)
 			buf_reset(&b), buf_str(&b, STR("{\"other\":1"));
 		if (row % 8 > 1)
@@ -435,10 +425,10 @@ TEST(duck, window_shares_out_no_more_keys_than_fit)
 	struct shred_window *w = shred_window_new();
 	struct shred_plan p = {0};
 	struct buf b = {0};
-	struct dice d = {8};
+	struct duck_kit_dice d = {8};
 	for (unsigned row = 0; row < 20000; row++) { /* each of 1,000 keys in 3 % of the rows */
 		for (unsigned i = 0; i < 30; i++)
-			put(&b, "k", (unsigned)roll(&d, 1000), "1");
+			put(&b, "k", (unsigned)duck_kit_roll(&d, 1000), "1");
 		count(w, &b);
 	}
 	(void)shred_window_choose(w, &p);

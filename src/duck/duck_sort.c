@@ -49,9 +49,18 @@ key_of(enum table_id id, const struct table *t, size_t row)
 		k.bucket_and = bucket | hash_u64(table_str(t, row, POINT_NAME)) >> 16;
 		k.then = table_u64(t, row, POINT_SERIES_ID);
 		break;
+	case TABLE_COMMENTS:
+		k.bucket_and = bucket | table_u64(t, row, COMMENT_TRACE_HI) >> 16;
+		break;
 	case TABLE_RESOURCES:
 	case TABLE_SCOPES:
 	case TABLE_SERVICES:
+	case TABLE_TRACES:
+	case TABLE_BUCKETS:
+	case TABLE_METRICS:
+	case TABLE_SERIES:
+	case TABLE_SAMPLES:
+	case TABLE_DISTRIBUTIONS:
 	case TABLE_COUNT: CHECK(false);
 	}
 	return k;

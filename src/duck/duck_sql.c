@@ -94,6 +94,15 @@ duck_sql_i64(struct duck_sql *q, int64_t v)
 	buf_printf(&q->text, "'%" PRId64 "'::BIGINT", v);
 }
 
+void
+duck_sql_gens(struct duck_sql *q, uint64_t min, uint64_t max)
+{
+	buf_str(&q->text, STR("gen >= "));
+	duck_sql_u64(q, min);
+	buf_str(&q->text, STR(" AND gen <= "));
+	duck_sql_u64(q, max);
+}
+
 static void
 mark_broken(struct duck *d, const char *text)
 {
@@ -209,6 +218,24 @@ duck_fail_append(struct duck *d, duckdb_appender app, struct err *err)
 	enum err_code code =
 	    duck_fail(d, duckdb_error_data_error_type(data), duckdb_error_data_message(data), err);
 	duckdb_destroy_error_data(&data);
+	return code;
+}
+
+enum err_code
+duck_append_each(struct duck *d, duckdb_connection con, const char *table, size_t count,
+    bool (*append)(duckdb_appender app, const void *ctx, size_t i), const void *ctx,
+    struct err *err)
+{
+	duckdb_appender app = NULL;
+	enum err_code code = ERR_OK;
+	bool ok = duckdb_appender_create(con, NULL, table, &app) == DuckDBSuccess;
+	for (size_t i = 0; i < count && ok; i++)
+		ok = append(app, ctx, i);
+	if (ok)
+		ok = duckdb_appender_close(app) == DuckDBSuccess;
+	if (!ok)
+		code = duck_fail_append(d, app, err);
+	duckdb_appender_destroy(&app);
 	return code;
 }
 

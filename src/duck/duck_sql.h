@@ -21,8 +21,9 @@ struct duck_gate;
 
 enum {
 	DUCK_CHUNK_ROWS = 2048, /* what DuckDB calls its vector size */
-	DUCK_READERS_MAX = 65, /* --readers, and a check of the file */
-	DUCK_PARAMS_MAX = 80, /* of one statement: all of struct store_query fits */
+	DUCK_READERS_MAX =
+	    83, /* --readers, the threads of ReadSpans, a check of the file, --sql-queries */
+	DUCK_PARAMS_MAX = 176, /* of one statement: all of struct store_query fits */
 	DUCK_TABLE_NAME_BYTES = 32,
 	DUCK_DAY_OTHER = -1,
 };
@@ -47,6 +48,8 @@ void duck_sql_text(struct duck_sql *q, struct str value);
 void duck_sql_quoted(struct buf *out, struct str s);
 void duck_sql_u64(struct duck_sql *q, uint64_t v); /* literal of the column's own type */
 void duck_sql_i64(struct duck_sql *q, int64_t v);
+/* Append "gen >= .. AND gen <= ..". */
+void duck_sql_gens(struct duck_sql *q, uint64_t min, uint64_t max);
 
 /* Translate an error of DuckDB; marks the store as broken when it was fatal. */
 enum err_code duck_fail(struct duck *d, duckdb_error_type type, const char *text, struct err *err);
@@ -55,6 +58,10 @@ enum err_code duck_fail_query(struct duck *d, duckdb_error_type type, const char
     struct err *err);
 /* The same for what an appender says; the caller destroys it. */
 enum err_code duck_fail_append(struct duck *d, duckdb_appender app, struct err *err);
+/* Append rows to a table of the file: for each of 0 .. count - 1 `append` is called, and says whether it took the row. */
+MUST_CHECK enum err_code duck_append_each(struct duck *d, duckdb_connection con, const char *table,
+    size_t count, bool (*append)(duckdb_appender app, const void *ctx, size_t i), const void *ctx,
+    struct err *err);
 /* A statement without parameters or result. */
 MUST_CHECK enum err_code duck_exec(struct duck *d, duckdb_connection con, const char *sql,
     struct err *err);
@@ -64,6 +71,43 @@ MUST_CHECK enum err_code duck_run(struct duck *d, duckdb_connection con, struct 
 /* The single number a statement gives; 0 when it gives NULL or no row. */
 MUST_CHECK enum err_code duck_number(struct duck *d, duckdb_connection con, const char *sql,
     uint64_t *out, struct err *err);
+
+/* ---- a chunk of an answer: what its columns are the statement says */
+
+static inline const void *
+duck_chunk_column(duckdb_data_chunk chunk, idx_t col)
+{
+	return duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, col));
+}
+
+static inline const uint64_t *
+duck_chunk_words(duckdb_data_chunk chunk, idx_t col)
+{
+	return duck_chunk_column(chunk, col);
+}
+
+static inline bool
+duck_chunk_is_null(duckdb_data_chunk chunk, idx_t col, idx_t row)
+{
+	duckdb_vector v = duckdb_data_chunk_get_vector(chunk, col);
+	return !duckdb_validity_row_is_valid(duckdb_vector_get_validity(v), row);
+}
+
+/* A value of a column of VARCHAR or BLOB that is not NULL; it stays where it is. */
+static inline struct str
+duck_text_at(const void *column, idx_t row)
+{
+	const duckdb_string_t *s = (const duckdb_string_t *)column + row;
+	if (duckdb_string_is_inlined(*s))
+		return str_of(s->value.inlined.inlined, s->value.inlined.length);
+	return str_of(s->value.pointer.ptr, s->value.pointer.length);
+}
+
+static inline struct str
+duck_chunk_text(duckdb_data_chunk chunk, idx_t col, idx_t row)
+{
+	return duck_text_at(duck_chunk_column(chunk, col), row);
+}
 
 /* ---- rows */
 
@@ -88,6 +132,8 @@ MUST_CHECK enum err_code duck_check_types(duckdb_result *result, idx_t from,
 /* Add their rows to the table. */
 MUST_CHECK enum err_code duck_copy_chunk(duckdb_data_chunk chunk, idx_t from, struct table *out,
     struct err *err);
+/* There is no room for more rows of an answer, which is in this arena. */
+enum err_code duck_answer_too_large(const struct arena *arena, struct err *err);
 /* The column list of a table, comma separated. */
 void duck_read_columns(struct duck_sql *q, const struct table_def *def);
 

@@ -68,12 +68,14 @@ TEST(duck, more_readers_than_connections_wait_for_one)
 {
 	struct duck_options opt = duck_kit_options(test_tmp_dir());
 	opt.readers_max = 1;
+	opt.sql_runs_max = 1;
 	struct store *s = duck_kit_open(&opt);
 	struct duck *d = duck_of(s);
-	duckdb_connection first, second, check;
+	duckdb_connection first, second, check, sql;
 	struct err err = {0};
-	/* One more is for a check of the file. */
+	/* One more is for a check of the file, and one for each query of SQL. */
 	assert_int_equal(duck_pool_take(d, UINT64_MAX, &check, &err), ERR_OK);
+	assert_int_equal(duck_pool_take(d, UINT64_MAX, &sql, &err), ERR_OK);
 	assert_int_equal(duck_pool_take(d, UINT64_MAX, &first, &err), ERR_OK);
 	assert_int_equal(duck_pool_take(d, clock_mono_ns() + NS_PER_MS, &second, &err),
 	    ERR_DEADLINE);
@@ -83,6 +85,7 @@ TEST(duck, more_readers_than_connections_wait_for_one)
 	duck_pool_give(d, second, true);
 	assert_int_equal(duck_pool_take(d, UINT64_MAX, &first, &err), ERR_OK);
 	duck_pool_give(d, first, false);
+	duck_pool_give(d, sql, false);
 	duck_pool_give(d, check, false);
 	store_close(s);
 }

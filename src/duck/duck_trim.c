@@ -66,7 +66,8 @@ static enum err_code
 find_used(struct trimming *t, struct err *err)
 {
 	static const char *const fixed[] = {"meta", "seals", "positions", "partitions", "shreds",
-	    "requests", "resources", "scopes", "seal_services", "seal_traces"};
+	    "requests", "pulls", "resources", "scopes", "seal_services", "seal_parts", "seal_words",
+	    "seal_hashes"};
 	const struct duck_catalog *c = &t->d->catalog;
 	struct duck_sql sql;
 	duck_sql_init(&sql);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "duck/duck_query_priv.h"
+#include "duck/duck_traces.h"
 
 #include "base/arena.h"
 #include "base/timefmt.h"
@@ -47,7 +47,47 @@ meets(const struct bounds *b, uint64_t min, uint64_t max)
 static bool
 by_trace(const struct store_query *q, enum table_id id)
 {
-	return q->has_trace_id && id != TABLE_POINTS;
+	return q->has_trace_id && duck_trace_col(id) >= 0;
+}
+
+/* May it have one of the traces that are asked for? */
+static bool
+seal_may_have(const struct duck_question *ask, const struct duck_seal_info *s)
+{
+	const struct duck_some_traces *only = ask->only;
+	if (!only || !s->traces.ptr)
+		return true;
+	for (size_t i = 0; i < only->count; i++)
+		if (bloom_maybe(s->traces, only->list[i].hash))
+			return true;
+	return false;
+}
+
+/* The first halves of their ids as a set of bits, which most rows are not in: some rows are for nothing. */
+static bool
+part_may_have(const struct duck_question *ask, const struct hot_view_part *part)
+{
+	enum { BITS = 1 << 16 };
+	static const uint64_t spread = UINT64_C(0x9E3779B97F4A7C15);
+	const struct duck_some_traces *only = ask->only;
+	bool found = !only;
+	if (found)
+		return true;
+	uint64_t *bits = xcalloc(BITS / 64, sizeof(*bits));
+	for (size_t i = 0; i < only->count; i++) {
+		uint64_t bit = only->list[i].hi * spread >> 48;
+		bits[bit / 64] |= UINT64_C(1) << bit % 64;
+	}
+	for (size_t i = 0; i < part->slice_count && !found; i++) {
+		const struct hot_slice *s = &part->slices[i];
+		const uint64_t *hi = s->rows->cols[SPAN_TRACE_HI].u64;
+		for (uint32_t row = s->first; row < s->first + s->count && !found; row++) {
+			uint64_t bit = hi[row] * spread >> 48;
+			found = bits[bit / 64] >> bit % 64 & 1;
+		}
+	}
+	free(bits);
+	return found;
 }
 
 static void
@@ -59,14 +99,17 @@ add_seals(struct duck_question *ask, struct duck_units *u, const struct duck_tab
 	uint64_t trace = filtered ? duck_trace_hash(q->trace_hi, q->trace_lo) : 0;
 	for (size_t i = 0; i < t->seal_count; i++) {
 		const struct duck_seal_info *s = &t->seals[i];
-		if (s->gen > ask->view.gen || s->until <= ask->view.gen ||
-		    !meets(b, s->time_min, s->time_max))
+		uint64_t min = s->time_min, max = s->time_max;
+		if (ask->arrivals)
+			duck_arrivals_bounds(ask, s, &min, &max);
+		if (s->gen > ask->view.gen || s->until <= ask->view.gen || !meets(b, min, max))
 			continue;
-		if (filtered && s->traces.ptr && !bloom_maybe(s->traces, trace))
+		if ((filtered && s->traces.ptr && !bloom_maybe(s->traces, trace)) ||
+		    !seal_may_have(ask, s))
 			continue;
 		add_unit(u,
 		    &(struct duck_unit){UNIT_SEAL, (uint32_t)u->source_count - 1, (uint32_t)i,
-		        s->gen, s->time_min, s->time_max, s->rows, FORM_ALL});
+		        s->gen, min, max, s->rows, s->summed_since <= ask->view.gen, FORM_ALL});
 	}
 }
 
@@ -83,8 +126,12 @@ add_table(struct duck_question *ask, struct duck_units *u, const struct duck_tab
 		add_unit(u, &unit);
 		return;
 	}
-	uint64_t first = (uint64_t)t->day * NS_PER_DAY;
-	if (!meets(b, first, first + (NS_PER_DAY - 1)))
+	uint64_t first = (uint64_t)t->day * NS_PER_DAY, last = first + (NS_PER_DAY - 1);
+	if (ask->arrivals) {
+		first = 0;
+		last = UINT64_MAX;
+	}
+	if (!meets(b, first, last))
 		return;
 	add_source(u, t, ask->view.gen);
 	add_seals(ask, u, t, b);
@@ -92,13 +139,23 @@ add_table(struct duck_question *ask, struct duck_units *u, const struct duck_tab
 		return;
 	unit.kind = UNIT_LOOSE;
 	unit.time_min = first;
-	unit.time_max = first + (NS_PER_DAY - 1);
+	unit.time_max = last;
 	unit.rows = t->loose_rows;
 	add_unit(u, &unit);
 }
 
+/* Rows of a part ascend by seq. */
 static void
-add_part(const struct store_query *q, struct duck_units *u, const struct hot_view_part *part,
+bound_by_seq(const struct hot_view_part *part, struct duck_unit *unit)
+{
+	int col = duck_seq_col(part->table);
+	const struct hot_slice *last = &part->slices[part->slice_count - 1];
+	unit->time_min = table_u64(part->slices[0].rows, part->slices[0].first, col);
+	unit->time_max = table_u64(last->rows, last->first + last->count - 1, col);
+}
+
+static void
+add_part(const struct duck_question *ask, struct duck_units *u, const struct hot_view_part *part,
     uint32_t place, const struct bounds *b)
 {
 	struct duck_unit unit = {.kind = UNIT_HOT,
@@ -111,9 +168,13 @@ add_part(const struct store_query *q, struct duck_units *u, const struct hot_vie
 		unit.time_min = s->time_min < unit.time_min ? s->time_min : unit.time_min;
 		unit.time_max = s->time_max > unit.time_max ? s->time_max : unit.time_max;
 	}
+	if (part->rows > 0 && ask->arrivals)
+		bound_by_seq(part, &unit);
 	if (part->rows == 0 || !meets(b, unit.time_min, unit.time_max))
 		return;
-	if (!by_trace(q, part->table) || duck_view_has_trace(part, q->trace_hi, q->trace_lo))
+	const struct store_query *q = ask->q;
+	if ((!by_trace(q, part->table) || duck_view_has_trace(part, q->trace_hi, q->trace_lo)) &&
+	    part_may_have(ask, part))
 		add_unit(u, &unit);
 }
 
@@ -149,10 +210,10 @@ duck_units_find(struct duck_question *ask, enum table_id id, uint64_t from_ns, u
 	mutex_unlock(&c->lock);
 	for (size_t i = 0; i < ask->view.hot->part_count; i++)
 		if (ask->view.hot->parts[i].table == id)
-			add_part(ask->q, out, &ask->view.hot->parts[i], (uint32_t)i, &b);
+			add_part(ask, out, &ask->view.hot->parts[i], (uint32_t)i, &b);
 	if (out->count > 0)
 		qsort(out->list, out->count, sizeof(*out->list),
-		    ask->q->kind == STORE_TRACE ? oldest_first : newest_first);
+		    store_query_is_upwards(ask->q) ? oldest_first : newest_first);
 }
 
 void
@@ -189,15 +250,10 @@ take_filters(void *ctx, duckdb_data_chunk chunk, struct err *err)
 {
 	struct filtering *f = ctx;
 	(void)err;
-	duckdb_vector filters = duckdb_data_chunk_get_vector(chunk, 1);
-	const uint64_t *gens = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0));
-	duckdb_string_t *blobs = duckdb_vector_get_data(filters);
-	uint64_t *validity = duckdb_vector_get_validity(filters);
+	const uint64_t *gens = duck_chunk_words(chunk, 0);
 	for (idx_t i = 0; i < duckdb_data_chunk_get_size(chunk); i++)
-		if (duckdb_validity_row_is_valid(validity, i))
-			set_form(f, gens[i],
-			    str_of(duckdb_string_t_data(&blobs[i]),
-			        duckdb_string_t_length(blobs[i])));
+		if (!duck_chunk_is_null(chunk, 1, i))
+			set_form(f, gens[i], duck_chunk_text(chunk, 1, i));
 	return ERR_OK;
 }
 
@@ -223,11 +279,9 @@ duck_units_filter(struct duck_question *ask, struct duck_units *u, size_t first,
 	for (size_t i = 0; i < ask->q->attr_count; i++)
 		duck_attr_probe_init(&f.probes[i], &ask->q->attrs[i]);
 	duck_sql_reset(&ask->sql);
-	buf_printf(&ask->sql.text,
-	    "SELECT gen, attrs FROM seals WHERE base = '%s' AND gen >= ", table_defs[ask->id].name);
-	duck_sql_u64(&ask->sql, min);
-	buf_str(&ask->sql.text, STR(" AND gen <= "));
-	duck_sql_u64(&ask->sql, max);
+	buf_printf(&ask->sql.text, "SELECT gen, attrs FROM seals WHERE base = '%s' AND ",
+	    table_defs[ask->id].name);
+	duck_sql_gens(&ask->sql, min, max);
 	enum err_code code = duck_read_chunks(ask->d, ask->view.con, &ask->sql,
 	    ask->q->deadline_mono_ns, take_filters, &f, err);
 	map_fini(&f.by_gen);
@@ -262,6 +316,31 @@ duck_units_branches(const struct duck_units *u, const unsigned char *chosen)
 			leaders[count++] = i;
 	free(leaders);
 	return count;
+}
+
+enum err_code
+duck_units_choose(struct duck_question *ask, struct duck_units *u, size_t first, size_t end,
+    unsigned char *chosen, size_t *end_out, struct err *err)
+{
+	size_t leaders[DUCK_BRANCHES_MAX], branches = 0;
+	memset(chosen, 0, u->count);
+	enum err_code code = duck_units_filter(ask, u, first, end, err);
+	for (size_t i = first; i < end && code == ERR_OK; i++) {
+		const struct duck_unit *unit = &u->list[i];
+		if (duck_where_never(ask, unit->kind == UNIT_HOT ? NULL : &u->sources[unit->source],
+		        unit->form))
+			continue;
+		bool led = duck_units_is_led(u, leaders, branches, i);
+		if (!led && branches == DUCK_BRANCHES_MAX) {
+			end = i;
+			break;
+		}
+		if (!led)
+			leaders[branches++] = i;
+		chosen[i] = 1;
+	}
+	*end_out = end;
+	return code;
 }
 
 static int
@@ -325,6 +404,7 @@ put_branch(struct duck_question *ask, const struct store_query *q, const struct 
 	if (unit->kind == UNIT_LOOSE)
 		buf_str(&sql->text, STR(" AND seal = 0::UBIGINT"));
 	duck_where(ask, q, id, source, unit->form);
+	buf_str(&sql->text, buf_view(&ask->also));
 }
 
 bool

@@ -187,9 +187,7 @@ static struct hot_slice
 next_run(const struct hot_slice *slice, uint32_t at, uint64_t trace_hi, uint64_t trace_lo)
 {
 	struct hot_slice run = *slice;
-	int col = SPAN_TRACE_HI;
-	if (slice->rows->def == &table_defs[TABLE_LOGS])
-		col = LOG_TRACE_HI;
+	int col = duck_trace_col((enum table_id)(slice->rows->def - table_defs));
 	const uint64_t *hi = slice->rows->cols[col].u64, *lo = slice->rows->cols[col + 1].u64;
 	uint32_t end = slice->first + slice->count;
 	while (at < end && (hi[at] != trace_hi || lo[at] != trace_lo))
@@ -201,13 +199,10 @@ next_run(const struct hot_slice *slice, uint32_t at, uint64_t trace_hi, uint64_t
 	return run;
 }
 
-_Static_assert((int)SPAN_TRACE_LO == SPAN_TRACE_HI + 1, "next_run() finds it there");
-_Static_assert((int)LOG_TRACE_LO == LOG_TRACE_HI + 1, "next_run() finds it there");
-
 bool
 duck_view_has_trace(const struct hot_view_part *part, uint64_t trace_hi, uint64_t trace_lo)
 {
-	CHECK(part->table == TABLE_SPANS || part->table == TABLE_LOGS);
+	CHECK(duck_trace_col(part->table) >= 0);
 	for (size_t i = 0; i < part->slice_count; i++) {
 		const struct hot_slice *s = &part->slices[i];
 		if (next_run(s, s->first, trace_hi, trace_lo).count > 0)
@@ -383,7 +378,8 @@ bind_scan(duckdb_bind_info info)
 	    .to_ns = params[PARAM_TO],
 	    .trace_hi = params[PARAM_TRACE_HI],
 	    .trace_lo = params[PARAM_TRACE_LO]};
-	s->by_trace = (s->trace_hi != 0 || s->trace_lo != 0) && s->part->table <= TABLE_LOGS;
+	s->by_trace = (s->trace_hi != 0 || s->trace_lo != 0) && s->part->table < SIGNAL_TABLES &&
+	    duck_trace_col(s->part->table) >= 0;
 	duckdb_bind_set_bind_data(info, s, scan_free);
 	const struct table_def *def = &table_defs[s->part->table];
 	for (size_t c = 0; c < def->col_count; c++) {
@@ -488,8 +484,8 @@ void
 duck_view_put(struct duck_sql *sql, const struct duck_view *v, uint32_t part,
     const struct store_query *q)
 {
-	bool by_trace = q && q->has_trace_id;
-	const uint64_t bounds[] = {q ? q->from_ns : 0, q ? q->to_ns : UINT64_MAX,
+	bool by_trace = q && q->has_trace_id, by_time = q && q->kind != STORE_ARRIVALS;
+	const uint64_t bounds[] = {by_time ? q->from_ns : 0, by_time ? q->to_ns : UINT64_MAX,
 	    by_trace ? q->trace_hi : 0, by_trace ? q->trace_lo : 0};
 	buf_printf(&sql->text, "weir_hot(%" PRIu64 ", %" PRIu32, v->handle, part);
 	for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {

@@ -392,7 +392,7 @@ duck_write_rows(struct duck *d, duckdb_connection con, const char *name,
 	    .rows = rows,
 	    .count = count,
 	    .is_signal = true,
-	    .table = table,
+	    .table = duck_attributes_col(id) >= 0 ? table : NULL,
 	    .attributes = duck_attributes_col(id),
 	    .gen = gen,
 	    .filters = filters,
@@ -401,11 +401,11 @@ duck_write_rows(struct duck *d, duckdb_connection con, const char *name,
 	for (unsigned i = 0; table && i < table->plan.count; i++)
 		if (live & UINT32_C(1) << i)
 			w.columns[w.column_count++] = &table->plan.columns[i];
-	if (table)
+	if (w.table)
 		w.split = xcalloc(SPLIT_ROWS, sizeof(*w.split));
 	enum err_code code = insert(d, con, name, &w, err);
-	for (size_t i = 0; i < count && code == ERR_OK && table && id != TABLE_POINTS; i++) {
-		int col = id == TABLE_SPANS ? (int)SPAN_TRACE_HI : (int)LOG_TRACE_HI;
+	int col = duck_trace_col(id);
+	for (size_t i = 0; i < count && code == ERR_OK && table && col >= 0; i++) {
 		uint64_t hi = table_u64(rows[i].rows, rows[i].row, col);
 		uint64_t lo = table_u64(rows[i].rows, rows[i].row, col + 1);
 		if (hi != 0 || lo != 0)
@@ -436,25 +436,22 @@ duck_write_dict(struct duck *d, duckdb_connection con, enum table_id id,
 	return code;
 }
 
+static bool
+append_request(duckdb_appender app, const void *ctx, size_t i)
+{
+	const struct ident_request *r = (const struct ident_request *)ctx + i;
+	return duckdb_append_uint64(app, r->identity.hi) == DuckDBSuccess &&
+	    duckdb_append_uint64(app, r->identity.lo) == DuckDBSuccess &&
+	    duckdb_append_uint64(app, r->seq) == DuckDBSuccess &&
+	    duckdb_append_uint64(app, r->received_ns) == DuckDBSuccess &&
+	    duckdb_appender_end_row(app) == DuckDBSuccess;
+}
+
 enum err_code
 duck_write_requests(struct duck *d, duckdb_connection con, const struct ident_request *requests,
     size_t count, struct err *err)
 {
-	duckdb_appender app = NULL;
-	enum err_code code = ERR_OK;
-	bool ok = duckdb_appender_create(con, NULL, "requests", &app) == DuckDBSuccess;
-	for (size_t i = 0; i < count && ok; i++)
-		ok = duckdb_append_uint64(app, requests[i].identity.hi) == DuckDBSuccess &&
-		    duckdb_append_uint64(app, requests[i].identity.lo) == DuckDBSuccess &&
-		    duckdb_append_uint64(app, requests[i].seq) == DuckDBSuccess &&
-		    duckdb_append_uint64(app, requests[i].received_ns) == DuckDBSuccess &&
-		    duckdb_appender_end_row(app) == DuckDBSuccess;
-	if (ok)
-		ok = duckdb_appender_close(app) == DuckDBSuccess;
-	if (!ok)
-		code = duck_fail_append(d, app, err);
-	duckdb_appender_destroy(&app);
-	return code;
+	return duck_append_each(d, con, "requests", count, append_request, requests, err);
 }
 
 enum err_code

@@ -2,7 +2,7 @@
 /*
  * grpc/answer.c - from an answer to frames.
  *
- * Success: HEADERS, DATA (prefix and message), HEADERS with the trailers. An error is
+ * Success: HEADERS, DATA (prefix and message, or several of them), HEADERS with the trailers. An error is
  * "Trailers-Only": one HEADERS frame that ends the stream. When that leaves before the client has
  * ended its side, RST_STREAM(NO_ERROR) tells it to stop sending; it must follow the frame, not be
  * submitted with it: nghttp2 drops what a stream still has to say when a reset is submitted.
@@ -69,9 +69,12 @@ static void
 answered(struct grpc_call *call, enum err_code code, int rc)
 {
 	struct stats *stats = call->server->opt.stats;
+	const struct limits *limits = &call->server->limits;
+	uint64_t bytes_ms = call->answer_message_len * 1000 / limits->answer_rate_min;
 	call->state = CALL_ANSWERED;
-	call->since_ns = loop_now_ns(call->worker->loop);
-	grpc_conn_arm(call->conn, call->since_ns + call->server->limits.body_grace_ms * NS_PER_MS);
+	call->answer_due_ns =
+	    loop_now_ns(call->worker->loop) + (limits->body_grace_ms + bytes_ms) * NS_PER_MS;
+	grpc_conn_arm(call->conn, call->answer_due_ns);
 	stats_add(stats, STATS_REQUESTS_GRPC, 1);
 	if (code != ERR_OK)
 		stats_refused(stats, code);
@@ -90,16 +93,16 @@ read_answer(nghttp2_session *session, int32_t stream_id, uint8_t *out, size_t si
     nghttp2_data_source *source, void *user)
 {
 	struct grpc_call *call = source->ptr;
-	size_t total = GRPC_PREFIX_BYTES + call->answer_message_len, n = 0;
+	size_t head = call->answer_framed ? 0 : GRPC_PREFIX_BYTES;
+	size_t total = head + call->answer_message_len, n = 0;
 	unsigned char prefix[GRPC_PREFIX_BYTES] = {0};
-	(void)user;
 	put_u32be(prefix + 1, (uint32_t)call->answer_message_len);
-	for (; call->answer_off < GRPC_PREFIX_BYTES && n < size; n++)
+	for (; call->answer_off < head && n < size; n++)
 		out[n] = prefix[call->answer_off++];
 	size_t left = total - call->answer_off;
 	size_t len = left < size - n ? left : size - n;
-	if (len && call->answer_off >= GRPC_PREFIX_BYTES) {
-		memcpy(out + n, call->answer_bytes + (call->answer_off - GRPC_PREFIX_BYTES), len);
+	if (len && call->answer_off >= head) {
+		memcpy(out + n, call->answer_bytes + (call->answer_off - head), len);
 		call->answer_off += len;
 		n += len;
 	}
@@ -110,6 +113,7 @@ read_answer(nghttp2_session *session, int32_t stream_id, uint8_t *out, size_t si
 		if (nghttp2_submit_trailer(session, stream_id, f.nv, f.count) != 0)
 			return NGHTTP2_ERR_CALLBACK_FAILURE;
 	}
+	grpc_conn_earn_bytes(user, n);
 	return (ssize_t)n;
 }
 
@@ -235,6 +239,7 @@ come_home(void *arg)
 	}
 	if (call->state != CALL_HANDLED) {
 		grpc_call_drop_request(call); /* its deadline has answered it */
+		grpc_answer_drop(call);
 		return;
 	}
 	if (call->answer_code == ERR_OK) {
@@ -244,6 +249,49 @@ come_home(void *arg)
 	size_t text_off = call->answer_message_len;
 	submit_error(call, call->answer_code, answer_part(call, text_off, call->answer_text_len),
 	    answer_part(call, text_off + call->answer_text_len, call->answer_details_len));
+}
+
+/* The messages of a stream are not copied. */
+static void
+take_messages(struct grpc_call *call, const struct grpc_answer *a)
+{
+	CHECK(!a->messages->failed);
+	call->answer_code = a->code;
+	call->answer_framed = true;
+	call->answer_bytes = a->messages->ptr;
+	call->answer_message_len = a->messages->len;
+	call->answer_budget = a->budget;
+	call->answer_budget_bytes = a->budget_bytes;
+	*a->messages = (struct buf){0};
+}
+
+void
+grpc_answer_drop(struct grpc_call *call)
+{
+	free(call->answer_bytes);
+	call->answer_bytes = NULL;
+	if (call->answer_budget)
+		budget_give(call->answer_budget, call->answer_budget_bytes);
+	call->answer_budget = NULL;
+}
+
+size_t
+grpc_message_begin(struct buf *b)
+{
+	static const char prefix[GRPC_PREFIX_BYTES] = {0};
+	size_t begun = b->len;
+	buf_append(b, prefix, sizeof(prefix));
+	return begun;
+}
+
+void
+grpc_message_end(struct buf *b, size_t begun)
+{
+	if (b->failed)
+		return;
+	size_t len = b->len - begun - GRPC_PREFIX_BYTES;
+	CHECK(len <= UINT32_MAX);
+	put_u32be(b->ptr + begun + 1, (uint32_t)len);
 }
 
 static void
@@ -273,7 +321,10 @@ grpc_respond(struct grpc_call *c, const struct grpc_answer *answer)
 {
 	struct grpc_server *s = c->server;
 	CHECK(!c->task.run); /* exactly once */
-	copy_answer(c, answer);
+	if (answer->code == ERR_OK && answer->messages)
+		take_messages(c, answer);
+	else
+		copy_answer(c, answer);
 	c->task = (struct loop_task){.run = come_home, .ctx = c};
 	/* When the loop has ended it has let go of the call, so that it is all ours. */
 	if (!loop_post(c->worker->loop, &c->task)) {

@@ -10,8 +10,8 @@
  *
  * Time. A body must come at body_rate_min bytes a second on average, looked at after body_grace_ms
  * and then every second; grpc-timeout runs from the end of the header; an answer must have left
- * body_grace_ms after it was given, or its stream is reset (a peer that opens no window would
- * otherwise keep it for ever).
+ * body_grace_ms after it was given, and as long again as it takes at answer_rate_min, or its stream is reset (a
+ * peer that opens no window would otherwise keep it for ever).
  */
 #include "grpc/grpc_priv.h"
 
@@ -89,7 +89,7 @@ grpc_call_release(struct grpc_call *call)
 		return;
 	unlink_call(call);
 	grpc_call_drop_request(call);
-	free(call->answer_bytes);
+	grpc_answer_drop(call);
 	free(call);
 }
 
@@ -418,9 +418,9 @@ end_slow_body(struct grpc_call *call)
 }
 
 static void
-end_stuck_answer(struct grpc_call *call, uint64_t now_ns)
+end_stuck_answer(struct grpc_call *call)
 {
-	call->since_ns = now_ns;
+	call->answer_due_ns = UINT64_MAX;
 	if (nghttp2_submit_rst_stream(call->conn->session, NGHTTP2_FLAG_NONE, call->stream_id,
 	        NGHTTP2_CANCEL) != 0)
 		grpc_conn_kill(call->conn);
@@ -430,7 +430,6 @@ end_stuck_answer(struct grpc_call *call, uint64_t now_ns)
 uint64_t
 grpc_call_check(struct grpc_call *call, uint64_t now_ns)
 {
-	uint64_t grace_ns = call->server->limits.body_grace_ms * NS_PER_MS;
 	if (!call->stream_open)
 		return UINT64_MAX;
 	if (call->state == CALL_BODY || call->state == CALL_HANDLED) {
@@ -446,9 +445,9 @@ grpc_call_check(struct grpc_call *call, uint64_t now_ns)
 	case CALL_HANDLED: return call->deadline_ns;
 	case CALL_ANSWERED: break;
 	}
-	if (now_ns >= call->since_ns + grace_ns)
-		end_stuck_answer(call, now_ns);
-	return call->since_ns + grace_ns;
+	if (now_ns >= call->answer_due_ns)
+		end_stuck_answer(call);
+	return call->answer_due_ns;
 }
 
 /* ---- for the handler */

@@ -13,6 +13,7 @@
 #include "base/base64.h"
 #include "base/bits.h"
 #include "base/timefmt.h"
+#include "grpc/status.h"
 #include "grpc/text.h"
 #include "sys/clock.h"
 #include "sys/tcp.h"
@@ -31,9 +32,6 @@ enum {
 	RECORDS_BYTES = 64 * 1024, /* given to TLS at once */
 	FIELDS_MAX = 32,
 	GOAWAY_TEXT_BYTES = 64,
-	GRPC_UNKNOWN = 2,
-	GRPC_INTERNAL = 13,
-	GRPC_UNAVAILABLE = 14,
 	STATUS_NONE = -1,
 };
 
@@ -42,12 +40,14 @@ struct client_call {
 	struct client_call *prev, *next; /* in flight, finished or spare */
 	struct str message;
 	bool gzip;
+	int32_t stream_id;
 	size_t off; /* of prefix and message, given to nghttp2 */
-	void (*done)(void *ctx, const struct grpc_reply *reply);
-	void *ctx;
+	struct grpc_stream to; /* message NULL: a unary call */
+	size_t taken; /* of the reply; unary calls bound it by the body's buffer */
+	bool cut; /* reset by us, with its status set: nothing that still comes counts */
 	int http_status;
 	int status;
-	struct buf body, text, details;
+	struct buf body, text, details; /* body of a stream: what has no end yet */
 };
 
 struct grpc_client {
@@ -59,6 +59,7 @@ struct grpc_client {
 	struct buf authority;
 	bool dead; /* with `why` */
 	bool going_away;
+	bool greeted; /* the server has sent its SETTINGS, which come first in HTTP/2 */
 	uint32_t goaway_error;
 	char goaway_text[GOAWAY_TEXT_BYTES]; /* what the server said with it; printable */
 	struct err why;
@@ -148,34 +149,6 @@ set_status(struct client_call *call, int status, const char *text)
 	buf_str(&call->text, str_from(text));
 }
 
-/* PROTOCOL-HTTP2: what an answer without grpc-status means. */
-static int
-status_of_http(int http)
-{
-	switch (http) {
-	case 400: return GRPC_INTERNAL;
-	case 401: return 16;
-	case 403: return 7;
-	case 404: return 12;
-	case 429:
-	case 502:
-	case 503:
-	case 504: return GRPC_UNAVAILABLE;
-	default: return GRPC_UNKNOWN;
-	}
-}
-
-static int
-status_of_reset(uint32_t http2_error)
-{
-	switch (http2_error) {
-	case NGHTTP2_REFUSED_STREAM: return GRPC_UNAVAILABLE;
-	case NGHTTP2_CANCEL: return 1;
-	case NGHTTP2_ENHANCE_YOUR_CALM: return 8;
-	default: return GRPC_INTERNAL;
-	}
-}
-
 /* The stream is over: make sure that the call has a status that is true. */
 static void
 conclude(struct client_call *call, uint32_t http2_error)
@@ -189,15 +162,18 @@ conclude(struct client_call *call, uint32_t http2_error)
 	} else if (call->status == STATUS_NONE && http2_error != NGHTTP2_NO_ERROR) {
 		snprintf(text, sizeof(text), "the stream was reset: %s",
 		    nghttp2_http2_strerror(http2_error));
-		set_status(call, status_of_reset(http2_error), text);
+		set_status(call, grpc_status_of_reset(http2_error), text);
 	} else if (call->status == STATUS_NONE) {
 		snprintf(text, sizeof(text), "no grpc-status; HTTP status %d", call->http_status);
-		set_status(call, status_of_http(call->http_status), text);
+		set_status(call, grpc_status_of_http(call->http_status), text);
 	}
 	if (call->status != 0)
 		return;
-	if (call->body.failed)
-		set_status(call, 8, "the response message is too large");
+	if (call->to.message) {
+		if (call->body.len > 0)
+			set_status(call, GRPC_INTERNAL, "the response ends inside a message");
+	} else if (call->body.failed)
+		set_status(call, GRPC_EXHAUSTED, "the response message is too large");
 	else if (call->body.len < PREFIX_BYTES || call->body.ptr[0] != 0 ||
 	    get_u32be(call->body.ptr + 1) != call->body.len - PREFIX_BYTES)
 		set_status(call, GRPC_INTERNAL, "the response is no single message");
@@ -210,11 +186,11 @@ deliver_one(struct client_call *call)
 	struct grpc_reply reply = {.status = call->status,
 	    .text = buf_view(&call->text),
 	    .details = buf_view(&call->details)};
-	if (call->status == 0)
+	if (call->status == 0 && !call->to.message)
 		reply.message = str_skip(buf_view(&call->body), PREFIX_BYTES);
 	c->inflight--;
-	if (call->done)
-		call->done(call->ctx, &reply);
+	if (call->to.done)
+		call->to.done(call->to.ctx, &reply);
 	call->next = c->spare;
 	c->spare = call;
 }
@@ -265,7 +241,7 @@ on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *n
 	struct str n = str_of(name, name_len), v = str_of(value, value_len);
 	(void)flags;
 	(void)user;
-	if (!call)
+	if (!call || call->cut)
 		return 0;
 	if (str_eq(n, STR(":status"))) {
 		call->http_status = small_number(v, 0);
@@ -282,6 +258,62 @@ on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *n
 	return 0;
 }
 
+/* No more of this call. */
+static void
+cut(struct client_call *call, int status, const char *text)
+{
+	struct grpc_client *c = call->client;
+	int32_t id = call->stream_id;
+	set_status(call, status, text);
+	call->cut = true;
+	buf_reset(&call->body);
+	if (nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL) != 0)
+		die(c, "a stream could not be reset");
+}
+
+/* The first message of what there is, from off on, and its length with the prefix; 0: not all of it is there, or the
+ * call was cut. */
+static size_t
+next_message(struct client_call *call, size_t off, struct str *out)
+{
+	struct str rest = str_skip(buf_view(&call->body), off);
+	if (rest.len < PREFIX_BYTES)
+		return 0;
+	size_t len = get_u32be(rest.ptr + 1);
+	if (rest.ptr[0] != 0)
+		cut(call, GRPC_INTERNAL, "a message of the response is compressed");
+	else if (len > call->to.bytes_max)
+		cut(call, GRPC_EXHAUSTED, "a message of the response is too large");
+	if (call->cut || rest.len - PREFIX_BYTES < len)
+		return 0;
+	*out = str_of(rest.ptr + PREFIX_BYTES, len);
+	return PREFIX_BYTES + len;
+}
+
+static void
+take_messages(struct client_call *call, const uint8_t *bytes, size_t n)
+{
+	size_t off = 0, len;
+	struct str message;
+	if (n > call->to.bytes_max - call->taken) {
+		cut(call, GRPC_EXHAUSTED, "the response is too large");
+		return;
+	}
+	call->taken += n;
+	buf_append(&call->body, bytes, n);
+	while ((len = next_message(call, off, &message)) > 0) {
+		off += len;
+		if (!call->to.message(call->to.ctx, message)) {
+			cut(call, GRPC_CANCELLED, "the caller wants no more messages");
+			return;
+		}
+	}
+	if (call->cut || off == 0)
+		return;
+	memmove(call->body.ptr, call->body.ptr + off, call->body.len - off);
+	call->body.len -= off;
+}
+
 static int
 on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream_id, const uint8_t *bytes,
     size_t n, void *user)
@@ -289,7 +321,11 @@ on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream_id, const 
 	struct client_call *call = call_of(session, stream_id);
 	(void)flags;
 	(void)user;
-	if (call)
+	if (!call || call->cut)
+		return 0;
+	if (call->to.message)
+		take_messages(call, bytes, n);
+	else
 		buf_append(&call->body, bytes, n);
 	return 0;
 }
@@ -311,9 +347,12 @@ note_goaway(struct grpc_client *c, const nghttp2_goaway *goaway)
 static int
 on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
+	struct grpc_client *c = user;
 	(void)session;
+	if (frame->hd.type == NGHTTP2_SETTINGS)
+		c->greeted = true;
 	if (frame->hd.type == NGHTTP2_GOAWAY)
-		note_goaway(user, &frame->goaway);
+		note_goaway(c, &frame->goaway);
 	return 0;
 }
 
@@ -643,10 +682,9 @@ add_headers(nghttp2_nv *nv, size_t *count, const char *const *headers)
 	return true;
 }
 
-enum err_code
-grpc_client_call(struct grpc_client *c, const char *path, struct str message, bool gzip,
-    const char *const *headers, void (*done)(void *ctx, const struct grpc_reply *reply), void *ctx,
-    struct err *err)
+static enum err_code
+start_call(struct grpc_client *c, const char *path, struct str message, bool gzip,
+    const char *const *headers, const struct grpc_stream *to, struct err *err)
 {
 	const unsigned fixed = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
 	nghttp2_nv nv[FIELDS_MAX];
@@ -670,10 +708,12 @@ grpc_client_call(struct grpc_client *c, const char *path, struct str message, bo
 	struct client_call *call = take_call(c);
 	call->message = message;
 	call->gzip = gzip;
-	call->done = done;
-	call->ctx = ctx;
+	call->to = *to;
+	if (to->message)
+		call->body.bytes_max = 0; /* counted as it comes */
 	nghttp2_data_provider body = {.source = {.ptr = call}, .read_callback = read_message};
 	int32_t id = nghttp2_submit_request(c->session, NULL, nv, count, &body, call);
+	call->stream_id = id;
 	if (id > 0)
 		return ERR_OK;
 	leave_active(call);
@@ -681,6 +721,23 @@ grpc_client_call(struct grpc_client *c, const char *path, struct str message, bo
 	c->spare = call;
 	c->inflight--;
 	return err_set(err, ERR_UNAVAILABLE, "cannot start a call: %s", nghttp2_strerror(id));
+}
+
+enum err_code
+grpc_client_call(struct grpc_client *c, const char *path, struct str message, bool gzip,
+    const char *const *headers, void (*done)(void *ctx, const struct grpc_reply *reply), void *ctx,
+    struct err *err)
+{
+	const struct grpc_stream to = {.done = done, .ctx = ctx};
+	return start_call(c, path, message, gzip, headers, &to, err);
+}
+
+enum err_code
+grpc_client_call_stream(struct grpc_client *c, const char *path, struct str message,
+    const char *const *headers, const struct grpc_stream *stream, struct err *err)
+{
+	CHECK(stream->message);
+	return start_call(c, path, message, false, headers, stream, err);
 }
 
 size_t
@@ -701,7 +758,9 @@ turn(struct grpc_client *c)
 	} while (drained && c->finished);
 	if (!c->dead && !nghttp2_session_want_read(c->session) &&
 	    !nghttp2_session_want_write(c->session))
-		die(c, "the server is going away");
+		die(c,
+		    c->greeted ? "the server is going away"
+		               : "the server does not speak HTTP/2: is it the port for gRPC?");
 	if (c->dead)
 		fail_all(c);
 	return drained;

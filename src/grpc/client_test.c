@@ -75,28 +75,51 @@ put_headers(struct buf *b, unsigned flags, const char *const *fields)
 	buf_fini(&block);
 }
 
+/* Takes the bytes of both. */
+static struct grpc_client *
+start_saying(struct fake *f, struct buf *hello, struct buf *reply, bool hang_up)
+{
+	struct grpc_client *c;
+	struct err err = {0};
+	*f = (struct fake){.hang_up = hang_up, .hello = *hello, .reply = *reply};
+	*hello = *reply = (struct buf){0};
+	assert_int_equal(tcp_listen(STR("127.0.0.1:0"), &f->listener, &err), ERR_OK);
+	snprintf(f->address, sizeof(f->address), "127.0.0.1:%u", tcp_port(f->listener));
+	assert_int_equal(thread_start(&f->thread, "fake", serve_fake, f, &err), ERR_OK);
+	assert_int_equal(open_client(str_from(f->address), KIT_PATIENCE_MS, &c, &err), ERR_OK);
+	return c;
+}
+
+static struct grpc_client *
+start_fake(struct fake *f, struct buf *reply, bool hang_up)
+{
+	struct buf hello = {0};
+	put_frame(&hello, NGHTTP2_SETTINGS, 0, 0, STR_EMPTY);
+	return start_saying(f, &hello, reply, hang_up);
+}
+
+static void
+end_fake(struct fake *f, struct grpc_client *c)
+{
+	grpc_client_close(c);
+	thread_join(&f->thread);
+	tcp_close(f->listener);
+	buf_fini(&f->hello);
+	buf_fini(&f->reply);
+}
+
+static const struct str request = {"a message that is long enough to be seen", 40};
+
 /* One call to the fake, whose reply is taken. */
 static struct kit_reply
 call_fake(struct buf *reply, bool hang_up)
 {
-	struct fake f = {.hang_up = hang_up};
+	struct fake f;
 	struct kit_reply r;
-	struct grpc_client *c;
-	struct err err = {0};
-	put_frame(&f.hello, NGHTTP2_SETTINGS, 0, 0, STR_EMPTY);
-	buf_str(&f.reply, buf_view(reply));
-	buf_fini(reply);
-	assert_int_equal(tcp_listen(STR("127.0.0.1:0"), &f.listener, &err), ERR_OK);
-	snprintf(f.address, sizeof(f.address), "127.0.0.1:%u", tcp_port(f.listener));
-	assert_int_equal(thread_start(&f.thread, "fake", serve_fake, &f, &err), ERR_OK);
-	assert_int_equal(open_client(str_from(f.address), KIT_PATIENCE_MS, &c, &err), ERR_OK);
-	kit_begin(c, KIT_PATH, STR("a message that is long enough to be seen"), false, NULL, &r);
+	struct grpc_client *c = start_fake(&f, reply, hang_up);
+	kit_begin(c, KIT_PATH, request, false, NULL, &r);
 	kit_finish(c);
-	grpc_client_close(c);
-	thread_join(&f.thread);
-	tcp_close(f.listener);
-	buf_fini(&f.hello);
-	buf_fini(&f.reply);
+	end_fake(&f, c);
 	return r;
 }
 
@@ -151,6 +174,21 @@ TEST(grpc_client, success_needs_a_whole_message)
 	}
 }
 
+TEST(grpc_client, a_server_that_speaks_something_else_is_told_from_one_that_goes_away)
+{
+	struct fake f;
+	struct kit_reply r;
+	struct buf hello = {0}, reply = {0};
+	buf_str(&hello, STR("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"));
+	struct grpc_client *c = start_saying(&f, &hello, &reply, false);
+	kit_begin(c, KIT_PATH, request, false, NULL, &r);
+	kit_finish(c);
+	end_fake(&f, c);
+	assert_int_equal(r.status, 14);
+	assert_non_null(strstr(r.text.ptr, "does not speak HTTP/2"));
+	kit_reply_fini(&r);
+}
+
 TEST(grpc_client, a_connection_that_ends_fails_its_calls)
 {
 	struct buf b = {0};
@@ -176,6 +214,133 @@ TEST(grpc_client, what_is_no_http2_fails_the_call)
 	struct kit_reply r = call_fake(&b, true);
 	assert_int_equal(r.status, 14);
 	kit_reply_fini(&r);
+}
+
+/* ---- replies of many messages */
+
+/* What came of a call whose reply is a stream: "[message]" for each. */
+struct taken {
+	char got[256];
+	int count;
+	int count_max; /* then no more */
+	int status; /* -1: none yet */
+	char text[128];
+};
+
+static bool
+take_message(void *ctx, struct str message)
+{
+	struct taken *t = ctx;
+	size_t n = strlen(t->got);
+	assert_int_equal(t->status, -1);
+	assert_true(t->count < t->count_max);
+	snprintf(t->got + n, sizeof(t->got) - n, "[%.*s]", STR_ARG(message));
+	return ++t->count < t->count_max;
+}
+
+static void
+take_end(void *ctx, const struct grpc_reply *reply)
+{
+	struct taken *t = ctx;
+	assert_int_equal(t->status, -1);
+	assert_int_equal(reply->message.len, 0);
+	t->status = reply->status;
+	snprintf(t->text, sizeof(t->text), "%.*s", STR_ARG(reply->text));
+}
+
+enum { STREAM_BYTES_MAX = 64 };
+
+/* The body in pieces of so many bytes, then trailers, unless status is NULL. */
+static struct taken
+stream_fake(struct str body, size_t piece_bytes, const char *status, int count_max)
+{
+	static const char *const head[] = {
+	    ":status", "200", "content-type", "application/grpc", NULL};
+	const char *const tail[] = {"grpc-status", status, NULL};
+	struct taken t = {.status = -1, .count_max = count_max};
+	struct grpc_stream to = {take_message, take_end, &t, STREAM_BYTES_MAX};
+	struct buf b = {0};
+	struct fake f;
+	struct err err = {0};
+	put_headers(&b, 0, head);
+	for (size_t off = 0; off < body.len; off += piece_bytes) {
+		size_t left = body.len - off;
+		put_frame(&b, NGHTTP2_DATA, 0, 1,
+		    str_of(body.ptr + off, left < piece_bytes ? left : piece_bytes));
+	}
+	if (status)
+		put_headers(&b, NGHTTP2_FLAG_END_STREAM, tail);
+	struct grpc_client *c = start_fake(&f, &b, !status);
+	assert_int_equal(grpc_client_call_stream(c, KIT_PATH, request, NULL, &to, &err), ERR_OK);
+	kit_finish(c);
+	end_fake(&f, c);
+	return t;
+}
+
+TEST(grpc_client, a_reply_of_many_messages_is_given_message_by_message_however_it_is_cut)
+{
+	static const struct str body = {"\0\0\0\0\3one\0\0\0\0\0\0\0\0\0\5three", 23};
+	for (size_t piece = 1; piece <= body.len; piece++) {
+		struct taken t = stream_fake(body, piece, "0", 9);
+		assert_string_equal(t.got, "[one][][three]");
+		assert_int_equal(t.status, 0);
+	}
+	struct taken none = stream_fake(STR_EMPTY, 1, "0", 9);
+	assert_string_equal(none.got, "");
+	assert_int_equal(none.status, 0);
+}
+
+TEST(grpc_client, messages_that_came_before_a_failure_were_given)
+{
+	static const struct str body = {"\0\0\0\0\3one\0\0\0\0\3two", 16};
+	struct taken refused = stream_fake(body, 5, "14", 9);
+	assert_string_equal(refused.got, "[one][two]");
+	assert_int_equal(refused.status, 14);
+	struct taken lost = stream_fake(body, 5, NULL, 9);
+	assert_string_equal(lost.got, "[one][two]");
+	assert_int_equal(lost.status, 14);
+}
+
+TEST(grpc_client, a_stream_that_is_malformed_fails_behind_what_was_good)
+{
+	static const struct {
+		struct str body;
+		const char *got;
+		int status;
+	} cases[] = {
+	    {{"\0\0\0\0\3one\0\0", 10}, "[one]", 13},
+	    {{"\0\0\0\0\3one\0\0\0\0\4two", 16}, "[one]", 13},
+	    {{"\0\0\0\0\3one\1\0\0\0\3two", 16}, "[one]", 13},
+	    {{"\0\0\0\0\3one\0\xff\xff\xff\xff", 13}, "[one]", 8},
+	    {{"\0\0\0\0\1a\0\0\0\0\x36 not 54 bytes", 24}, "[a]", 13},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct taken t = stream_fake(cases[i].body, 7, "0", 9);
+		assert_string_equal(t.got, cases[i].got);
+		assert_int_equal(t.status, cases[i].status);
+	}
+}
+
+TEST(grpc_client, a_stream_is_bounded_by_the_bytes_of_all_its_messages)
+{
+	char body[STREAM_BYTES_MAX + 8] = {0};
+	for (size_t i = 4; i < sizeof(body); i += 8) /* messages of 3 bytes: 8 with the prefix */
+		memcpy(body + i, "\3abc", 4);
+	struct taken whole = stream_fake(str_of(body, STREAM_BYTES_MAX), 8, "0", 99);
+	assert_int_equal(whole.count, 8);
+	assert_int_equal(whole.status, 0);
+	struct taken more = stream_fake(str_of(body, sizeof(body)), 8, "0", 99);
+	assert_int_equal(more.count, 8);
+	assert_int_equal(more.status, 8);
+	assert_string_equal(more.text, "the response is too large");
+}
+
+TEST(grpc_client, who_wants_no_more_messages_gets_none)
+{
+	static const struct str body = {"\0\0\0\0\1a\0\0\0\0\1b\0\0\0\0\1c", 18};
+	struct taken t = stream_fake(body, 18, "0", 2);
+	assert_string_equal(t.got, "[a][b]");
+	assert_int_equal(t.status, 1);
 }
 
 /* ---- the message is the caller's */

@@ -148,13 +148,25 @@ grpc_conn_spend(struct grpc_conn *c)
 		grpc_conn_terminate(c, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
+static void
+earn(struct grpc_conn *c, int64_t credit)
+{
+	int64_t most = (int64_t)GRPC_CONTROL_BURST * CREDIT_PER_FRAME;
+	c->control_credit += credit;
+	if (c->control_credit > most)
+		c->control_credit = most;
+}
+
 void
 grpc_conn_earn(struct grpc_conn *c)
 {
-	int64_t most = (int64_t)GRPC_CONTROL_BURST * CREDIT_PER_FRAME;
-	c->control_credit += (int64_t)GRPC_CONTROL_PER_CALL * CREDIT_PER_FRAME;
-	if (c->control_credit > most)
-		c->control_credit = most;
+	earn(c, (int64_t)GRPC_CONTROL_PER_CALL * CREDIT_PER_FRAME);
+}
+
+void
+grpc_conn_earn_bytes(struct grpc_conn *c, size_t n)
+{
+	earn(c, (int64_t)(n * CREDIT_PER_FRAME / GRPC_CONTROL_PER_BYTES));
 }
 
 /* ---- time */

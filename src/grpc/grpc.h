@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * grpc/grpc.h - unary gRPC over HTTP/2 on libnghttp2 and our own epoll loops.
+ * grpc/grpc.h - gRPC over HTTP/2 on libnghttp2 and our own epoll loops: calls of one message, answered by one
+ * (unary) or by any number of them (server streaming).
  * Source: the gRPC over HTTP/2 protocol description (PROTOCOL-HTTP2), RFC 9113.
  *
  * Server. One acceptor hands connections to N loops (threads), each with its sessions. A call is
  * buffered whole within limits (checked on the length prefix, before buffering), inflated, and
  * given to `handle` on the loop's thread; the handler answers at once or later, from any thread,
  * with exactly one grpc_respond(). A peer that goes away meanwhile is the server's
- * problem, not the handler's. Answers carry grpc-status, percent-encoded grpc-message and, when there
+ * problem, not the handler's. An answer is given whole, one of many messages too, so that it is as large as the
+ * handler bounds it, and leaves as the peer's windows allow. Answers carry grpc-status, percent-encoded grpc-message and, when there
  * are details, grpc-status-details-bin.
  *
  * Time: grpc-timeout counts from the end of the header; when it passes while the handler has the
- * call, the client is answered, and the handler's answer, which is still due, is dropped.
+ * call, the client is answered, and the handler's answer, which is still due, is dropped. An answer must have left
+ * body_grace_ms after it was given, and as long again as it takes at answer_rate_min; else its stream is reset.
  *
  * Counted here (options.stats): REQUESTS_GRPC and `refused` for every answer, the handler's too,
  * BODY_BYTES, INFLATED_BYTES, INFLIGHT_BYTES, CONNS_*. REQUESTS_ACKED is not: only the log knows.
@@ -30,6 +33,7 @@
 #define GRPC_GRPC_H
 
 #include "base/budget.h"
+#include "base/buf.h"
 #include "base/limits.h"
 #include "base/stats.h"
 #include "tls/tls.h"
@@ -79,12 +83,22 @@ struct buf *grpc_call_message(struct grpc_call *c);
 uint64_t grpc_call_received_ns(const struct grpc_call *c); /* unix time of the last byte */
 
 struct grpc_answer {
-	enum err_code code; /* ERR_OK: message is sent with grpc-status 0 */
+	enum err_code code; /* ERR_OK: message, or messages, with grpc-status 0 */
 	struct str message; /* response message, protobuf (ERR_OK only); copied */
+	/* ERR_OK: in place of message the answer of a server-streaming call, all its messages, each between
+	 * grpc_message_begin() and _end(). The memory is taken, and given back with so many bytes of `budget` (borrowed; NULL:
+	 * none) when the answer has left, or nobody is there for it. NULL: one message. */
+	struct buf *messages;
+	struct budget *budget;
+	uint64_t budget_bytes;
 	struct str text; /* grpc-message (errors); copied */
 	struct str
 	    details; /* google.rpc.Status for grpc-status-details-bin; may be empty; copied */
 };
+
+/* A message of a stream is what is written to b between the two. A buffer that has turned `failed` stays so. */
+size_t grpc_message_begin(struct buf *b);
+void grpc_message_end(struct buf *b, size_t begun);
 
 /* Any thread, exactly once per call; the call is gone afterwards. */
 void grpc_respond(struct grpc_call *c, const struct grpc_answer *answer);

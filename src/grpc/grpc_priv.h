@@ -52,6 +52,8 @@ enum {
 	GRPC_CONTROL_BURST = 1000,
 	GRPC_CONTROL_PER_SECOND = 100,
 	GRPC_CONTROL_PER_CALL = 10,
+	GRPC_CONTROL_PER_BYTES =
+	    1024, /* of answers that left: who reads much opens windows often */
 	GRPC_USELESS_BYTES_MAX = 1 << 20, /* of frames that are ignored, one after another */
 };
 
@@ -169,7 +171,8 @@ struct grpc_call {
 	size_t body_bytes; /* received, with the prefix */
 	size_t charged; /* to the budget */
 
-	uint64_t since_ns; /* the header was complete, or the answer was submitted */
+	uint64_t since_ns; /* the header was complete */
+	uint64_t answer_due_ns; /* the last byte of the answer must have left by then */
 	uint64_t check_ns; /* when the body's rate is looked at next */
 	uint64_t deadline_ns; /* from grpc-timeout; UINT64_MAX: none */
 	uint64_t received_unix_ns;
@@ -178,6 +181,9 @@ struct grpc_call {
 	enum err_code answer_code;
 	char *answer_bytes; /* message, text, details, one behind the other */
 	size_t answer_message_len, answer_text_len, answer_details_len;
+	bool answer_framed; /* the message is several, with their prefixes */
+	struct budget *answer_budget; /* what the answer holds of it; NULL: nothing */
+	uint64_t answer_budget_bytes;
 	size_t answer_off; /* of prefix and message, sent so far */
 };
 
@@ -199,18 +205,17 @@ void grpc_worker_stop(struct grpc_worker *w, uint64_t deadline_mono_ns);
 /* ---- conn.c */
 void grpc_conn_start(struct grpc_worker *w, int fd); /* acceptor's thread; owns fd */
 void grpc_conn_touch(struct grpc_conn *c); /* flush it at the end of this turn */
-/* End of a turn: send what there is; destroy it when it is done for. */
-void grpc_conn_flush(struct grpc_conn *c);
+void grpc_conn_flush(struct grpc_conn *c); /* end of a turn: send, or destroy when it is done for */
 void grpc_conn_kill(struct grpc_conn *c); /* no more words */
 /* GOAWAY with this code at once; calls without an answer are cut off. */
 void grpc_conn_terminate(struct grpc_conn *c, uint32_t http2_error);
-/* GOAWAY; the calls there are may finish. */
-void grpc_conn_retire(struct grpc_conn *c);
+void grpc_conn_retire(struct grpc_conn *c); /* GOAWAY; the calls there are may finish */
 /* Something may run out at due_ns: see that the timer fires by then. */
 void grpc_conn_arm(struct grpc_conn *c, uint64_t due_ns);
 /* Pay for a control frame (too many terminate the connection); a call was completed. */
 void grpc_conn_spend(struct grpc_conn *c);
 void grpc_conn_earn(struct grpc_conn *c);
+void grpc_conn_earn_bytes(struct grpc_conn *c, size_t n); /* of an answer, that left */
 
 /* ---- session.c */
 nghttp2_session_callbacks *grpc_session_callbacks(void);
@@ -238,6 +243,7 @@ void grpc_answer_error(struct grpc_call *call, enum err_code code, const char *t
 void grpc_answer_busy(struct grpc_call *call, const char *text, uint64_t retry_ms);
 /* HTTP 405 or 415, no gRPC status: the peer does not speak gRPC. */
 void grpc_answer_http(struct grpc_call *call, enum err_code code);
+void grpc_answer_drop(struct grpc_call *call); /* its memory and its part of a budget */
 /* HEADERS with END_STREAM of this call has left. */
 void grpc_answer_sent(struct grpc_call *call);
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const paths[] = {KIT_PATH, KIT_PATH_FAIL, KIT_PATH_HOLD, NULL};
+static const char *const paths[] = {KIT_PATH, KIT_PATH_FAIL, KIT_PATH_HOLD, KIT_PATH_STREAM, NULL};
 
 uint64_t
 kit_deadline(void)
@@ -31,6 +31,23 @@ hold(struct kit *k, struct grpc_call *call)
 }
 
 static void
+stream(struct kit *k, struct grpc_call *call)
+{
+	struct buf b = {0};
+	for (size_t i = 0; i < k->stream_messages; i++) {
+		size_t begun = grpc_message_begin(&b);
+		for (size_t n = 0; n < k->stream_bytes; n++)
+			buf_char(&b, (char)('0' + i % 10));
+		grpc_message_end(&b, begun);
+	}
+	struct grpc_answer answer = {.messages = &b, .budget_bytes = b.len};
+	if (budget_take(&k->stream_budget, b.len))
+		answer.budget = &k->stream_budget;
+	grpc_respond(call, &answer);
+	assert_null(b.ptr);
+}
+
+static void
 handle(void *ctx, struct grpc_call *call)
 {
 	struct kit *k = ctx;
@@ -45,6 +62,7 @@ handle(void *ctx, struct grpc_call *call)
 		answer.text = k->fail_text;
 		answer.details = k->fail_details;
 		break;
+	case 3: stream(k, call); return;
 	default: hold(k, call); return;
 	}
 	struct str said = grpc_call_header(call, STR("x-answer"));
@@ -59,6 +77,7 @@ kit_new(void)
 	struct kit *k = calloc(1, sizeof(*k));
 	assert_non_null(k);
 	k->limits = limits_default();
+	budget_init(&k->stream_budget, SIZE_MAX);
 	mutex_init(&k->mutex);
 	cond_init(&k->cond);
 	return k;
@@ -127,6 +146,7 @@ kit_free(struct kit *k)
 		kit_release_one(k);
 	assert_int_equal(stats_get(&k->stats, STATS_INFLIGHT_BYTES), 0);
 	assert_int_equal(stats_get(&k->stats, STATS_CONNS_GRPC), 0);
+	assert_int_equal(budget_used(&k->stream_budget), 0);
 	grpc_server_free(k->server);
 	tls_context_close(k->tls);
 	cond_fini(&k->cond);
@@ -144,6 +164,12 @@ kit_wait_held(struct kit *k, size_t n)
 		in_time = cond_wait_until(&k->cond, &k->mutex, deadline);
 	mutex_unlock(&k->mutex);
 	assert_true(in_time);
+}
+
+bool
+kit_waited(uint64_t start_ns, uint64_t ms)
+{
+	return clock_mono_ns() - start_ns >= ms * NS_PER_MS / 2;
 }
 
 void

@@ -21,6 +21,7 @@
 #define KIT_PATH "/kit.Service/Echo"
 #define KIT_PATH_FAIL "/kit.Service/Fail"
 #define KIT_PATH_HOLD "/kit.Service/Hold"
+#define KIT_PATH_STREAM "/kit.Service/Stream"
 
 enum { KIT_PATIENCE_MS = 20000, KIT_HELD_MAX = 4096 };
 
@@ -35,6 +36,9 @@ struct kit {
 	struct cond cond;
 	struct grpc_call *held[KIT_HELD_MAX]; /* of KIT_PATH_HOLD, oldest first */
 	size_t held_count;
+	/* Of KIT_PATH_STREAM: so many messages of so many bytes, "0..", "1.." .. in turn. */
+	size_t stream_messages, stream_bytes;
+	struct budget stream_budget;
 	size_t handled; /* calls the handler has seen */
 	struct str fail_text; /* of KIT_PATH_FAIL */
 	struct str fail_details;
@@ -46,6 +50,9 @@ void kit_start(struct kit *k);
 void kit_free(struct kit *k);
 /* Wait until n calls are held. */
 void kit_wait_held(struct kit *k, size_t n);
+/* Was a limit of so many ms waited for since start_ns, and not cut short? Half of it will do: the server's clock is that of its loop's turn, which
+ * on a busy machine has begun long before what it handles was sent. */
+bool kit_waited(uint64_t start_ns, uint64_t ms);
 size_t kit_held(struct kit *k);
 size_t kit_handled(struct kit *k);
 /* Answer the oldest held call with ERR_OK. */

@@ -413,6 +413,8 @@ static struct hot_piece *
 join_or_link(struct hot_part *part, struct hot_piece *head, struct hot_piece *tail)
 {
 	struct hot_piece *last = part->tail, *joined = NULL;
+	CHECK(head != NULL);
+	CHECK(tail != NULL);
 	if (last && last->segment == head->segment && last->first + last->count == head->first) {
 		last->count += head->count;
 		if (head->time_min < last->time_min)

@@ -207,9 +207,18 @@ key_of(const struct table *t, size_t row)
 		return kit_key(table, table_u64(t, row, LOG_SEQ), table_u32(t, row, LOG_ORD));
 	case TABLE_POINTS:
 		return kit_key(table, table_u64(t, row, POINT_SEQ), table_u32(t, row, POINT_ORD));
+	case TABLE_COMMENTS:
+		return kit_key(table, table_u64(t, row, COMMENT_SEQ),
+		    table_u32(t, row, COMMENT_ORD));
 	case TABLE_RESOURCES: return kit_key(table, table_u64(t, row, RESOURCE_ID), 0);
 	case TABLE_SCOPES: return kit_key(table, table_u64(t, row, SCOPE_ID), 0);
 	case TABLE_SERVICES:
+	case TABLE_TRACES:
+	case TABLE_BUCKETS:
+	case TABLE_METRICS:
+	case TABLE_SERIES:
+	case TABLE_SAMPLES:
+	case TABLE_DISTRIBUTIONS:
 	case TABLE_COUNT: break;
 	}
 	fail();
@@ -230,7 +239,7 @@ kit_check_row(const struct table *t, size_t row)
 			assert_true(table_u64(t, row, col) % HOT_DAY_NS ==
 			    kit_mix(key, c) % HOT_DAY_NS);
 		else if (!is_col(t->def, c, "seq") && !is_col(t->def, c, "ord") &&
-		    !is_col(t->def, c, "id"))
+		    (!is_col(t->def, c, "id") || t->def->cols[c].kind == COL_STR))
 			assert_value(t, row, col, key);
 	}
 	return key;

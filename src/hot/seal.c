@@ -249,8 +249,10 @@ compare(const struct hot_segment *s, const uint32_t *ords, uint32_t row, uint64_
 static size_t
 find_row(const struct hot_piece *piece, uint64_t seq, uint32_t ord)
 {
-	static const int ord_cols[SIGNAL_TABLES] = {
-	    [TABLE_SPANS] = SPAN_ORD, [TABLE_LOGS] = LOG_ORD, [TABLE_POINTS] = POINT_ORD};
+	static const int ord_cols[SIGNAL_TABLES] = {[TABLE_SPANS] = SPAN_ORD,
+	    [TABLE_LOGS] = LOG_ORD,
+	    [TABLE_POINTS] = POINT_ORD,
+	    [TABLE_COMMENTS] = COMMENT_ORD};
 	const struct hot_segment *s = piece->segment;
 	const uint32_t *ords = s->rows.cols[ord_cols[s->rows.def - table_defs]].u32;
 	uint32_t low = piece->first, high = piece->first + piece->count;

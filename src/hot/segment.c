@@ -73,9 +73,16 @@ seq_column(enum table_id table)
 	case TABLE_SPANS: return SPAN_SEQ;
 	case TABLE_LOGS: return LOG_SEQ;
 	case TABLE_POINTS: return POINT_SEQ;
+	case TABLE_COMMENTS: return COMMENT_SEQ;
 	case TABLE_RESOURCES:
 	case TABLE_SCOPES:
 	case TABLE_SERVICES:
+	case TABLE_TRACES:
+	case TABLE_BUCKETS:
+	case TABLE_METRICS:
+	case TABLE_SERIES:
+	case TABLE_SAMPLES:
+	case TABLE_DISTRIBUTIONS:
 	case TABLE_COUNT: break;
 	}
 	return -1;
@@ -344,6 +351,7 @@ replace_all_ids(struct hot_segment *s, const struct hot_run *run)
 	    [TABLE_SPANS] = {SPAN_RESOURCE_ID, SPAN_SCOPE_ID},
 	    [TABLE_LOGS] = {LOG_RESOURCE_ID, LOG_SCOPE_ID},
 	    [TABLE_POINTS] = {POINT_RESOURCE_ID, POINT_SCOPE_ID},
+	    [TABLE_COMMENTS] = {-1, -1},
 	    [TABLE_RESOURCES] = {RESOURCE_ID, -1},
 	    [TABLE_SCOPES] = {-1, SCOPE_ID},
 	};

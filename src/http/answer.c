@@ -88,6 +88,16 @@ add_headers(struct MHD_Response *response, const char *content_type)
 	return response;
 }
 
+struct MHD_Response *
+http_answer_head(struct MHD_Response *response, const char *content_type,
+    const struct http_header headers[4])
+{
+	(void)add_headers(response, content_type);
+	for (size_t i = 0; i < 4 && headers[i].name; i++)
+		add_header(response, headers[i].name, headers[i].value);
+	return response;
+}
+
 static void
 add_challenge(const struct http_server *s, struct MHD_Response *response, int status)
 {
@@ -103,9 +113,7 @@ http_answer_response(struct http_answer *answer, struct http_request *r)
 	    ? response_of_parts(answer, r)
 	    : response_of_buf(&answer->body);
 	answer->body = (struct buf){0};
-	(void)add_headers(response, answer->content_type);
-	for (size_t i = 0; i < ARRAY_LEN(answer->headers) && answer->headers[i].name; i++)
-		add_header(response, answer->headers[i].name, answer->headers[i].value);
+	(void)http_answer_head(response, answer->content_type, answer->headers);
 	add_challenge(r->server, response, answer->status);
 	return response;
 }

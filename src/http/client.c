@@ -365,6 +365,30 @@ check_path(struct str path, struct err *err)
 	return err_set(err, ERR_INVALID, "a path begins with / and has no control characters");
 }
 
+/* All but where the body goes. The headers are the caller's to free. */
+static enum err_code
+set_request(struct http_client *c, const struct http_client_request *req, struct exchange *x,
+    struct curl_slist **headers_out, struct err *err)
+{
+	enum err_code code = check_path(req->path_and_query, err);
+	if (code == ERR_OK)
+		code = set_headers(c, req, headers_out, err);
+	if (code != ERR_OK)
+		return code;
+	buf_reset(&c->url);
+	buf_str(&c->url, buf_view(&c->base));
+	buf_str(&c->url, req->path_and_query);
+	buf_char(&c->url, '\0');
+	c->body_too_large = false;
+	c->curl_error[0] = '\0';
+	SET(CURLOPT_URL, c->url.ptr);
+	SET(CURLOPT_HTTPHEADER, *headers_out);
+	SET(CURLOPT_HEADERFUNCTION, take_field);
+	SET(CURLOPT_HEADERDATA, x);
+	set_method(c, req);
+	return ERR_OK;
+}
+
 enum err_code
 http_client_exchange(struct http_client *c, const struct http_client_request *req,
     struct http_client_answer *answer, struct err *err)
@@ -375,25 +399,11 @@ http_client_exchange(struct http_client *c, const struct http_client_request *re
 	long status = 0;
 	answer->status = 0;
 	answer->field[0] = '\0';
-	enum err_code code = check_path(req->path_and_query, err);
-	if (code == ERR_OK)
-		code = set_headers(c, req, &headers, err);
-	if (code != ERR_OK) {
+	if (set_request(c, req, &x, &headers, err) != ERR_OK) {
 		curl_slist_free_all(headers);
-		return code;
+		return err->code;
 	}
 	buf_reset(answer->body);
-	buf_reset(&c->url);
-	buf_str(&c->url, buf_view(&c->base));
-	buf_str(&c->url, req->path_and_query);
-	buf_char(&c->url, '\0');
-	c->body_too_large = false;
-	c->curl_error[0] = '\0';
-	SET(CURLOPT_URL, c->url.ptr);
-	SET(CURLOPT_HTTPHEADER, headers);
-	SET(CURLOPT_HEADERFUNCTION, take_field);
-	SET(CURLOPT_HEADERDATA, &x);
-	set_method(c, req);
 	SET(CURLOPT_WRITEDATA, &sink);
 	CURLcode rc = curl_easy_perform(c->curl);
 	SET(CURLOPT_HTTPHEADER, c->headers);
@@ -415,6 +425,85 @@ http_client_send(struct http_client *c, const char *method, struct str path_and_
 	    &answer, err);
 	*status_out = answer.status;
 	return code;
+}
+
+/* ---- a stream */
+
+enum { FOLLOW_POLL_MS = 100 };
+
+struct stream_sink {
+	struct sink body; /* of what is no 200 */
+	const struct http_client_follower *follower;
+	bool enough;
+};
+
+static size_t
+take_stream(char *bytes, size_t size, size_t count, void *ctx)
+{
+	struct stream_sink *s = ctx;
+	long status = 0;
+	(void)curl_easy_getinfo(s->body.client->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status != 200)
+		return take_body(bytes, size, count, &s->body);
+	s->enough = s->enough || !s->follower->take(s->follower->ctx, str_of(bytes, size * count));
+	return s->enough ? 0 : size * count;
+}
+
+/* Until it has ended, or is enough. */
+static CURLcode
+run_stream(CURLM *multi, struct stream_sink *s)
+{
+	int running = 1;
+	CURLcode rc = CURLE_OK;
+	while (running && !s->enough) {
+		CHECK(curl_multi_perform(multi, &running) == CURLM_OK);
+		if (running && !s->enough)
+			CHECK(curl_multi_poll(multi, NULL, 0, FOLLOW_POLL_MS, NULL) == CURLM_OK);
+		s->enough = s->enough || !s->follower->go_on(s->follower->ctx);
+	}
+	const CURLMsg *m = curl_multi_info_read(multi, &running);
+	if (m && m->msg == CURLMSG_DONE)
+		rc = m->data.result;
+	return s->enough ? CURLE_OK : rc;
+}
+
+enum err_code
+http_client_follow(struct http_client *c, struct str path_and_query,
+    const struct http_client_follower *f, int *status_out, struct buf *body_out, struct err *err)
+{
+	char field[HTTP_CLIENT_FIELD_BYTES];
+	struct stream_sink sink = {.body = {c, body_out}, .follower = f};
+	struct exchange x = {NULL, field};
+	const struct http_client_request req = {
+	    .method = "GET", .path_and_query = path_and_query, .accept = "text/event-stream"};
+	struct curl_slist *headers = NULL;
+	long status = 0;
+	*status_out = 0;
+	if (set_request(c, &req, &x, &headers, err) != ERR_OK) {
+		curl_slist_free_all(headers);
+		return err->code;
+	}
+	buf_reset(body_out);
+	c->timeout_ms = f->silence_max_ms;
+	SET(CURLOPT_TIMEOUT_MS, 0L);
+	SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
+	SET(CURLOPT_LOW_SPEED_TIME, clamp_ms(f->silence_max_ms / 1000));
+	SET(CURLOPT_WRITEFUNCTION, take_stream);
+	SET(CURLOPT_WRITEDATA, &sink);
+	CURLM *multi = curl_multi_init();
+	CHECK(multi != NULL);
+	CHECK(curl_multi_add_handle(multi, c->curl) == CURLM_OK);
+	CURLcode rc = run_stream(multi, &sink);
+	CHECK(curl_multi_remove_handle(multi, c->curl) == CURLM_OK);
+	CHECK(curl_multi_cleanup(multi) == CURLM_OK);
+	(void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+	SET(CURLOPT_HTTPHEADER, c->headers);
+	SET(CURLOPT_TIMEOUT_MS, clamp_ms(c->timeout_ms));
+	SET(CURLOPT_LOW_SPEED_LIMIT, 0L);
+	SET(CURLOPT_WRITEFUNCTION, take_body);
+	curl_slist_free_all(headers);
+	*status_out = (int)status;
+	return rc == CURLE_OK ? ERR_OK : explain(c, rc, err);
 }
 
 void

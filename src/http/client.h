@@ -57,6 +57,19 @@ struct http_client_answer {
 /* The same with more say. */
 MUST_CHECK enum err_code http_client_exchange(struct http_client *c,
     const struct http_client_request *req, struct http_client_answer *answer, struct err *err);
+/* ---- an answer without an end (http_respond_stream()) */
+
+struct http_client_follower {
+	bool (*take)(void *ctx, struct str bytes); /* of a 200's body; false: enough */
+	bool (*go_on)(void *ctx); /* asked several times a second; false: enough */
+	void *ctx;
+	uint64_t silence_max_ms; /* so long without a byte: ERR_DEADLINE */
+};
+
+/* GET, without a limit of time. ERR_OK: the answer has ended, or it was enough. *status_out 0: enough before there was one;
+ * an answer that is no 200 is in body_out, as with http_client_get(). */
+MUST_CHECK enum err_code http_client_follow(struct http_client *c, struct str path_and_query,
+    const struct http_client_follower *f, int *status_out, struct buf *body_out, struct err *err);
 /* Append name=value, percent-encoded, with the right separator to a path. */
 void http_client_add_param(struct buf *path, struct str name, struct str value);
 

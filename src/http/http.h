@@ -44,6 +44,12 @@
  *
  * After an error that leaves input unread the connection is closed, but lingers until the client
  * has had time to read the answer.
+ *
+ * Streams. An answer without an end (http_respond_stream()) is pulled from its source as the client takes it, chunk by
+ * chunk; while the source has nothing the connection is suspended and costs no more than its memory. What holds of time then:
+ * a client that takes nothing of what there is for it for idle_timeout_ms is cut, however slowly others read; silence of the
+ * source is no fault of the client's. One that has gone, or closed its side, is noticed by the reaper, within a quarter of a
+ * second, though nothing is sent. At http_server_stop() a source that has nothing more is at its end.
  */
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
@@ -152,5 +158,29 @@ enum http_peer http_request_peer(const struct http_request *r);
 /* Exactly once per request, which is gone afterwards. Any thread; does not block. HEAD: give the
  * body all the same; its length is sent, it is not. Every answer gets X-Content-Type-Options. */
 void http_respond(struct http_request *r, struct http_answer *answer);
+
+/* ---- an answer without an end */
+
+enum { HTTP_STREAM_END = -1 };
+
+struct http_stream {
+	int status;
+	const char *content_type;
+	struct http_header headers[4]; /* copied; ends with a NULL name */
+	/* On the connection's thread; must not block. How many bytes it has put into out, at most max; 0: nothing now,
+	 * it is asked again after http_stream_wake(); HTTP_STREAM_END: nothing ever. */
+	ptrdiff_t (*read)(void *ctx, char *out, size_t max);
+	/* Exactly once, on a server thread or inside http_respond_stream(): read is not called any more. */
+	void (*closed)(void *ctx);
+	void *ctx;
+};
+
+/* Instead of http_respond(). HEAD: the header alone, read is never called. The request lives, with its header fields and
+ * parameters, until http_stream_release(), which may come after `closed` only. */
+void http_respond_stream(struct http_request *r, const struct http_stream *stream);
+/* There is something to read, or the end. Any thread, until http_stream_release(); before http_respond_stream() too. Does
+ * not block. */
+void http_stream_wake(struct http_request *r);
+void http_stream_release(struct http_request *r);
 
 #endif

@@ -40,6 +40,7 @@ enum conn_phase {
 	CONN_BODY, /* body is coming; measured by rate */
 	CONN_HANDLER, /* the handler's; no time limit of ours */
 	CONN_ANSWER, /* the answer is being sent; a large one measured by rate, others deadline */
+	CONN_STREAM, /* an answer without an end; measured by whether it moves */
 	CONN_DEAD, /* cut; libmicrohttpd will notice */
 };
 
@@ -52,7 +53,9 @@ struct http_conn {
 	uint64_t deadline_ns; /* lock; HEADER, IDLE, ANSWER */
 	uint64_t body_start_ns; /* lock; BODY */
 	uint64_t body_bytes; /* lock; BODY */
-	/* lock; ANSWER, of one that is sent in parts */
+	/* lock; STREAM: suspended, for there is nothing to send; it was told that there is */
+	bool parked, woken;
+	/* lock; ANSWER, of one that is sent in parts; STREAM */
 	uint64_t answer_start_ns, answer_moved_ns;
 	uint64_t answer_bytes; /* handed to the socket */
 	struct http_request *request; /* lock; the one under way */
@@ -145,6 +148,9 @@ struct MHD_Response *http_answer_error(struct http_server *s, struct http_reques
 /* The same as bytes for the wire, for when libmicrohttpd cannot answer any more. */
 void http_answer_raw(struct http_server *s, struct http_request *r, const struct err *why,
     struct buf *out);
+/* The content type and the fields that every answer has. */
+struct MHD_Response *http_answer_head(struct MHD_Response *response, const char *content_type,
+    const struct http_header headers[4]);
 /* Takes the body. A large one is sent in parts, and http_request_progress() called for each on the connection's
  * thread while the request is under way. */
 struct MHD_Response *http_answer_response(struct http_answer *answer, struct http_request *r);
@@ -152,6 +158,9 @@ bool http_answer_in_parts(const struct http_answer *answer);
 
 /* daemon.c: so much of the answer has left. */
 void http_request_progress(struct http_request *r, uint64_t bytes);
+
+/* stream.c, under the lock: go on with a connection that may be suspended for want of something to send. */
+void http_conn_wake(struct http_conn *c);
 
 /* reaper.c */
 void http_reaper_main(void *ctx);

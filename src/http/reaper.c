@@ -33,6 +33,14 @@ reader_too_slow(const struct http_conn *c, const struct limits *limits, uint64_t
 	    now_ns - c->answer_moved_ns > limits->idle_timeout_ms * NS_PER_MS;
 }
 
+/* A stream's client takes nothing of what there is for it. */
+static bool
+reader_stands_still(const struct http_conn *c, const struct limits *limits, uint64_t now_ns)
+{
+	return !c->parked && now_ns > c->answer_moved_ns &&
+	    now_ns - c->answer_moved_ns > limits->idle_timeout_ms * NS_PER_MS;
+}
+
 static bool
 overdue(const struct http_conn *c, const struct limits *limits, uint64_t now_ns)
 {
@@ -43,6 +51,7 @@ overdue(const struct http_conn *c, const struct limits *limits, uint64_t now_ns)
 		return c->deadline_ns == UINT64_MAX ? reader_too_slow(c, limits, now_ns)
 		                                    : now_ns >= c->deadline_ns;
 	case CONN_BODY: return body_too_slow(c, limits, now_ns);
+	case CONN_STREAM: return reader_stands_still(c, limits, now_ns);
 	case CONN_HANDLER:
 	case CONN_DEAD: return false;
 	}
@@ -56,6 +65,9 @@ abandoned(const struct http_conn *c)
 {
 	bool waits_for_input =
 	    c->phase == CONN_HEADER || c->phase == CONN_IDLE || c->phase == CONN_BODY;
+	/* Nobody hears of it while nothing is sent. */
+	if (c->phase == CONN_STREAM)
+		return tcp_peer(c->fd) != TCP_PEER_THERE;
 	return waits_for_input && linger_at_end(c->fd);
 }
 
@@ -77,6 +89,7 @@ find_victims(struct http_server *s, uint64_t now_ns, struct victim out[VICTIMS_M
 			http_request_ref(c->request);
 		}
 		c->phase = CONN_DEAD;
+		http_conn_wake(c);
 		n++;
 	}
 	return n;

@@ -13,6 +13,7 @@ enum {
 	LINGER_MAX = 256,
 	LINGER_MS = 2000,
 	FLUSH_MS = 250, /* for answers to leave at a stop that is already late */
+	STREAM_FLUSH_MS = 500, /* for streams to take their end */
 	ACCEPT_RETRY_MS = 100,
 };
 
@@ -200,10 +201,32 @@ any_unanswered(const struct http_server *s)
 	return false;
 }
 
+/* Under the lock. */
+static bool
+any_streaming(const struct http_server *s)
+{
+	for (const struct http_conn *c = s->conns; c; c = c->next)
+		if (c->phase == CONN_STREAM)
+			return true;
+	return false;
+}
+
+/* Under the lock. What has nothing more to say ends; libmicrohttpd may not be stopped with what is suspended. */
+static void
+end_streams(struct http_server *s)
+{
+	uint64_t flush_ns = clock_mono_ns() + STREAM_FLUSH_MS * NS_PER_MS;
+	for (struct http_conn *c = s->conns; c; c = c->next)
+		http_conn_wake(c);
+	while (any_streaming(s) && cond_wait_until(&s->settled, &s->lock, flush_ns))
+		continue;
+}
+
 static void
 settle(struct http_server *s, uint64_t deadline_ns)
 {
 	mutex_lock(&s->lock);
+	end_streams(s);
 	while (s->handler_count > 0 && cond_wait_until(&s->settled, &s->lock, deadline_ns))
 		continue;
 	s->disowning = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ident/ident.h - what has been seen before: spans and requests, in bounded memory.
+ * ident/ident.h - what has been seen before: spans, comments and requests, in bounded memory.
  *
  * Spans. Every span's identity goes into a filter, which may say "perhaps" of one it never saw (1 in
  * 1,000 with ten million in it) and never "no" of one it did; so "no" is certain, and cheap. Spans of the hot tail are
@@ -33,6 +33,8 @@
 
 struct hash128 ident_span(struct str tenant, uint64_t trace_hi, uint64_t trace_lo,
     uint64_t span_id);
+
+struct hash128 ident_comment(struct str tenant, struct str id);
 
 /* ---- the filter */
 

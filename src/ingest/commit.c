@@ -29,14 +29,25 @@ ingest_pending_free(struct pending *p)
 static void
 count_answer(struct ingest *in, const struct pending *p)
 {
-	static const struct {
-		enum stats_id acked, rejected;
-	} ids[] = {[SIGNAL_TRACES] = {STATS_SPANS_ACKED, STATS_SPANS_REJECTED},
-	    [SIGNAL_METRICS] = {STATS_POINTS_ACKED, STATS_POINTS_REJECTED},
-	    [SIGNAL_LOGS] = {STATS_LOGS_ACKED, STATS_LOGS_REJECTED}};
+	enum stats_id acked = STATS_COMMENTS_ACKED, rejected = STATS_COMMENTS_ACKED;
+	switch (p->req.signal) {
+	case SIGNAL_TRACES:
+		acked = STATS_SPANS_ACKED;
+		rejected = STATS_SPANS_REJECTED;
+		break;
+	case SIGNAL_METRICS:
+		acked = STATS_POINTS_ACKED;
+		rejected = STATS_POINTS_REJECTED;
+		break;
+	case SIGNAL_LOGS:
+		acked = STATS_LOGS_ACKED;
+		rejected = STATS_LOGS_REJECTED;
+		break;
+	case SIGNAL_COMMENTS: break; /* of these all are good, or none */
+	}
 	stats_add(in->stats, STATS_REQUESTS_ACKED, 1);
-	stats_add(in->stats, ids[p->req.signal].acked, (int64_t)p->counts.accepted);
-	stats_add(in->stats, ids[p->req.signal].rejected, (int64_t)p->counts.rejected);
+	stats_add(in->stats, acked, (int64_t)p->counts.accepted);
+	stats_add(in->stats, rejected, (int64_t)p->counts.rejected);
 }
 
 static void
@@ -153,7 +164,7 @@ count_lag(struct ingest *in, const struct pending *p)
 static void
 append_pending(struct ingest *in, struct pending *p, struct err *err)
 {
-	if (p->counts.accepted == 0)
+	if (p->counts.accepted == 0 && !p->pulled)
 		return;
 	uint64_t bytes = wal_pending_bytes(in->wal) + p->head_len + p->req.body.len;
 	/* What was true a second ago may not be now; to look costs less than to be wrong. */

@@ -103,7 +103,8 @@ print_signals(struct buf *out, const char *family, enum stats_kind kind, const c
 {
 	static const char *const labels[SIGNAL_TABLES] = {[TABLE_SPANS] = "signal=\"traces\"",
 	    [TABLE_LOGS] = "signal=\"logs\"",
-	    [TABLE_POINTS] = "signal=\"metrics\""};
+	    [TABLE_POINTS] = "signal=\"metrics\"",
+	    [TABLE_COMMENTS] = "signal=\"comments\""};
 	stats_print_family(out, family, kind, help);
 	for (int i = 0; i < SIGNAL_TABLES; i++)
 		stats_print_sample(out, family, kind, labels[i], (int64_t)values[i]);

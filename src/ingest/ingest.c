@@ -2,7 +2,9 @@
 #include "ingest/ingest.h"
 
 #include "base/arena.h"
+#include "comment/comment.h"
 #include "ingest/ingest_priv.h"
+#include "ingest/pull.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "tenant/tenant.h"
@@ -124,6 +126,7 @@ ingest_init(struct ingest *in, const struct ingest_options *opt)
 	cond_init(&in->retry_news);
 	in->duplicates = ingest_duplicates_new();
 	in->quota = quota_new(opt->limits);
+	in->pulls = ingest_pulls_new();
 }
 
 /* Where things stand before the threads run. */
@@ -223,6 +226,19 @@ ingest_admits(struct ingest *in, struct str tenant, struct err *err)
 	return quota_look(in->quota, tenant, clock_mono_ns(), err);
 }
 
+/* *body: what came in, then what is logged. */
+static enum err_code
+scan(struct ingest *in, const struct ingest_request *req, struct str *body, struct pending *p,
+    struct buf *converted, struct err *err)
+{
+	enum err_code code = ERR_OK;
+	if (req->json) {
+		code = otlp_from_json(req->signal, *body, in->limits, converted, err);
+		*body = buf_view(converted);
+	}
+	return code == ERR_OK ? otlp_scan(req->signal, *body, in->limits, &p->counts, err) : code;
+}
+
 /* Validate and turn into what is logged. */
 static enum err_code
 prepare(struct ingest *in, const struct ingest_request *req, struct pending *p,
@@ -239,13 +255,18 @@ prepare(struct ingest *in, const struct ingest_request *req, struct pending *p,
 		    "the body has %zu bytes, at most %llu are allowed", body.len,
 		    (unsigned long long)in->limits->body_bytes_max);
 	rec.tenant = req->tenant;
-	rec.hash = hash_request(req->tenant, (uint8_t)req->signal, body);
-	if (req->json) {
-		code = otlp_from_json(req->signal, body, in->limits, converted, err);
-		body = buf_view(converted);
+	rec.source = req->source;
+	rec.position = req->position;
+	p->pulled = req->source.len > 0;
+	if (req->signal == SIGNAL_COMMENTS) {
+		code = comment_scan(body, in->limits, &p->counts.accepted, err);
+		if (code != ERR_OK)
+			return code;
+		rec.hash = comment_request_hash(req->tenant, body);
+	} else {
+		rec.hash = hash_request(req->tenant, (uint8_t)req->signal, body);
+		code = scan(in, req, &body, p, converted, err);
 	}
-	if (code == ERR_OK)
-		code = otlp_scan(req->signal, body, in->limits, &p->counts, err);
 	CHECK(p->counts.accepted <= UINT32_MAX);
 	rec.item_count = (uint32_t)p->counts.accepted;
 	p->head_len = record_write_head(&rec, p->head);
@@ -275,7 +296,7 @@ hand_over(struct ingest *in, struct ingest_request *req, struct pending *p, stru
 {
 	struct buf original = req->body;
 	p->req = *req;
-	p->req.tenant = STR_EMPTY; /* it stands in the head */
+	p->req.tenant = p->req.source = p->req.position = STR_EMPTY; /* they stand in the head */
 	if (req->json)
 		p->req.body = *converted;
 	enum err_code code = ingest_push(in, p, err);
@@ -293,6 +314,7 @@ ingest_submit(struct ingest *in, struct ingest_request *req, struct err *err)
 {
 	CHECK(req->done != NULL);
 	struct buf converted = {0};
+	CHECK(req->source.len == 0 || tenant_name_valid(req->source));
 	enum err_code code = ingest_check_open(in, err);
 	if (code == ERR_OK)
 		code = ingest_admits(in, req->tenant, err);
@@ -348,6 +370,7 @@ ingest_free(struct ingest *in)
 	queue_free(in->queue);
 	ingest_duplicates_free(in->duplicates);
 	quota_free(in->quota);
+	ingest_pulls_free(in->pulls);
 	cond_fini(&in->retry_news);
 	cond_fini(&in->progress);
 	mutex_fini(&in->lock);

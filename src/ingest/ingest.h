@@ -10,7 +10,7 @@
  *
  * `done` is called exactly once for every submit that returned ERR_OK; not at all for one that
  * returned an error. A request of which nothing was accepted is answered ERR_OK with its counts
- * and is not logged.
+ * and is not logged, unless it brings a position (ingest/record.h).
  *
  * Refusals, all before anything is durable: ERR_INVALID, ERR_TOO_LARGE (never retry), ERR_BUSY (queue
  * full, lag or disk limit: retry later), ERR_UNAVAILABLE (log failed or stopping).
@@ -61,10 +61,13 @@ struct ingest_options {
 
 struct ingest_request {
 	enum signal_kind signal;
-	bool json; /* body is OTLP/JSON */
+	bool json; /* body is OTLP/JSON; comments are comment/comment.h's, always */
 	struct str tenant; /* copied; ERR_INVALID when it is no valid name */
 	struct buf body; /* inflated; ownership moves to ingest on ERR_OK only */
 	uint64_t received_ns;
+	/* What was pulled: from where, and the position behind it (ingest/record.h); both copied, `source` a name as tenants
+	 * have. Such a request is logged also when nothing of it was accepted. Empty: it was sent. */
+	struct str source, position;
 	/* message: why not; empty with ERR_OK. It and counts are valid during the call. */
 	void (*done)(void *ctx, enum err_code code, const struct otlp_counts *counts,
 	    const char *message);
@@ -75,6 +78,11 @@ MUST_CHECK enum err_code ingest_start(const struct ingest_options *opt, struct i
     struct err *err);
 MUST_CHECK enum err_code ingest_submit(struct ingest *in, struct ingest_request *req,
     struct err *err);
+/* The same for a thread that may block (req->done is not the caller's): returns with the answer, once the request is
+ * durable or refused, and then waits, for at most a second, until queries see it: *visible_out. ERR_DEADLINE: there was
+ * no answer in time, and it may be kept all the same. */
+MUST_CHECK enum err_code ingest_submit_and_wait(struct ingest *in, struct ingest_request *req,
+    uint64_t deadline_mono_ns, bool *visible_out, struct err *err);
 /* Whether the tenant may send more now: asked before a request costs anything. ERR_BUSY, with the time it has to
  * wait, ERR_INVALID. */
 MUST_CHECK enum err_code ingest_admits(struct ingest *in, struct str tenant, struct err *err);

@@ -5,7 +5,8 @@
  *     ingest.c  start, submit, stop              commit.c      the commit thread
  *     load*.c   the loader thread (load_priv.h)  retry.c       the thread of the dead letters
  *     check.c   what /readyz says                duplicates.c  counted by tenant; metrics
- *     record.c  a request as a log record
+ *     record.c  a request as a log record        wait.c        submit, and wait for the answer
+ *     pull.c    batches that somebody pulls (pull.h)
  */
 #ifndef INGEST_INGEST_PRIV_H
 #define INGEST_INGEST_PRIV_H
@@ -26,6 +27,7 @@ struct pending {
 	struct otlp_counts counts;
 	char head[RECORD_HEAD_BYTES_MAX];
 	size_t head_len;
+	bool pulled; /* it brings a position, and is logged for that alone */
 	bool letter; /* a dead letter that is tried again, and no client's */
 	uint64_t seq; /* 0: nothing of it is logged */
 	enum err_code code; /* why the log did not take it */
@@ -43,6 +45,7 @@ struct retry {
 };
 
 struct duplicates;
+struct pulls;
 
 struct ingest {
 	struct wal *wal;
@@ -93,6 +96,7 @@ struct ingest {
 	struct wal_reader *reader; /* the loader's */
 	struct duplicates *duplicates; /* the loader's to add to */
 	struct quota *quota;
+	struct pulls *pulls;
 	struct thread commit_thread;
 	struct thread load_thread;
 	struct thread retry_thread;
@@ -119,6 +123,12 @@ enum err_code ingest_say_full(const struct ingest *in, struct err *err);
 void ingest_commit_main(void *ctx);
 void ingest_pending_free(struct pending *p);
 void ingest_load_main(void *ctx);
+
+/* As ingest_submit_and_wait(), without the wait for queries; `hear` is told the answer, once, also when that comes after the deadline
+ * or at once: on the commit thread, or before the return. */
+MUST_CHECK enum err_code ingest_submit_and_hear(struct ingest *in, struct ingest_request *req,
+    uint64_t deadline_mono_ns, void (*hear)(void *ctx, enum err_code code), void *ctx,
+    struct err *err);
 
 /* ---- dead letters: retry.c */
 

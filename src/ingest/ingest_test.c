@@ -40,7 +40,7 @@ TEST(ingest, acknowledged_request_is_durable_and_becomes_visible)
 	ingest_test_fini(&t);
 }
 
-TEST(ingest, failed_fdatasync_is_answered_unavailable_and_nothing_is_visible)
+TEST(ingest, R10_failed_fdatasync_is_answered_unavailable_and_nothing_is_visible)
 {
 	struct err err;
 	ingest_test_init(&t, test_tmp_dir());
@@ -111,7 +111,7 @@ TEST(ingest, refused_items_are_counted_and_the_rest_is_kept)
 	ingest_test_fini(&t);
 }
 
-TEST(ingest, request_with_nothing_to_keep_is_a_yes_and_not_logged)
+TEST(ingest, R7_request_with_nothing_to_keep_is_a_yes_and_not_logged)
 {
 	struct err err;
 	ingest_test_init(&t, test_tmp_dir());

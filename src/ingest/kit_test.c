@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const int ord_cols[] = {SPAN_ORD, LOG_ORD, POINT_ORD};
-static const int seq_cols[] = {SPAN_SEQ, LOG_SEQ, POINT_SEQ};
+static const int ord_cols[] = {SPAN_ORD, LOG_ORD, POINT_ORD, COMMENT_ORD};
+static const int seq_cols[] = {SPAN_SEQ, LOG_SEQ, POINT_SEQ, COMMENT_SEQ};
 
 /* ---- the store; all under its lock */
 
@@ -25,6 +25,8 @@ key_of(const struct table *t, int table, size_t row)
 		return table_u64(t, row, SPAN_SPAN_ID);
 	if (table == TABLE_LOGS)
 		return hash_u64(table_str(t, row, LOG_BODY));
+	if (table == TABLE_COMMENTS)
+		return hash_u64(table_str(t, row, COMMENT_ID));
 	return table_u64(t, row, POINT_SERIES_ID);
 }
 
@@ -121,6 +123,7 @@ static enum err_code
 judge(struct ingest_test_store *t, const struct batch *b, struct err *err)
 {
 	const struct table *spans = &b->tables[TABLE_SPANS];
+	const struct table *comments = &b->tables[TABLE_COMMENTS];
 	uint64_t rows = 0;
 	for (size_t i = 0; i < b->request_count; i++) {
 		const struct batch_request *r = &b->requests[i];
@@ -138,6 +141,9 @@ judge(struct ingest_test_store *t, const struct batch *b, struct err *err)
 		if (str_eq(table_str(spans, i, SPAN_NAME), STR("poison")))
 			return err_set(err, ERR_INVALID, "this is poison");
 	}
+	for (size_t i = 0; i < comments->row_count && !t->healed; i++)
+		if (str_eq(table_str(comments, i, COMMENT_BODY), STR("poison")))
+			return err_set(err, ERR_INVALID, "this is poison");
 	return ERR_OK;
 }
 

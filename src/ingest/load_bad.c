@@ -155,8 +155,10 @@ put_whole(struct loader *l, struct item *item, const char *why, struct err *err)
 static enum err_code
 list_ords(struct search *s, struct err *err)
 {
-	static const int ord_cols[SIGNAL_TABLES] = {
-	    [TABLE_SPANS] = SPAN_ORD, [TABLE_LOGS] = LOG_ORD, [TABLE_POINTS] = POINT_ORD};
+	static const int ord_cols[SIGNAL_TABLES] = {[TABLE_SPANS] = SPAN_ORD,
+	    [TABLE_LOGS] = LOG_ORD,
+	    [TABLE_POINTS] = POINT_ORD,
+	    [TABLE_COMMENTS] = COMMENT_ORD};
 	struct batch *b = &s->l->batch;
 	enum err_code code = load_build_one(s->l, s->item, NULL, err);
 	size_t rows = batch_row_count(b);

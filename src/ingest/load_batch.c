@@ -13,6 +13,8 @@
  */
 #include "ingest/load_priv.h"
 
+#include "comment/comment.h"
+
 static uint64_t
 seen_key(struct hash128 identity)
 {
@@ -94,8 +96,10 @@ static void
 leave_out(struct loader *l, const struct item *item, const struct record *rec,
     const struct selection *sel, const struct batch_mark *mark)
 {
-	static const int ord_cols[SIGNAL_TABLES] = {
-	    [TABLE_SPANS] = SPAN_ORD, [TABLE_LOGS] = LOG_ORD, [TABLE_POINTS] = POINT_ORD};
+	static const int ord_cols[SIGNAL_TABLES] = {[TABLE_SPANS] = SPAN_ORD,
+	    [TABLE_LOGS] = LOG_ORD,
+	    [TABLE_POINTS] = POINT_ORD,
+	    [TABLE_COMMENTS] = COMMENT_ORD};
 	struct sieve s = {.l = l,
 	    .item = item,
 	    .rec = rec,
@@ -130,7 +134,18 @@ decode(struct loader *l, const struct item *item, const struct record *rec, stru
 	    OTLP_DECODE_BYTES_MAX(rec->body.len, rec->item_count) > room)
 		room = OTLP_DECODE_BYTES_MAX(rec->body.len, rec->item_count);
 	l->batch.arena.bytes_max = (size_t)room;
+	if (rec->signal == SIGNAL_COMMENTS)
+		return comment_decode(rec->body, rec->tenant, item->seq, &l->batch, err);
 	return otlp_decode(rec->signal, rec->body, &rec->limits, &origin, &l->batch, err);
+}
+
+/* Of what was pulled; a repeat brings one too. */
+static bool
+add_position(struct batch_request *r, const struct record *rec, struct arena *arena)
+{
+	r->source = arena_str(arena, rec->source);
+	r->position = arena_str(arena, rec->position);
+	return r->source.ptr && r->position.ptr;
 }
 
 static enum err_code
@@ -153,6 +168,8 @@ add_record(struct loader *l, const struct item *item, const struct selection *se
 	    .received_ns = rec.received_ns,
 	    .tenant = tenant,
 	    .signal = rec.signal};
+	if (rec.source.len > 0 && !add_position(r, &rec, &b->arena))
+		return err_set(err, ERR_TOO_LARGE, "no room left for a position");
 	r->repeat = is_repeat(l, item, r->identity, place);
 	if (r->repeat || is_whole_aside(l, item))
 		return ERR_OK;

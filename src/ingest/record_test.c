@@ -77,8 +77,8 @@ TEST(ingest, record_that_is_none_is_refused)
 	static const struct {
 		size_t off;
 		char value;
-	} changes[] = {
-	    {0, 0}, {0, 3}, {1, 0}, {1, 4}, {1, -1}, {2, 0}, {2, 65}, {2, 12}, {3, 1}, {53, 4}};
+	} changes[] = {{0, 0}, {0, 3}, {0, 4}, {1, 0}, {1, 5}, {1, -1}, {2, 0}, {2, 65}, {2, 12},
+	    {3, 1}, {53, 4}};
 	char b[RECORD_HEAD_BYTES_MAX + 8];
 	struct record r;
 	struct err err;
@@ -126,6 +126,69 @@ TEST(ingest, record_of_a_part_is_as_the_header_says_and_comes_back)
 	assert_int_equal(record_read(str_of(b, n + 7), &r, NULL), ERR_CORRUPT);
 }
 
+static struct record
+sample_pulled(void)
+{
+	struct record r = sample;
+	r.item_count = 0;
+	r.source = STR("10.0.0.7_50052");
+	r.position = str_of("\0\1\xFF"
+	                    "abcdefghijklm",
+	    16);
+	return r;
+}
+
+TEST(ingest, record_of_what_was_pulled_is_as_the_header_says_and_comes_back)
+{
+	char b[RECORD_HEAD_BYTES_MAX + 8];
+	struct record r, pulled = sample_pulled();
+	size_t n = record_write_head(&pulled, b);
+	assert_int_equal(n, 64 + 4 + 14 + 16);
+	memcpy(b + n, "payload", 7);
+	assert_memory_equal(b, "\3\3\4\0", 4);
+	assert_memory_equal(b + 56,
+	    "\16\20\0\0\0\0\0\0acme10.0.0.7_50052\0\1\xFF"
+	    "abc",
+	    28);
+	assert_int_equal(record_read(str_of(b, n + 7), &r, NULL), ERR_OK);
+	assert_true(str_eq(r.tenant, STR("acme")));
+	assert_true(str_eq(r.source, pulled.source));
+	assert_true(str_eq(r.position, pulled.position));
+	assert_int_equal(r.letter.len, 0);
+	assert_int_equal(r.part_count, RECORD_ALL);
+	assert_true(str_eq(r.body, STR("payload")));
+	assert_int_equal(record_identity(&r).lo, sample.hash.lo);
+	assert_int_equal(record_read(str_of(b, n), &r, NULL), ERR_OK); /* of nothing */
+	assert_int_equal(r.body.len, 0);
+	for (size_t len = 0; len < n; len++)
+		assert_int_equal(record_read(str_of(b, len), &r, NULL), ERR_CORRUPT);
+	static const struct {
+		size_t off;
+		char value;
+	} changes[] = {{56, 0}, {56, 65}, {57, 0}, {57, 65}, {56, 60}, {68, '/'}, {68, 0}, {3, 1}};
+	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+		char was = b[changes[i].off];
+		b[changes[i].off] = changes[i].value;
+		assert_int_equal(record_read(str_of(b, n + 7), &r, NULL), ERR_CORRUPT);
+		b[changes[i].off] = was;
+	}
+}
+
+TEST(ingest, record_of_the_longest_names_fits_its_head)
+{
+	char b[RECORD_HEAD_BYTES_MAX], text[64];
+	struct record r, pulled = sample_pulled();
+	memset(text, 'x', sizeof(text));
+	pulled.tenant = pulled.source = pulled.position = str_of(text, sizeof(text));
+	assert_int_equal(record_write_head(&pulled, b), RECORD_HEAD_BYTES_MAX);
+	assert_int_equal(record_read(str_of(b, sizeof(b)), &r, NULL), ERR_OK);
+	assert_true(str_eq(r.position, pulled.position));
+	struct record part = sample_part();
+	part.tenant = pulled.tenant;
+	part.letter = str_of(text, RECORD_LETTER_BYTES_MAX);
+	assert_true(record_write_head(&part, b) <= sizeof(b));
+}
+
 TEST(ingest, record_of_version_1_stands_for_its_whole_request)
 {
 	char b[RECORD_HEAD_BYTES_MAX + 8];
@@ -169,9 +232,10 @@ TEST(ingest, record_parts_have_identities_of_their_own)
 TEST(ingest, record_head_with_any_byte_changed_reads_within_its_bounds)
 {
 	char b[RECORD_HEAD_BYTES_MAX + 8];
-	for (int kind = 0; kind < 2; kind++) {
-		struct record r, part = sample_part();
-		size_t n = kind ? record_write_head(&part, b) : record_write_head(&sample, b);
+	struct record kinds[] = {sample, sample_part(), sample_pulled()};
+	for (size_t kind = 0; kind < ARRAY_LEN(kinds); kind++) {
+		struct record r;
+		size_t n = record_write_head(&kinds[kind], b);
 		for (size_t at = 0; at < n; at++)
 			for (int value = 0; value < 256; value++) {
 				char was = b[at];
@@ -182,7 +246,9 @@ TEST(ingest, record_head_with_any_byte_changed_reads_within_its_bounds)
 				if (record_read(str_of(copy, n), &r, NULL) == ERR_OK) {
 					assert_true(r.tenant.ptr >= copy);
 					assert_true(r.letter.ptr >= r.tenant.ptr + r.tenant.len);
-					assert_true(r.body.ptr == r.letter.ptr + r.letter.len);
+					assert_true(r.source.ptr == r.letter.ptr + r.letter.len);
+					assert_true(r.position.ptr == r.source.ptr + r.source.len);
+					assert_true(r.body.ptr == r.position.ptr + r.position.len);
 					assert_true(r.body.ptr + r.body.len == copy + n);
 				}
 				free(copy);

@@ -167,7 +167,8 @@ wait_refused(struct ingest *in)
 /* What the record of a retry says, from the letter and the record in it. The letter's own fields
  * but the part are not needed: those of an old one are empty. */
 static enum err_code
-prepare(const struct dlq_letter *letter, struct str payload, struct pending *p, struct err *err)
+prepare(const struct ingest *in, const struct dlq_letter *letter, struct str payload,
+    struct pending *p, struct err *err)
 {
 	struct record rec;
 	enum err_code code = record_read(payload, &rec, err);
@@ -180,7 +181,21 @@ prepare(const struct dlq_letter *letter, struct str payload, struct pending *p, 
 		rec.part_first = letter->item_first;
 		rec.part_count = letter->item_count;
 	}
+	/* It was never scanned as good. Nothing of it may be left out silently now. */
+	if (letter->seq >= DLQ_SEQ_NONE) {
+		struct otlp_counts counts;
+		code = otlp_scan(rec.signal, rec.body, in->limits, &counts, err);
+		if (code == ERR_OK && (counts.rejected > 0 || counts.accepted == 0))
+			code = err_set(err, ERR_INVALID, "%s", counts.reason);
+		if (code != ERR_OK)
+			return code;
+		rec.limits = *in->limits;
+		rec.item_count = (uint32_t)counts.accepted;
+		rec.part_first = 0;
+		rec.part_count = RECORD_ALL;
+	}
 	rec.letter = str_from(letter->id);
+	rec.source = rec.position = STR_EMPTY; /* long since moved on */
 	p->letter = true;
 	p->counts.accepted = rec.item_count > 0 ? rec.item_count : 1;
 	p->req.signal = rec.signal;
@@ -253,7 +268,7 @@ try_letter(struct ingest *in, const struct dlq_letter *letter, struct str payloa
 	struct err err = {0};
 	char why[DLQ_ERROR_BYTES] = "";
 	struct pending *p = xcalloc(1, sizeof(*p));
-	enum err_code code = prepare(letter, payload, p, &err);
+	enum err_code code = prepare(in, letter, payload, p, &err);
 	if (code != ERR_OK) {
 		ingest_pending_free(p);
 		finish(in, letter->id, RETRY_FAILED, err.message);

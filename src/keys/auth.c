@@ -82,6 +82,7 @@ auth_check(struct keys *keys, const struct auth_fields *fields, unsigned right,
 	out->any_tenant = strcmp(key.tenant, KEYS_ANY_TENANT) == 0;
 	out->rights = key.rights;
 	memcpy(out->key_id, key.id, sizeof(out->key_id));
+	memcpy(out->key_name, key.name, sizeof(out->key_name));
 	if (right != 0 && !(key.rights & right))
 		return err_set(err, ERR_FORBIDDEN, "the key has not the right to this: %s",
 		    key_right_name((enum key_right)right));

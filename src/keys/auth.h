@@ -34,6 +34,7 @@ struct auth_grant {
 	bool any_tenant; /* it may be about others too */
 	unsigned rights; /* enum key_right */
 	char key_id[KEY_ID_BYTES]; /* empty: no keys are needed */
+	char key_name[KEY_NAME_BYTES];
 };
 
 /* keys NULL: none are needed. `right` 0: any key will do. ERR_UNAUTHENTICATED, ERR_FORBIDDEN, ERR_INVALID (a

@@ -11,6 +11,7 @@ signal_name(enum signal_kind s)
 	case SIGNAL_TRACES: return "traces";
 	case SIGNAL_METRICS: return "metrics";
 	case SIGNAL_LOGS: return "logs";
+	case SIGNAL_COMMENTS: return "comments";
 	}
 	CHECK(false);
 	return NULL;
@@ -106,8 +107,10 @@ batch_rewind(struct batch *b, struct batch_mark mark)
 size_t
 batch_row_count(const struct batch *b)
 {
-	return b->tables[TABLE_SPANS].row_count + b->tables[TABLE_LOGS].row_count +
-	    b->tables[TABLE_POINTS].row_count;
+	size_t rows = 0;
+	for (int i = 0; i < SIGNAL_TABLES; i++)
+		rows += b->tables[i].row_count;
+	return rows;
 }
 
 static size_t

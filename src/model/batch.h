@@ -13,11 +13,12 @@
 #include "base/map.h"
 #include "model/table.h"
 
-enum signal_kind { SIGNAL_TRACES = 1, SIGNAL_METRICS = 2, SIGNAL_LOGS = 3 };
+/* Comments are no signal of OpenTelemetry (comment/comment.h), but come, are logged, kept and asked for as those are. */
+enum signal_kind { SIGNAL_TRACES = 1, SIGNAL_METRICS = 2, SIGNAL_LOGS = 3, SIGNAL_COMMENTS = 4 };
 
-const char *signal_name(enum signal_kind s); /* "traces" "metrics" "logs" */
+const char *signal_name(enum signal_kind s); /* "traces" "metrics" "logs" "comments" */
 
-#define SIGNAL_TABLES TABLE_RESOURCES /* spans, logs, points come first in enum table_id */
+#define SIGNAL_TABLES TABLE_RESOURCES /* theirs come first in enum table_id */
 
 /* One request (or part of one, see ingest/record.h) of a batch, by ascending seq. */
 struct batch_request {
@@ -30,11 +31,13 @@ struct batch_request {
 	bool repeat;
 	uint32_t rows;
 	uint32_t duplicates; /* set by store_append(): spans of it that were there already */
+	/* Pulled (ingest/record.h): from which source, and where in it this request ends. Empty: it was sent. As the tenant. */
+	struct str source, position;
 };
 
 struct batch {
 	struct arena arena;
-	/* Rows of the three signals by ascending (seq, ord). */
+	/* Rows of the signals by ascending (seq, ord). */
 	struct table tables[TABLE_STORED_COUNT];
 	struct map resource_rows; /* id -> row in tables[TABLE_RESOURCES] */
 	struct map scope_rows;
@@ -61,7 +64,7 @@ struct batch_mark {
 struct batch_mark batch_mark(const struct batch *b);
 void batch_rewind(struct batch *b, struct batch_mark mark);
 
-size_t batch_row_count(const struct batch *b); /* spans + logs + points */
+size_t batch_row_count(const struct batch *b); /* of all signals */
 /* Room for one more request, zeroed; NULL when the arena is spent. Valid until the next one. */
 MUST_CHECK struct batch_request *batch_request_add(struct batch *b);
 

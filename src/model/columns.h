@@ -18,6 +18,8 @@
 #ifndef MODEL_COLUMNS_H
 #define MODEL_COLUMNS_H
 
+#include "model/series_columns.h"
+
 #include <stdbool.h>
 
 enum col_kind {
@@ -139,6 +141,20 @@ enum point_type {
 	POINT_SUMMARY
 };
 
+/* What somebody has said of a trace or a span of it. (tenant, id) names a comment: the first one wins. span_id 0: it is
+ * of the trace. */
+#define COMMENT_COLUMNS(X)                                                                         \
+	X(COMMENT_TENANT, "tenant", COL_STR, COL_REQUIRED)                                         \
+	X(COMMENT_SEQ, "seq", COL_U64, COL_REQUIRED)                                               \
+	X(COMMENT_ORD, "ord", COL_U32, COL_REQUIRED)                                               \
+	X(COMMENT_CREATED_NS, "created_ns", COL_U64, COL_REQUIRED)                                 \
+	X(COMMENT_TRACE_HI, "trace_hi", COL_U64, COL_REQUIRED)                                     \
+	X(COMMENT_TRACE_LO, "trace_lo", COL_U64, COL_REQUIRED)                                     \
+	X(COMMENT_SPAN_ID, "span_id", COL_U64, COL_REQUIRED)                                       \
+	X(COMMENT_ID, "id", COL_STR, COL_REQUIRED)                                                 \
+	X(COMMENT_AUTHOR, "author", COL_STR, COL_REQUIRED)                                         \
+	X(COMMENT_BODY, "body", COL_STR, COL_REQUIRED)
+
 /* id is a hash of the content (tenant included), so that equal resources are one row, on every
  * shard the same. */
 #define RESOURCE_COLUMNS(X)                                                                        \
@@ -172,23 +188,61 @@ enum point_type {
 	X(SERVICE_FIRST_NS, "first_ns", COL_U64, COL_REQUIRED)                                     \
 	X(SERVICE_LAST_NS, "last_ns", COL_U64, COL_REQUIRED)
 
+/* Not stored: the answer to "which traces are there". root_ is the earliest span without a parent, or when there is
+ * none (root_missing) the earliest span; of those that start together the one with the lowest id. `services` is
+ * typed JSON, [{"name":"..","span_count":n,"error_count":n}, ..], sorted by name. Place: the newest span that met the conditions. */
+#define TRACE_COLUMNS(X)                                                                           \
+	X(TRACE_HI, "trace_hi", COL_U64, COL_REQUIRED)                                             \
+	X(TRACE_LO, "trace_lo", COL_U64, COL_REQUIRED)                                             \
+	X(TRACE_START_NS, "start_ns", COL_U64, COL_REQUIRED) /* the earliest start */              \
+	X(TRACE_END_NS, "end_ns", COL_U64, COL_REQUIRED) /* the latest end or start */             \
+	X(TRACE_SPAN_COUNT, "span_count", COL_U64, COL_REQUIRED)                                   \
+	X(TRACE_ERROR_COUNT, "error_count", COL_U64, COL_REQUIRED)                                 \
+	X(TRACE_MATCHED, "matched_count", COL_U64, COL_REQUIRED)                                   \
+	X(TRACE_ROOT_MISSING, "root_missing", COL_BOOL, COL_REQUIRED)                              \
+	X(TRACE_ROOT_ID, "root_span_id", COL_U64, COL_REQUIRED)                                    \
+	X(TRACE_ROOT_SERVICE, "root_service", COL_STR, COL_REQUIRED)                               \
+	X(TRACE_ROOT_NAME, "root_name", COL_STR, COL_REQUIRED)                                     \
+	X(TRACE_ROOT_KIND, "root_kind", COL_I32, COL_REQUIRED)                                     \
+	X(TRACE_ROOT_STATUS, "root_status_code", COL_I32, COL_REQUIRED)                            \
+	X(TRACE_SERVICES, "services", COL_STR, COL_REQUIRED)                                       \
+	X(TRACE_PLACE_NS, "place_ns", COL_U64, COL_REQUIRED)                                       \
+	X(TRACE_PLACE_SEQ, "place_seq", COL_U64, COL_REQUIRED)                                     \
+	X(TRACE_PLACE_ORD, "place_ord", COL_U32, COL_REQUIRED)
+
+/* Not stored: counts over time, in order of time; each bucket ends where the next one begins. */
+#define BUCKET_COLUMNS(X)                                                                          \
+	X(BUCKET_FROM_NS, "from_ns", COL_U64, COL_REQUIRED)                                        \
+	X(BUCKET_TO_NS, "to_ns", COL_U64, COL_REQUIRED) /* exclusive, but UINT64_MAX: no end */    \
+	X(BUCKET_COUNT, "count", COL_U64, COL_REQUIRED)
+
 #define X(id, name, kind, nullable) id,
 enum span_col { SPAN_COLUMNS(X) SPAN_COL_COUNT };
 enum log_col { LOG_COLUMNS(X) LOG_COL_COUNT };
 enum point_col { POINT_COLUMNS(X) POINT_COL_COUNT };
+enum comment_col { COMMENT_COLUMNS(X) COMMENT_COL_COUNT };
 enum resource_col { RESOURCE_COLUMNS(X) RESOURCE_COL_COUNT };
 enum scope_col { SCOPE_COLUMNS(X) SCOPE_COL_COUNT };
 enum service_col { SERVICE_COLUMNS(X) SERVICE_COL_COUNT };
+enum trace_col { TRACE_COLUMNS(X) TRACE_COL_COUNT };
+enum bucket_col { BUCKET_COLUMNS(X) BUCKET_COL_COUNT };
 #undef X
 
 enum table_id {
 	TABLE_SPANS,
 	TABLE_LOGS,
 	TABLE_POINTS,
+	TABLE_COMMENTS,
 	TABLE_RESOURCES,
 	TABLE_SCOPES,
 	TABLE_STORED_COUNT,
 	TABLE_SERVICES = TABLE_STORED_COUNT,
+	TABLE_TRACES,
+	TABLE_BUCKETS,
+	TABLE_METRICS,
+	TABLE_SERIES,
+	TABLE_SAMPLES,
+	TABLE_DISTRIBUTIONS,
 	TABLE_COUNT
 };
 

@@ -11,18 +11,33 @@ enum { ROWS_FIRST = 64 };
 static const struct column_def span_cols[] = {SPAN_COLUMNS(X)};
 static const struct column_def log_cols[] = {LOG_COLUMNS(X)};
 static const struct column_def point_cols[] = {POINT_COLUMNS(X)};
+static const struct column_def comment_cols[] = {COMMENT_COLUMNS(X)};
 static const struct column_def resource_cols[] = {RESOURCE_COLUMNS(X)};
 static const struct column_def scope_cols[] = {SCOPE_COLUMNS(X)};
 static const struct column_def service_cols[] = {SERVICE_COLUMNS(X)};
+static const struct column_def trace_cols[] = {TRACE_COLUMNS(X)};
+static const struct column_def bucket_cols[] = {BUCKET_COLUMNS(X)};
+static const struct column_def metric_cols[] = {METRIC_COLUMNS(X)};
+static const struct column_def series_cols[] = {SERIES_COLUMNS(X)};
+static const struct column_def sample_cols[] = {SAMPLE_COLUMNS(X)};
+static const struct column_def distribution_cols[] = {DISTRIBUTION_COLUMNS(X)};
 #undef X
 
 const struct table_def table_defs[TABLE_COUNT] = {
     [TABLE_SPANS] = {"spans", span_cols, ARRAY_LEN(span_cols), SPAN_START_NS},
     [TABLE_LOGS] = {"logs", log_cols, ARRAY_LEN(log_cols), LOG_EVENT_NS},
     [TABLE_POINTS] = {"points", point_cols, ARRAY_LEN(point_cols), POINT_TIME_NS},
+    [TABLE_COMMENTS] = {"comments", comment_cols, ARRAY_LEN(comment_cols), COMMENT_CREATED_NS},
     [TABLE_RESOURCES] = {"resources", resource_cols, ARRAY_LEN(resource_cols), -1},
     [TABLE_SCOPES] = {"scopes", scope_cols, ARRAY_LEN(scope_cols), -1},
     [TABLE_SERVICES] = {"services", service_cols, ARRAY_LEN(service_cols), -1},
+    [TABLE_TRACES] = {"traces", trace_cols, ARRAY_LEN(trace_cols), -1},
+    [TABLE_BUCKETS] = {"buckets", bucket_cols, ARRAY_LEN(bucket_cols), -1},
+    [TABLE_METRICS] = {"metrics", metric_cols, ARRAY_LEN(metric_cols), -1},
+    [TABLE_SERIES] = {"series", series_cols, ARRAY_LEN(series_cols), -1},
+    [TABLE_SAMPLES] = {"samples", sample_cols, ARRAY_LEN(sample_cols), SAMPLE_TIME_NS},
+    [TABLE_DISTRIBUTIONS] = {"distributions", distribution_cols, ARRAY_LEN(distribution_cols),
+        DIST_TIME_NS},
 };
 
 size_t
@@ -131,12 +146,9 @@ grow_column(struct table *t, size_t i, size_t cap, struct column *out)
 
 /* All columns or none: a failure leaves the table as it was. */
 static bool
-grow(struct table *t)
+grow_to(struct table *t, size_t cap)
 {
-	size_t cap;
 	size_t n = t->def->col_count;
-	if (!size_mul(t->row_cap ? t->row_cap : ROWS_FIRST / 2, 2, &cap))
-		return false;
 	if (!t->cols)
 		t->cols = arena_array(t->arena, n, sizeof(*t->cols));
 	struct column *cols = arena_array(t->arena, n, sizeof(*cols));
@@ -148,6 +160,20 @@ grow(struct table *t)
 	t->cols = cols;
 	t->row_cap = cap;
 	return true;
+}
+
+static bool
+grow(struct table *t)
+{
+	size_t cap;
+	return size_mul(t->row_cap ? t->row_cap : ROWS_FIRST / 2, 2, &cap) && grow_to(t, cap);
+}
+
+bool
+table_reserve(struct table *t, size_t rows)
+{
+	CHECK(t->arena != NULL);
+	return rows <= t->row_cap || grow_to(t, rows);
 }
 
 size_t

@@ -77,6 +77,15 @@ void table_init_fixed(struct table *t, enum table_id id, size_t row_cap, struct 
     void *memory);
 /* Add a row of zeros (NULLs where nullable); its index, or SIZE_MAX when the arena is spent. */
 MUST_CHECK size_t table_add_row(struct table *t);
+/* Memory for so many rows, and no more: by itself a table has some for many, and twice as many when those are full. */
+MUST_CHECK bool table_reserve(struct table *t, size_t rows);
+/* Set a value to a copy of a text (NULL: an empty one), or of a list of 8-byte numbers (NULL: not at all). */
+MUST_CHECK bool table_copy_text(struct table *to, size_t row, int col, struct str s);
+MUST_CHECK bool table_copy_list(struct table *to, size_t row, int col, const void *items,
+    size_t len);
+/* Add a copy of a row of another table of the same kind, with all that it points to; false when the arena is spent, and
+ * then a part of it may be there. */
+MUST_CHECK bool table_copy_row(struct table *to, const struct table *from, size_t row);
 /* Row order[i] becomes row i: order is a permutation of all rows. */
 void table_reorder(struct table *t, const uint32_t *order);
 /* Forget rows from `row_count` on. */

@@ -323,3 +323,34 @@ TEST(model, table_reorder_moves_whole_rows)
 	assert_int_equal(empty.row_count, 0);
 	arena_fini(&arena);
 }
+
+TEST(model, a_reserved_table_takes_memory_for_its_rows_only_and_copies_are_whole)
+{
+	struct arena a = {0}, b = {0};
+	struct table from, to;
+	table_init(&from, TABLE_SPANS, &a);
+	table_init(&to, TABLE_SPANS, &b);
+	for (size_t i = 0; i < 3; i++) {
+		size_t row = table_add_row(&from);
+		table_set_str(&from, row, SPAN_NAME, STR("a name"));
+		table_set_u64(&from, row, SPAN_SEQ, i);
+		if (i == 1)
+			table_set_str(&from, row, SPAN_LINKS, STR("[]"));
+	}
+	assert_true(table_reserve(&to, 3));
+	size_t reserved = b.used_bytes;
+	assert_true(reserved < a.used_bytes / 4);
+	for (size_t i = 0; i < 3; i++)
+		assert_true(table_copy_row(&to, &from, i));
+	assert_int_equal(to.row_cap, 3);
+	arena_fini(&a); /* nothing of the copy was its */
+	for (size_t i = 0; i < 3; i++) {
+		assert_true(str_eq(table_str(&to, i, SPAN_NAME), STR("a name")));
+		assert_int_equal(table_u64(&to, i, SPAN_SEQ), i);
+		assert_int_equal(table_is_null(&to, i, SPAN_LINKS), i != 1);
+	}
+	/* It still grows when it must. */
+	assert_true(table_add_row(&to) == 3);
+	assert_true(table_reserve(&to, 2));
+	arena_fini(&b);
+}

@@ -99,12 +99,14 @@ fake_run(struct fake *f, const char *op, const char *params)
 	    .tenant = f->tenant,
 	    .now_unix_ns = f->now_ns,
 	    .deadline_mono_ns = 99,
-	    .arena = &arena};
+	    .arena = &arena,
+	    .reply = &f->reply};
 	char *text = strdup(params);
 	size_t count = split_params(text, values);
 	buf_fini(&f->answer);
 	buf_init(&f->answer, f->answer_bytes_max);
 	f->err = (struct err){0};
+	f->reply = (struct ops_reply){0};
 	enum err_code code =
 	    ops_run(ops_find_name(str_from(op)), &ctx, values, count, &f->answer, &f->err);
 	assert_int_equal(code, f->err.code);

@@ -22,6 +22,7 @@ struct fake {
 	uint64_t now_ns;
 	size_t answer_bytes_max, arena_bytes_max;
 	struct buf answer;
+	struct ops_reply reply;
 	struct err err;
 };
 

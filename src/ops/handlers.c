@@ -4,26 +4,6 @@
 
 #include "otlp/from_rows.h"
 
-#include <stdlib.h>
-
-enum { LIMIT_DEFAULT = 100 };
-
-typedef enum err_code row_writer(struct json_writer *w, const struct store_result *r, size_t row,
-    struct err *err);
-
-static enum err_code
-write_rows(struct json_writer *w, const char *key, const struct store_result *r, row_writer *write,
-    struct err *err)
-{
-	jsonw_key(w, key);
-	jsonw_array(w);
-	enum err_code code = ERR_OK;
-	for (size_t row = 0; row < r->rows.row_count && !code && !w->out->failed; row++)
-		code = write(w, r, row, err);
-	jsonw_array_end(w);
-	return code;
-}
-
 /* The rows as an export request; the cursor beside it. */
 static enum err_code
 write_otlp(const struct op_context *ctx, const struct store_result *r,
@@ -46,27 +26,45 @@ write_otlp(const struct op_context *ctx, const struct store_result *r,
 	return code;
 }
 
-/* {"<list>":[...],"count":n,"next_cursor":".."} */
+/* How many items meet the conditions, over time, whatever the page. */
+static enum err_code
+write_histogram(const struct op_context *ctx, struct json_writer *w, const struct store_query *list,
+    struct err *err)
+{
+	struct store_query q = *list;
+	struct store_result r;
+	q.kind = STORE_COUNTS;
+	q.counted = list->kind;
+	q.after = (struct store_cursor){0};
+	enum err_code code = store_query(ctx->store, &q, ctx->arena, &r, err);
+	if (!code)
+		ops_histogram_write(w, "histogram", &r.rows);
+	return code;
+}
+
+/* {"<list>":[...],"count":n,"next_cursor":"..","histogram":{..}} */
 static enum err_code
 run_list(const struct op_context *ctx, const struct op *op, enum store_query_kind kind,
-    row_writer *write, const struct op_value *values, size_t value_count, struct buf *json_out,
+    ops_row_writer *write, const struct op_value *values, size_t value_count, struct buf *json_out,
     struct err *err)
 {
 	struct store_query q;
 	struct ops_cursor_base base;
 	struct store_result r;
-	enum err_code code =
-	    ops_build_query(ctx, op, kind, LIMIT_DEFAULT, values, value_count, &q, &base, err);
+	enum err_code code = ops_build_query(ctx, op, kind, values, value_count, &q, &base, err);
+	bool otlp = ctx->otlp && kind != STORE_TRACES;
+	if (!code && otlp && q.bucket_count > 0)
+		code = err_set(err, ERR_INVALID, "parameter histogram: only in JSON");
 	if (!code)
 		code = store_query(ctx->store, &q, ctx->arena, &r, err);
 	if (code)
 		return code;
-	if (ctx->otlp)
+	if (otlp)
 		return write_otlp(ctx, &r, &base, json_out, err);
 	struct json_writer w;
 	json_writer_init(&w, json_out);
 	jsonw_object(&w);
-	code = write_rows(&w, op->list, &r, write, err);
+	code = ops_write_rows(&w, op->list, &r, write, err);
 	ops_write_u64(&w, "count", r.rows.row_count);
 	if (r.more) {
 		struct buf cursor;
@@ -75,8 +73,28 @@ run_list(const struct op_context *ctx, const struct op *op, enum store_query_kin
 		ops_write_text(&w, "next_cursor", buf_view(&cursor));
 		buf_fini(&cursor);
 	}
+	if (!code && q.bucket_count > 0)
+		code = write_histogram(ctx, &w, &q, err);
 	jsonw_object_end(&w);
 	return code;
+}
+
+enum err_code
+ops_write_item(enum store_query_kind kind, const struct store_result *r, size_t row,
+    struct buf *json_out, struct err *err)
+{
+	struct json_writer w;
+	CHECK(kind == STORE_SPANS || kind == STORE_LOGS);
+	json_writer_init(&w, json_out);
+	return (kind == STORE_SPANS ? ops_span_write : ops_log_write)(&w, r, row, err);
+}
+
+enum err_code
+ops_search(const struct op_context *ctx, const struct op *op, const struct op_value *values,
+    size_t value_count, struct buf *json_out, struct err *err)
+{
+	return run_list(ctx, op, STORE_TRACES, ops_trace_row_write, values, value_count, json_out,
+	    err);
 }
 
 enum err_code
@@ -116,7 +134,7 @@ ops_services(const struct op_context *ctx, const struct op *op, const struct op_
 	struct ops_cursor_base base;
 	struct store_result r;
 	enum err_code code =
-	    ops_build_query(ctx, op, STORE_SERVICES, 0, values, value_count, &q, &base, err);
+	    ops_build_query(ctx, op, STORE_SERVICES, values, value_count, &q, &base, err);
 	if (!code)
 		code = store_query(ctx->store, &q, ctx->arena, &r, err);
 	if (code)
@@ -124,7 +142,7 @@ ops_services(const struct op_context *ctx, const struct op *op, const struct op_
 	struct json_writer w;
 	json_writer_init(&w, json_out);
 	jsonw_object(&w);
-	code = write_rows(&w, op->list, &r, service_row, err);
+	code = ops_write_rows(&w, op->list, &r, service_row, err);
 	ops_write_u64(&w, "count", r.rows.row_count);
 	jsonw_key(&w, "truncated");
 	jsonw_bool(&w, r.more);
@@ -134,63 +152,15 @@ ops_services(const struct op_context *ctx, const struct op *op, const struct op_
 
 /* ---- one trace */
 
-struct trace_summary {
-	uint64_t start_ns, end_ns, error_count;
-	struct str *services; /* each once, sorted */
-	size_t service_count;
-};
-
-static int
-compare_strs(const void *a, const void *b)
-{
-	return str_cmp(*(const struct str *)a, *(const struct str *)b);
-}
-
-/* False when the arena is spent. A span that ends before it starts (a clock was set back) does not
- * make the trace end before it starts. */
-static bool
-summarize(const struct table *t, struct arena *arena, struct trace_summary *s)
-{
-	*s = (struct trace_summary){.start_ns = UINT64_MAX};
-	struct str *names = arena_array(arena, t->row_count, sizeof *names);
-	if (!names)
-		return false;
-	for (size_t row = 0; row < t->row_count; row++) {
-		uint64_t start_ns = table_u64(t, row, SPAN_START_NS);
-		uint64_t end_ns = start_ns + (uint64_t)table_i64(t, row, SPAN_DURATION_NS);
-		s->start_ns = start_ns < s->start_ns ? start_ns : s->start_ns;
-		s->end_ns = start_ns > s->end_ns ? start_ns : s->end_ns;
-		s->end_ns = end_ns > s->end_ns ? end_ns : s->end_ns;
-		s->error_count += table_i32(t, row, SPAN_STATUS_CODE) == 2;
-		names[row] = table_str(t, row, SPAN_SERVICE);
-	}
-	qsort(names, t->row_count, sizeof *names, compare_strs);
-	for (size_t i = 0; i < t->row_count; i++)
-		if (s->service_count == 0 || !str_eq(names[i], names[s->service_count - 1]))
-			names[s->service_count++] = names[i];
-	s->services = names;
-	return true;
-}
-
 static enum err_code
 write_trace(struct json_writer *w, const struct op *op, const struct store_query *q,
-    const struct store_result *r, const struct trace_summary *s, struct err *err)
+    const struct store_result *r, const struct ops_trace_head *head, struct err *err)
 {
 	jsonw_object(w);
-	ops_write_trace_id(w, "trace_id", q->trace_hi, q->trace_lo);
-	ops_write_u64(w, "span_count", r->rows.row_count);
-	jsonw_key(w, "services");
-	jsonw_array(w);
-	for (size_t i = 0; i < s->service_count; i++)
-		jsonw_str(w, s->services[i]);
-	jsonw_array_end(w);
-	ops_write_time(w, "start_time", "start_time_unix_nano", s->start_ns);
-	ops_write_time(w, "end_time", "end_time_unix_nano", s->end_ns);
-	ops_write_duration_ms(w, "duration_ms", (double)(s->end_ns - s->start_ns));
-	ops_write_u64(w, "error_count", s->error_count);
+	ops_trace_head_write(w, q->trace_hi, q->trace_lo, head);
 	jsonw_key(w, "truncated");
 	jsonw_bool(w, r->more);
-	enum err_code code = write_rows(w, op->list, r, ops_span_write, err);
+	enum err_code code = ops_write_rows(w, op->list, r, ops_span_write, err);
 	jsonw_object_end(w);
 	return code;
 }
@@ -203,7 +173,7 @@ ops_trace(const struct op_context *ctx, const struct op *op, const struct op_val
 	struct ops_cursor_base base;
 	struct store_result r;
 	enum err_code code =
-	    ops_build_query(ctx, op, STORE_TRACE, 0, values, value_count, &q, &base, err);
+	    ops_build_query(ctx, op, STORE_TRACE, values, value_count, &q, &base, err);
 	if (!code)
 		code = store_query(ctx->store, &q, ctx->arena, &r, err);
 	if (code)
@@ -213,11 +183,11 @@ ops_trace(const struct op_context *ctx, const struct op *op, const struct op_val
 		    (unsigned long long)q.trace_hi, (unsigned long long)q.trace_lo);
 	if (ctx->otlp)
 		return write_otlp(ctx, &r, &base, json_out, err);
-	struct trace_summary summary;
-	if (!summarize(&r.rows, ctx->arena, &summary))
-		return err_set(err, ERR_TOO_LARGE,
-		    "the trace does not fit the memory of one query; ask for less with limit");
+	struct ops_trace_head head;
+	code = ops_trace_head(&r.rows, ctx->arena, &head, err);
+	if (code)
+		return code;
 	struct json_writer w;
 	json_writer_init(&w, json_out);
-	return write_trace(&w, op, &q, &r, &summary, err);
+	return write_trace(&w, op, &q, &r, &head, err);
 }

@@ -17,7 +17,8 @@ struct item {
 	bool arena_spent; /* why reading it failed */
 };
 
-typedef enum err_code item_writer(struct json_writer *w, const struct item *item, struct err *err);
+typedef enum err_code item_writer(struct json_writer *w, const struct item *item,
+    struct arena *arena, struct err *err);
 
 static enum err_code
 corrupt(const struct json_reader *r, struct err *err)
@@ -105,34 +106,79 @@ read_item(struct json_reader *r, struct arena *arena, struct item *item)
 	return tok == JSON_OBJECT_END;
 }
 
+typedef enum err_code item_user(void *ctx, const struct item *item, struct err *err);
+
+static enum err_code
+each_item(struct str typed, struct arena *arena, item_user *use, void *ctx, struct err *err)
+{
+	struct json_reader r;
+	enum err_code code = ERR_OK;
+	enum json_token tok;
+	jsonr_begin(&r, typed);
+	if (jsonr_next(&r) != JSON_ARRAY)
+		return corrupt(&r, err);
+	while (!code && (tok = jsonr_next(&r)) != JSON_ARRAY_END) {
+		struct item item = {0};
+		if (tok != JSON_OBJECT || !read_item(&r, arena, &item))
+			code = item.arena_spent ? too_large(err) : corrupt(&r, err);
+		else
+			code = use(ctx, &item, err);
+	}
+	return code;
+}
+
+struct writing {
+	struct json_writer *w;
+	struct arena *arena;
+	item_writer *write;
+};
+
+static enum err_code
+write_item(void *ctx, const struct item *item, struct err *err)
+{
+	const struct writing *s = ctx;
+	return s->write(s->w, item, s->arena, err);
+}
+
 static enum err_code
 write_list(struct json_writer *w, const char *key, struct str typed, struct arena *arena,
     item_writer *write, struct err *err)
 {
+	struct writing s = {w, arena, write};
 	jsonw_key(w, key);
 	jsonw_array(w);
-	enum err_code code = ERR_OK;
-	if (typed.ptr) {
-		struct json_reader r;
-		jsonr_begin(&r, typed);
-		if (jsonr_next(&r) != JSON_ARRAY)
-			return err_wrap((corrupt(&r, err), err), "%s", key);
-		enum json_token tok;
-		while (!code && (tok = jsonr_next(&r)) != JSON_ARRAY_END) {
-			struct item item = {0};
-			if (tok != JSON_OBJECT || !read_item(&r, arena, &item))
-				code = item.arena_spent ? too_large(err) : corrupt(&r, err);
-			else
-				code = write(w, &item, err);
-		}
-	}
+	enum err_code code = typed.ptr ? each_item(typed, arena, write_item, &s, err) : ERR_OK;
 	jsonw_array_end(w);
 	return code ? err_wrap(err, "%s", key) : ERR_OK;
 }
 
+struct visiting {
+	bool (*each)(void *ctx, struct str trace_id, struct str span_id);
+	void *ctx;
+	bool enough;
+};
+
 static enum err_code
-write_event(struct json_writer *w, const struct item *item, struct err *err)
+visit_link(void *ctx, const struct item *item, struct err *err)
 {
+	struct visiting *v = ctx;
+	(void)err;
+	v->enough = v->enough || !v->each(v->ctx, item->trace_id, item->span_id);
+	return ERR_OK;
+}
+
+enum err_code
+ops_each_link(struct str typed, struct arena *arena,
+    bool (*each)(void *ctx, struct str trace_id, struct str span_id), void *ctx, struct err *err)
+{
+	struct visiting v = {each, ctx, false};
+	return typed.ptr ? each_item(typed, arena, visit_link, &v, err) : ERR_OK;
+}
+
+static enum err_code
+write_event(struct json_writer *w, const struct item *item, struct arena *arena, struct err *err)
+{
+	(void)arena;
 	jsonw_object(w);
 	ops_write_text(w, "name", item->name);
 	ops_write_time(w, "timestamp", "time_unix_nano", item->time_ns);
@@ -143,8 +189,9 @@ write_event(struct json_writer *w, const struct item *item, struct err *err)
 }
 
 static enum err_code
-write_link(struct json_writer *w, const struct item *item, struct err *err)
+write_link(struct json_writer *w, const struct item *item, struct arena *arena, struct err *err)
 {
+	(void)arena;
 	jsonw_object(w);
 	ops_write_text(w, "trace_id", item->trace_id);
 	ops_write_text(w, "span_id", item->span_id);
@@ -167,9 +214,10 @@ write_id_or_null(struct json_writer *w, const char *key, struct str id)
 }
 
 static enum err_code
-write_exemplar(struct json_writer *w, const struct item *item, struct err *err)
+write_exemplar(struct json_writer *w, const struct item *item, struct arena *arena, struct err *err)
 {
 	enum err_code code = ERR_OK;
+	(void)arena;
 	jsonw_object(w);
 	ops_write_time(w, "timestamp", "time_unix_nano", item->time_ns);
 	if (item->value.ptr) {
@@ -202,4 +250,47 @@ enum err_code
 ops_write_exemplars(struct json_writer *w, struct str typed, struct arena *arena, struct err *err)
 {
 	return write_list(w, "exemplars", typed, arena, write_exemplar, err);
+}
+
+/* ---- as Junjo's server had them */
+
+static enum err_code
+write_otel_event(struct json_writer *w, const struct item *item, struct arena *arena,
+    struct err *err)
+{
+	jsonw_object(w);
+	ops_write_text(w, "name", item->name);
+	jsonw_key(w, "timeUnixNano");
+	jsonw_u64_string(w, item->time_ns);
+	ops_write_u64(w, "droppedAttributesCount", item->dropped);
+	enum err_code code = ops_write_plain(w, "attributes", item->attributes, NULL, arena, err);
+	jsonw_object_end(w);
+	return code;
+}
+
+static enum err_code
+write_otel_link(struct json_writer *w, const struct item *item, struct arena *arena,
+    struct err *err)
+{
+	jsonw_object(w);
+	ops_write_text(w, "traceId", item->trace_id);
+	ops_write_text(w, "spanId", item->span_id);
+	ops_write_text(w, "traceState", item->trace_state);
+	enum err_code code = ops_write_plain(w, "attributes", item->attributes, NULL, arena, err);
+	ops_write_u64(w, "droppedAttributesCount", item->dropped);
+	ops_write_u64(w, "flags", item->flags);
+	jsonw_object_end(w);
+	return code;
+}
+
+enum err_code
+ops_write_otel_events(struct json_writer *w, struct str typed, struct arena *arena, struct err *err)
+{
+	return write_list(w, "events_json", typed, arena, write_otel_event, err);
+}
+
+enum err_code
+ops_write_otel_links(struct json_writer *w, struct str typed, struct arena *arena, struct err *err)
+{
+	return write_list(w, "links_json", typed, arena, write_otel_link, err);
 }

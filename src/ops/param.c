@@ -4,16 +4,18 @@
 #include "base/bits.h"
 #include "base/timefmt.h"
 #include "base/utf8.h"
+#include "promql/promql.h"
 
 #include <math.h>
 
 /* As much of a value as an error shows; cut between characters. */
 enum { SHOWN_BYTES_MAX = 48 };
 
-enum { DECIMAL_BYTES_MAX = 256 };
+/* Beyond it milliseconds would not be exact, nor of any use. */
+#define UNIX_SECONDS_MAX 9e12
 
-static enum err_code
-refuse(struct str value, struct err *err, const char *expected)
+enum err_code
+ops_refuse(struct str value, struct err *err, const char *expected)
 {
 	size_t shown = value.len < SHOWN_BYTES_MAX ? value.len : SHOWN_BYTES_MAX;
 	struct str head = {value.ptr, shown};
@@ -31,9 +33,9 @@ parse_trace_id(struct str value, struct ops_parsed *out, struct err *err)
 		    value.len > SHOWN_BYTES_MAX ? 0 : (int)value.len, value.ptr,
 		    value.len > SHOWN_BYTES_MAX ? "..." : "");
 	if (!hex_to_u64(value.ptr, 16, &out->hi) || !hex_to_u64(value.ptr + 16, 16, &out->lo))
-		return refuse(value, err, "a trace id is 32 hex digits");
+		return ops_refuse(value, err, "a trace id is 32 hex digits");
 	if (out->hi == 0 && out->lo == 0)
-		return refuse(value, err, "a trace id is not all zeros");
+		return ops_refuse(value, err, "a trace id is not all zeros");
 	return ERR_OK;
 }
 
@@ -41,60 +43,10 @@ static enum err_code
 parse_span_id(struct str value, struct ops_parsed *out, struct err *err)
 {
 	if (!hex_to_u64(value.ptr, value.len, &out->lo))
-		return refuse(value, err, "a span id is 16 hex digits");
+		return ops_refuse(value, err, "a span id is 16 hex digits");
 	if (out->lo == 0)
-		return refuse(value, err, "a span id is not all zeros");
+		return ops_refuse(value, err, "a span id is not all zeros");
 	return ERR_OK;
-}
-
-/* A number as JSON writes it: what the values of attributes are compared with. */
-static bool
-is_decimal(struct str s)
-{
-	size_t i = s.len > 0 && s.ptr[0] == '-', start = i, digits = 0;
-	for (; i < s.len && s.ptr[i] >= '0' && s.ptr[i] <= '9'; i++)
-		digits++;
-	if (digits == 0 || (digits > 1 && s.ptr[start] == '0'))
-		return false;
-	if (i < s.len && s.ptr[i] == '.')
-		for (i++, digits = 0; i < s.len && s.ptr[i] >= '0' && s.ptr[i] <= '9'; i++)
-			digits++;
-	if (digits == 0 || i == s.len)
-		return digits > 0;
-	if (s.ptr[i] != 'e' && s.ptr[i] != 'E')
-		return false;
-	i++;
-	if (i < s.len && (s.ptr[i] == '+' || s.ptr[i] == '-'))
-		i++;
-	for (digits = 0; i < s.len && s.ptr[i] >= '0' && s.ptr[i] <= '9'; i++)
-		digits++;
-	return digits > 0 && i == s.len;
-}
-
-/* The operator is the first of <, > and =; "<=" and ">=" are one. */
-static enum err_code
-parse_attr(struct str value, struct ops_parsed *out, struct err *err)
-{
-	size_t at = 0;
-	while (at < value.len && !memchr("<>=", value.ptr[at], 3))
-		at++;
-	if (at == value.len || at == 0)
-		return refuse(value, err, "not key=value");
-	bool or_equal = at + 1 < value.len && value.ptr[at + 1] == '=';
-	out->key = (struct str){value.ptr, at};
-	if (value.ptr[at] == '=') {
-		out->text = str_skip(value, at + 1);
-		out->i64 = STORE_ATTR_EQ;
-		return ERR_OK;
-	}
-	if (value.ptr[at] == '>')
-		out->i64 = or_equal ? STORE_ATTR_GE : STORE_ATTR_GT;
-	else
-		out->i64 = or_equal ? STORE_ATTR_LE : STORE_ATTR_LT;
-	out->text = str_skip(value, at + 1 + or_equal);
-	if (out->text.len <= DECIMAL_BYTES_MAX && is_decimal(out->text))
-		return ERR_OK;
-	return refuse(value, err, "<, <=, > and >= compare with a number, like 1.5");
 }
 
 /* What else people write for a choice. */
@@ -129,14 +81,14 @@ parse_enum(const struct op_param *p, struct str value, struct ops_parsed *out, s
 			expected[at++] = ' ';
 	}
 	expected[at] = '\0';
-	return refuse(value, err, expected);
+	return ops_refuse(value, err, expected);
 }
 
 static enum err_code
 parse_int(const struct op_param *p, struct str value, struct ops_parsed *out, struct err *err)
 {
 	if (!str_to_i64(value, &out->i64))
-		return refuse(value, err, "not an integer");
+		return ops_refuse(value, err, "not an integer");
 	if (p->max != 0 && (out->i64 < p->min || out->i64 > p->max))
 		return err_set(err, ERR_INVALID, "must be %lld to %lld: \"%lld\"",
 		    (long long)p->min, (long long)p->max, (long long)out->i64);
@@ -149,7 +101,7 @@ parse_bool(struct str value, struct ops_parsed *out, struct err *err)
 	if (value.len == 0 || str_eq(value, STR("true")) || str_eq(value, STR("1")))
 		out->i64 = 1;
 	else if (!str_eq(value, STR("false")) && !str_eq(value, STR("0")))
-		return refuse(value, err, "must be true or false");
+		return ops_refuse(value, err, "must be true or false");
 	return ERR_OK;
 }
 
@@ -157,12 +109,38 @@ static enum err_code
 parse_duration_ms(struct str value, struct ops_parsed *out, struct err *err)
 {
 	if (str_to_f64(value, &out->f64) && isfinite(out->f64))
-		return out->f64 >= 0 ? ERR_OK : refuse(value, err, "must not be negative");
-	if (!time_parse_span(value, &out->lo))
-		return refuse(value, err,
+		return out->f64 >= 0 ? ERR_OK : ops_refuse(value, err, "must not be negative");
+	if (!time_parse_length(value, &out->lo))
+		return ops_refuse(value, err,
 		    "neither a number of milliseconds nor a length of time (like 100ms, 1.5s)");
 	out->f64 = (double)out->lo / (double)NS_PER_MS;
 	return ERR_OK;
+}
+
+/* To the nearest millisecond. */
+static enum err_code
+parse_unix_time(struct str value, struct ops_parsed *out, struct err *err)
+{
+	uint64_t ns;
+	double seconds;
+	if (str_to_f64(value, &seconds) && fabs(seconds) < UNIX_SECONDS_MAX) {
+		out->i64 = llround(seconds * 1000);
+		return ERR_OK;
+	}
+	if (!time_parse(value, &ns) || str_find(value, '-') == value.len)
+		return ops_refuse(value, err,
+		    "neither unix seconds (1795190400.5) nor RFC 3339 (2026-11-20T16:00:00Z)");
+	out->i64 = (int64_t)(ns / NS_PER_MS);
+	return ERR_OK;
+}
+
+static enum err_code
+parse_prom_span(struct str value, struct ops_parsed *out, struct err *err)
+{
+	if (!promql_parse_duration(value, &out->i64))
+		return ops_refuse(value, err,
+		    "neither seconds (15, 0.5) nor a length of time (15s, 1h30m)");
+	return out->i64 > 0 ? ERR_OK : ops_refuse(value, err, "must be more than nothing");
 }
 
 enum err_code
@@ -179,17 +157,20 @@ ops_parse(const struct op_param *p, struct str value, struct ops_parsed *out, st
 	case OP_TIME:
 		return time_parse(value, &out->lo)
 		    ? ERR_OK
-		    : refuse(value, err,
+		    : ops_refuse(value, err,
 		          "not a time (2026-11-20T16:00:00Z, 2026-11-20, unix time)");
 	case OP_SPAN:
 		return time_parse_span(value, &out->lo)
 		    ? ERR_OK
-		    : refuse(value, err, "not a length of time (like 90s, 15m, 1.5h)");
+		    : ops_refuse(value, err, "not a length of time (like 90s, 15m, 1.5h)");
 	case OP_TRACE_ID: return parse_trace_id(value, out, err);
 	case OP_SPAN_ID: return parse_span_id(value, out, err);
-	case OP_ATTR: return parse_attr(value, out, err);
+	case OP_ATTR: return ops_parse_attr(value, &out->attr, err);
+	case OP_WORDS: return ops_parse_words(value, NULL, NULL, NULL, err);
 	case OP_ENUM: return parse_enum(p, value, out, err);
 	case OP_BOOL: return parse_bool(value, out, err);
+	case OP_UNIX_TIME: return parse_unix_time(value, out, err);
+	case OP_PROM_SPAN: return parse_prom_span(value, out, err);
 	}
 	return err_set(err, ERR_INTERNAL, "parameter type %d is unknown", (int)p->type);
 }

@@ -37,9 +37,8 @@ TEST(ops, a_malformed_parameter_is_named_with_what_is_expected)
 	    {"traces", "status=", "parameter status: must be one of"},
 	    {"traces", "status=ok|error", "parameter status: must be one of"},
 	    {"traces", "kind=serv", "parameter kind: must be one of unspecified, internal"},
-	    {"traces", "attribute=novalue", "parameter attribute: not key=value: \"novalue\""},
-	    {"traces", "attribute==v", "parameter attribute: not key=value"},
-	    {"traces", "attribute=<5", "parameter attribute: not key=value"},
+	    {"traces", "attribute==v", "parameter attribute: no key before the condition: \"=v\""},
+	    {"traces", "attribute=<5", "parameter attribute: no key before the condition"},
 	    {"traces", "attribute=k>=", "parameter attribute: <, <=, > and >= compare with a"},
 	    {"traces", "attribute=k>abc", "compare with a number, like 1.5: \"k>abc\""},
 	    {"traces", "attribute=k<1.", "compare with a number"},
@@ -199,6 +198,8 @@ TEST(ops, span_parameters_reach_the_query)
 	ask(&f, "traces", "status=ERROR&kind=Server&min_duration_ms=250us");
 	assert_true(f.asked.status_code == 2 && f.asked.span_kind == 2);
 	assert_true(f.asked.duration_min_ns == 250000);
+	ask(&f, "traces", "max_duration_ms=0ms");
+	assert_true(f.asked.has_duration_max && f.asked.duration_max_ns == 0);
 	ask(&f, "traces", "from=2026-11-20&to=2026-11-20T16:00");
 	assert_true(f.asked.from_ns == 20777 * NS_PER_DAY);
 	assert_true(f.asked.to_ns == 20777 * NS_PER_DAY + 16 * 3600 * NS_PER_S);
@@ -227,12 +228,44 @@ TEST(ops, limits_and_kinds_are_those_of_each_operation)
 	ask(&f, "metrics", "metric_type=gauge");
 	assert_int_equal(f.asked.point_type, POINT_GAUGE);
 	f.limits.results_max = 5000;
+	ask(&f, "traces", "");
+	assert_int_equal(f.asked.row_max, 100);
+	ask(&f, "metrics", "");
+	assert_int_equal(f.asked.row_max, 500);
 	ask(&f, "services", "");
 	assert_true(f.asked.kind == STORE_SERVICES && f.asked.row_max == 5000);
 	assert_int_equal(fake_run(&f, "trace", "trace_id=00000000000000000000000000000001"),
 	    ERR_NOT_FOUND);
 	assert_true(f.asked.kind == STORE_TRACE && f.asked.row_max == 5000);
 	assert_string_equal(f.err.message, "no trace with id 00000000000000000000000000000001");
+	fake_fini(&f);
+}
+
+TEST(ops, no_operation_gives_more_results_than_the_server_does)
+{
+	struct fake f;
+	size_t checked = 0;
+	fake_init(&f, TABLE_SPANS);
+	f.limits.results_max = 50;
+	for (const struct op *op = ops_table; op->name; op++) {
+		static const char *const bad[] = {"0", "-1", "51", "9223372036854775807"};
+		const struct op_param *p = op->params;
+		while (p->name && !p->results)
+			p++;
+		for (size_t i = 0; p->name && i < ARRAY_LEN(bad); i++) {
+			char params[80], wanted[80];
+			snprintf(params, sizeof params, "%s=%s", p->name, bad[i]);
+			snprintf(wanted, sizeof wanted, "parameter %s: must be 1 to 50: \"%s\"",
+			    p->name, bad[i]);
+			assert_int_equal(fake_run(&f, op->name, params), ERR_INVALID);
+			assert_string_equal(f.err.message, wanted);
+			checked++;
+		}
+	}
+	assert_true(checked >= 5 * 4);
+	assert_int_equal(f.ask_count, 0);
+	assert_int_equal(fake_run(&f, "traces", "limit=50"), ERR_OK);
+	assert_int_equal(f.asked.row_max, 50);
 	fake_fini(&f);
 }
 
@@ -289,22 +322,28 @@ TEST(ops, contradicting_severities_ask_for_an_empty_range)
 	fake_fini(&f);
 }
 
-TEST(ops, paths_find_their_operation_and_give_the_id_in_them)
+TEST(ops, paths_find_their_operation_and_give_what_stands_in_them)
 {
-	struct op_value v;
-	bool has;
-	assert_string_equal(ops_find_path(OP_GET, STR("/api/v1/traces"), &v, &has, NULL)->name,
-	    "traces");
-	assert_false(has);
-	const struct op *op = ops_find_path(OP_GET, STR("/api/v1/traces/a%20b"), &v, &has, NULL);
-	assert_string_equal(op->name, "trace");
-	assert_true(has && str_eq(v.name, STR("trace_id")) && str_eq(v.value, STR("a%20b")));
-	assert_null(ops_find_path(OP_GET, STR("/api/v1/traces/"), &v, &has, NULL));
-	assert_false(has);
-	assert_null(ops_find_path(OP_GET, STR("/api/v1/traces/a/b"), &v, &has, NULL));
-	assert_null(ops_find_path(OP_GET, STR("/api/v1/trace"), &v, &has, NULL));
-	assert_null(ops_find_path(OP_GET, STR("/api/v1/services/"), &v, &has, NULL));
-	assert_null(ops_find_path(OP_GET, STR(""), &v, &has, NULL));
+	static const char *const none[] = {"/api/v1/traces/", "/api/v1/traces/a/b", "/api/v1/trace",
+	    "/api/v1/services/", "", "/otel/trace/1/span/", "/otel/trace//span/2",
+	    "/otel/trace/1/span/2/3", "/otel/service//root_spans", "/otel/service/root_spans"};
+	struct ops_path p;
+	assert_string_equal(ops_find_path(OP_GET, STR("/api/v1/traces"), &p)->name, "traces");
+	assert_int_equal(p.value_count, 0);
+	assert_string_equal(ops_find_path(OP_GET, STR("/api/v1/traces/a%20b"), &p)->name, "trace");
+	assert_true(p.value_count == 1 && str_eq(p.values[0].name, STR("trace_id")) &&
+	    str_eq(p.values[0].value, STR("a%20b")));
+	assert_non_null(ops_find_path(OP_GET, STR("/otel/trace/1/span/2"), &p));
+	assert_true(p.value_count == 2 && str_eq(p.values[0].value, STR("1")) &&
+	    str_eq(p.values[1].name, STR("span_id")) && str_eq(p.values[1].value, STR("2")));
+	assert_non_null(ops_find_path(OP_GET, STR("/otel/service/a/b/root_spans"), &p));
+	assert_true(p.value_count == 1 && str_eq(p.values[0].value, STR("a/b")));
+	for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+		assert_null(ops_find_path(OP_GET, str_from(none[i]), &p));
+		assert_int_equal(p.methods, 0);
+	}
+	assert_null(ops_find_path(OP_POST, STR("/api/v1/traces"), &p));
+	assert_int_equal(p.methods, 1u << OP_GET);
 	assert_null(ops_find_name(STR("nothing")));
 }
 

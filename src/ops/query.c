@@ -5,6 +5,7 @@
  */
 #include "ops/ops_priv.h"
 
+#include "agent/llm.h"
 #include "base/hash.h"
 #include "base/timefmt.h"
 
@@ -15,7 +16,7 @@ enum { SEVERITY_BUCKET = 4, SEVERITY_MAX = 24, SEVERITY_CHOICE_UNSPECIFIED = 6 }
 
 struct building {
 	struct store_query *q;
-	const struct limits *limits;
+	struct arena *arena;
 	bool has_from, has_to, has_last;
 	uint64_t last_ns;
 	bool has_severity, has_severity_min;
@@ -54,6 +55,14 @@ apply_body_contains(struct building *b, const struct ops_parsed *v, struct err *
 {
 	(void)err;
 	b->q->body_contains = v->text;
+	return ERR_OK;
+}
+
+static enum err_code
+apply_author(struct building *b, const struct ops_parsed *v, struct err *err)
+{
+	(void)err;
+	b->q->author = v->text;
 	return ERR_OK;
 }
 
@@ -116,8 +125,58 @@ apply_attribute(struct building *b, const struct ops_parsed *v, struct err *err)
 {
 	if (b->q->attr_count == STORE_ATTRS_MAX)
 		return err_set(err, ERR_INVALID, "given more than %d times", STORE_ATTRS_MAX);
-	b->q->attrs[b->q->attr_count++] =
-	    (struct store_attr){.key = v->key, .value = v->text, .op = (enum store_attr_op)v->i64};
+	b->q->attrs[b->q->attr_count++] = v->attr;
+	return ERR_OK;
+}
+
+static enum err_code
+apply_words(struct building *b, const struct ops_parsed *v, struct err *err)
+{
+	return ops_parse_words(v->text, b->arena, b->q->words, &b->q->word_count, err);
+}
+
+static enum err_code
+apply_min_trace_duration(struct building *b, const struct ops_parsed *v, struct err *err)
+{
+	int64_t ns = 0;
+	enum err_code code = to_duration_ns(v->f64, &ns, err);
+	b->q->has_trace_duration_min = true;
+	b->q->trace_duration_min_ns = (uint64_t)ns;
+	return code;
+}
+
+static enum err_code
+apply_max_trace_duration(struct building *b, const struct ops_parsed *v, struct err *err)
+{
+	int64_t ns = 0;
+	enum err_code code = to_duration_ns(v->f64, &ns, err);
+	b->q->has_trace_duration_max = true;
+	b->q->trace_duration_max_ns = (uint64_t)ns;
+	return code;
+}
+
+static enum err_code
+apply_min_spans(struct building *b, const struct ops_parsed *v, struct err *err)
+{
+	(void)err;
+	b->q->trace_spans_min = (uint64_t)v->i64;
+	return ERR_OK;
+}
+
+static enum err_code
+apply_errors(struct building *b, const struct ops_parsed *v, struct err *err)
+{
+	(void)err;
+	b->q->has_trace_errors = true;
+	b->q->trace_errors = v->i64 != 0;
+	return ERR_OK;
+}
+
+static enum err_code
+apply_histogram(struct building *b, const struct ops_parsed *v, struct err *err)
+{
+	(void)err;
+	b->q->bucket_count = (size_t)v->i64;
 	return ERR_OK;
 }
 
@@ -195,9 +254,8 @@ apply_last(struct building *b, const struct ops_parsed *v, struct err *err)
 static enum err_code
 apply_limit(struct building *b, const struct ops_parsed *v, struct err *err)
 {
-	if (v->i64 < 1 || (uint64_t)v->i64 > b->limits->results_max)
-		return err_set(err, ERR_INVALID, "must be 1 to %llu: \"%lld\"",
-		    (unsigned long long)b->limits->results_max, (long long)v->i64);
+	(void)err;
+	CHECK(v->i64 >= 1); /* as ops_run() has seen */
 	b->q->row_max = (size_t)v->i64;
 	return ERR_OK;
 }
@@ -210,6 +268,16 @@ apply_cursor(struct building *b, const struct ops_parsed *v, struct err *err)
 	return ERR_OK;
 }
 
+/* The handler's own: ops_find_value(). */
+static enum err_code
+apply_nothing(struct building *b, const struct ops_parsed *v, struct err *err)
+{
+	(void)b;
+	(void)v;
+	(void)err;
+	return ERR_OK;
+}
+
 static const struct {
 	const char *name;
 	apply_fn *apply;
@@ -219,13 +287,21 @@ static const struct {
     {"name", apply_name},
     {"event_name", apply_name},
     {"body_contains", apply_body_contains},
+    {"text", apply_body_contains}, /* of a comment; where it is words: apply_words() */
+    {"author", apply_author},
     {"status", apply_status},
     {"kind", apply_kind},
     {"metric_type", apply_metric_type},
     {"min_duration_ms", apply_min_duration},
     {"max_duration_ms", apply_max_duration},
     {"attribute", apply_attribute},
+    {"min_trace_duration_ms", apply_min_trace_duration},
+    {"max_trace_duration_ms", apply_max_trace_duration},
+    {"min_spans", apply_min_spans},
+    {"errors", apply_errors},
+    {"histogram", apply_histogram},
     {"trace_id", apply_trace_id},
+    {"trace", apply_trace_id},
     {"span_id", apply_span_id},
     {"roots", apply_roots},
     {"severity", apply_severity},
@@ -234,7 +310,19 @@ static const struct {
     {"to", apply_to},
     {"last", apply_last},
     {"limit", apply_limit},
+    {"contains", apply_nothing},
     {"cursor", apply_cursor},
+    {"baseline", apply_nothing},
+    {"padding", apply_nothing},
+    {"link_window", apply_nothing},
+    {"offset", apply_nothing},
+    {"type", apply_nothing},
+    {"by", apply_nothing},
+    {"model", apply_nothing},
+    {"provider", apply_nothing},
+    {"agent", apply_nothing},
+    {"conversation", apply_nothing},
+    {"messages", apply_nothing},
 };
 
 static apply_fn *
@@ -251,7 +339,7 @@ apply_value(struct building *b, const struct op *op, const struct op_value *valu
 {
 	const struct op_param *p = ops_find_param(op, value->name);
 	CHECK(p != NULL); /* ops_run() has refused what is unknown */
-	apply_fn *apply = find_applier(value->name);
+	apply_fn *apply = p->type == OP_WORDS ? apply_words : find_applier(value->name);
 	CHECK(apply != NULL);
 	struct ops_parsed parsed;
 	enum err_code code = ops_parse(p, value->value, &parsed, err);
@@ -265,8 +353,10 @@ settle_time(struct building *b, uint64_t now_ns, struct err *err)
 {
 	if (b->has_last && (b->has_from || b->has_to))
 		return err_set(err, ERR_INVALID, "parameter last: not together with from or to");
-	if (b->has_last)
+	if (b->has_last) {
 		b->q->from_ns = now_ns > b->last_ns ? now_ns - b->last_ns : 0;
+		b->q->until_ns = now_ns; /* of a histogram */
+	}
 	if (b->has_from && b->has_to && b->q->from_ns >= b->q->to_ns)
 		return err_set(err, ERR_INVALID, "parameter to: must be later than from");
 	return ERR_OK;
@@ -300,32 +390,42 @@ settle_severity(struct building *b)
 	}
 }
 
-/* Independent of their order; `limit` may differ from page to page. */
+/* Independent of their order; `limit` and `histogram` may differ from page to page, and an `offset` is of the first. */
 static uint64_t
 hash_params(struct str tenant, const struct op_value *values, size_t count)
 {
 	uint64_t sum = hash_u64(tenant);
 	for (size_t i = 0; i < count; i++) {
-		if (str_eq(values[i].name, STR("cursor")) || str_eq(values[i].name, STR("limit")))
+		if (str_eq(values[i].name, STR("cursor")) || str_eq(values[i].name, STR("limit")) ||
+		    str_eq(values[i].name, STR("histogram")) ||
+		    str_eq(values[i].name, STR("offset")))
 			continue;
 		sum += hash_u64_seed(values[i].value, hash_u64(values[i].name));
 	}
 	return sum;
 }
 
+/* The row's, which help and documents show, as far as the server gives so many. */
+static size_t
+limit_without_one(const struct op *op, size_t results_max)
+{
+	const struct op_param *p = ops_find_param(op, STR("limit"));
+	uint64_t n = results_max;
+	CHECK(!p || !p->fallback || str_to_u64(str_from(p->fallback), &n));
+	return n < results_max ? (size_t)n : results_max;
+}
+
 enum err_code
 ops_build_query(const struct op_context *ctx, const struct op *op, enum store_query_kind kind,
-    size_t limit_default, const struct op_value *values, size_t value_count, struct store_query *q,
+    const struct op_value *values, size_t value_count, struct store_query *q,
     struct ops_cursor_base *base_out, struct err *err)
 {
 	*q = (struct store_query){.kind = kind,
 	    .tenant = ctx->tenant,
 	    .to_ns = UINT64_MAX,
 	    .deadline_mono_ns = ctx->deadline_mono_ns};
-	q->row_max = ctx->limits->results_max;
-	if (limit_default > 0 && limit_default < q->row_max)
-		q->row_max = limit_default;
-	struct building b = {.q = q, .limits = ctx->limits};
+	q->row_max = limit_without_one(op, ctx->limits->results_max);
+	struct building b = {.q = q, .arena = ctx->arena};
 	enum err_code code = ERR_OK;
 	for (size_t i = 0; i < value_count && !code; i++)
 		code = apply_value(&b, op, &values[i], err);
@@ -336,10 +436,25 @@ ops_build_query(const struct op_context *ctx, const struct op *op, enum store_qu
 	settle_severity(&b);
 	*base_out = (struct ops_cursor_base){.kind = kind,
 	    .from_ns = q->from_ns,
-	    .params_hash = hash_params(ctx->tenant, values, value_count)};
+	    .params_hash =
+	        hash_params(ctx->tenant, values, value_count) + hash_u64(str_from(op->name))};
 	if (b.cursor.len > 0) {
 		code = ops_cursor_read(b.cursor, base_out, &q->after, err);
 		q->from_ns = base_out->from_ns;
 	}
 	return code;
+}
+
+void
+ops_ask_for_llm(struct store_query *q)
+{
+	CHECK(q->attr_count + LLM_CONDITIONS <= STORE_ATTRS_MAX);
+	for (size_t i = 0; i < LLM_CONDITIONS; i++) {
+		const struct llm_condition *c = &llm_conditions[i];
+		q->attrs[q->attr_count++] = (struct store_attr){.key = str_from(c->key),
+		    .value = c->value ? str_from(c->value) : STR_EMPTY,
+		    .op = c->value ? STORE_ATTR_EQ : STORE_ATTR_HAS,
+		    .of = STORE_ATTR_OF_ITEM};
+	}
+	q->any_count = LLM_CONDITIONS;
 }

@@ -2,9 +2,20 @@
 /* The Span of docs/api.md. */
 #include "ops/ops_priv.h"
 
-static const char *const kind_names[] = {
-    "unspecified", "internal", "server", "client", "producer", "consumer"};
-static const char *const status_names[] = {"unset", "ok", "error"};
+void
+ops_write_kind(struct json_writer *w, const char *key, int32_t kind)
+{
+	static const char *const names[] = {
+	    "unspecified", "internal", "server", "client", "producer", "consumer"};
+	ops_write_named(w, key, kind, names, ARRAY_LEN(names));
+}
+
+void
+ops_write_status(struct json_writer *w, const char *key, int32_t code)
+{
+	static const char *const names[] = {"unset", "ok", "error"};
+	ops_write_named(w, key, code, names, ARRAY_LEN(names));
+}
 
 static void
 write_head(struct json_writer *w, const struct table *t, size_t row)
@@ -17,14 +28,13 @@ write_head(struct json_writer *w, const struct table *t, size_t row)
 	ops_write_span_id(w, "parent_span_id", table_u64(t, row, SPAN_PARENT_ID));
 	ops_write_text(w, "service", table_str(t, row, SPAN_SERVICE));
 	ops_write_text(w, "operation", table_str(t, row, SPAN_NAME));
-	ops_write_named(w, "kind", table_i32(t, row, SPAN_KIND), kind_names, ARRAY_LEN(kind_names));
+	ops_write_kind(w, "kind", table_i32(t, row, SPAN_KIND));
 	ops_write_time(w, "start_time", "start_time_unix_nano", start_ns);
 	ops_write_time(w, "end_time", "end_time_unix_nano", start_ns + (uint64_t)duration_ns);
 	ops_write_duration_ms(w, "duration_ms", (double)duration_ns);
 	jsonw_key(w, "duration_nano");
 	jsonw_i64(w, duration_ns);
-	ops_write_named(w, "status", table_i32(t, row, SPAN_STATUS_CODE), status_names,
-	    ARRAY_LEN(status_names));
+	ops_write_status(w, "status", table_i32(t, row, SPAN_STATUS_CODE));
 	ops_write_text(w, "status_message", table_str(t, row, SPAN_STATUS_MESSAGE));
 	ops_write_text(w, "trace_state", table_str(t, row, SPAN_TRACE_STATE));
 	ops_write_u64(w, "flags", table_u32(t, row, SPAN_FLAGS));

@@ -21,6 +21,16 @@ ops_write_text(struct json_writer *w, const char *key, struct str v)
 }
 
 void
+ops_put_text_or_null(struct json_writer *w, const char *key, struct str v)
+{
+	jsonw_key(w, key);
+	if (v.ptr)
+		jsonw_str(w, v);
+	else
+		jsonw_null(w);
+}
+
+void
 ops_write_time(struct json_writer *w, const char *key, const char *nano_key, uint64_t unix_ns)
 {
 	char text[TIME_RFC3339_BYTES];

@@ -15,6 +15,7 @@ rejected_name(enum signal_kind signal)
 	case SIGNAL_TRACES: return "rejectedSpans";
 	case SIGNAL_METRICS: return "rejectedDataPoints";
 	case SIGNAL_LOGS: return "rejectedLogRecords";
+	case SIGNAL_COMMENTS: break;
 	}
 	CHECK(false);
 	return NULL;

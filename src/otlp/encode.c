@@ -239,11 +239,8 @@ otlp_encode_scope(struct otlp_encoder *e, struct str name, struct str version,
 /* ---- spans and logs */
 
 void
-otlp_encode_span(struct otlp_encoder *e, const struct otlp_span *s)
+otlp_encode_span_fields(struct buf *b, const struct otlp_span *s)
 {
-	struct buf *b = e->out;
-	CHECK(e->signal == SIGNAL_TRACES);
-	open_at(e, AT_ITEM, 2, 9);
 	put_trace_id(b, 1, s->trace_hi, s->trace_lo);
 	put_span_id(b, 2, s->span_id);
 	put_text(b, 3, s->trace_state);
@@ -262,6 +259,14 @@ otlp_encode_span(struct otlp_encoder *e, const struct otlp_span *s)
 	put_text(b, 2, s->status_message);
 	put_i32(b, 3, s->status_code);
 	pb_close(b, mark);
+}
+
+void
+otlp_encode_span(struct otlp_encoder *e, const struct otlp_span *s)
+{
+	CHECK(e->signal == SIGNAL_TRACES);
+	open_at(e, AT_ITEM, 2, 9);
+	otlp_encode_span_fields(e->out, s);
 }
 
 void

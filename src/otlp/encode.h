@@ -180,6 +180,9 @@ void otlp_encode_exemplar(struct otlp_encoder *e, const struct otlp_exemplar *x)
 void otlp_encode_attr(struct otlp_encoder *e, struct str key, struct otlp_value value);
 void otlp_encode_end(struct otlp_encoder *e);
 
+/* The fields of a Span alone, without attributes, events and links (9, 11, 13), for a message that the caller opened. */
+void otlp_encode_span_fields(struct buf *b, const struct otlp_span *s);
+
 /* An AnyValue as field `number` of what is being written. */
 void otlp_encode_value(struct buf *out, uint32_t number, const struct otlp_value *v);
 

@@ -370,29 +370,49 @@ put_entity(struct buf *out, uint32_t number, const struct object *o)
 
 /* ---- items. Attributes and lists are written where the encoder stands: in the item that was opened last. */
 
+static struct otlp_span
+span_of(const struct table *t, size_t row)
+{
+	uint64_t start = table_u64(t, row, SPAN_START_NS);
+	return (struct otlp_span){.trace_hi = table_u64(t, row, SPAN_TRACE_HI),
+	    .trace_lo = table_u64(t, row, SPAN_TRACE_LO),
+	    .span_id = table_u64(t, row, SPAN_SPAN_ID),
+	    .parent_id = table_u64(t, row, SPAN_PARENT_ID),
+	    .start_ns = start,
+	    .end_ns = start + (uint64_t)table_i64(t, row, SPAN_DURATION_NS),
+	    .name = table_str(t, row, SPAN_NAME),
+	    .trace_state = table_str(t, row, SPAN_TRACE_STATE),
+	    .status_message = table_str(t, row, SPAN_STATUS_MESSAGE),
+	    .kind = table_i32(t, row, SPAN_KIND),
+	    .status_code = table_i32(t, row, SPAN_STATUS_CODE),
+	    .flags = table_u32(t, row, SPAN_FLAGS),
+	    .dropped_attributes = table_u32(t, row, SPAN_DROPPED_ATTRIBUTES),
+	    .dropped_events = table_u32(t, row, SPAN_DROPPED_EVENTS),
+	    .dropped_links = table_u32(t, row, SPAN_DROPPED_LINKS)};
+}
+
+static bool
+put_span_lists(struct buf *out, const struct table *t, size_t row)
+{
+	return put_attributes(out, 9, table_str(t, row, SPAN_ATTRIBUTES)) &&
+	    each_object(table_str(t, row, SPAN_EVENTS), put_event, out, 11) &&
+	    each_object(table_str(t, row, SPAN_LINKS), put_link, out, 13);
+}
+
 static bool
 put_span(struct otlp_encoder *e, const struct table *t, size_t row)
 {
-	uint64_t start = table_u64(t, row, SPAN_START_NS);
-	otlp_encode_span(e,
-	    &(struct otlp_span){.trace_hi = table_u64(t, row, SPAN_TRACE_HI),
-	        .trace_lo = table_u64(t, row, SPAN_TRACE_LO),
-	        .span_id = table_u64(t, row, SPAN_SPAN_ID),
-	        .parent_id = table_u64(t, row, SPAN_PARENT_ID),
-	        .start_ns = start,
-	        .end_ns = start + (uint64_t)table_i64(t, row, SPAN_DURATION_NS),
-	        .name = table_str(t, row, SPAN_NAME),
-	        .trace_state = table_str(t, row, SPAN_TRACE_STATE),
-	        .status_message = table_str(t, row, SPAN_STATUS_MESSAGE),
-	        .kind = table_i32(t, row, SPAN_KIND),
-	        .status_code = table_i32(t, row, SPAN_STATUS_CODE),
-	        .flags = table_u32(t, row, SPAN_FLAGS),
-	        .dropped_attributes = table_u32(t, row, SPAN_DROPPED_ATTRIBUTES),
-	        .dropped_events = table_u32(t, row, SPAN_DROPPED_EVENTS),
-	        .dropped_links = table_u32(t, row, SPAN_DROPPED_LINKS)});
-	return put_attributes(e->out, e->attr_field, table_str(t, row, SPAN_ATTRIBUTES)) &&
-	    each_object(table_str(t, row, SPAN_EVENTS), put_event, e->out, 11) &&
-	    each_object(table_str(t, row, SPAN_LINKS), put_link, e->out, 13);
+	struct otlp_span s = span_of(t, row);
+	otlp_encode_span(e, &s);
+	return put_span_lists(e->out, t, row);
+}
+
+bool
+otlp_span_from_row(const struct table *spans, size_t row, struct buf *out)
+{
+	struct otlp_span s = span_of(spans, row);
+	otlp_encode_span_fields(out, &s);
+	return put_span_lists(out, spans, row);
 }
 
 static bool
@@ -496,13 +516,28 @@ put_metric(struct otlp_encoder *e, const struct table *t, size_t row)
 
 /* ---- resources and scopes */
 
+bool
+otlp_resource_from_row(const struct table *t, size_t row, struct buf *out)
+{
+	put_varint(out, 2, table_u32(t, row, RESOURCE_DROPPED_ATTRIBUTES));
+	return put_attributes(out, 1, table_str(t, row, RESOURCE_ATTRIBUTES)) &&
+	    each_object(table_str(t, row, RESOURCE_ENTITY_REFS), put_entity, out, 3);
+}
+
 static bool
 put_resource(struct otlp_encoder *e, const struct table *t, size_t row)
 {
 	otlp_encode_resource(e, table_str(t, row, RESOURCE_SCHEMA_URL));
-	put_varint(e->out, 2, table_u32(t, row, RESOURCE_DROPPED_ATTRIBUTES));
-	return put_attributes(e->out, e->attr_field, table_str(t, row, RESOURCE_ATTRIBUTES)) &&
-	    each_object(table_str(t, row, RESOURCE_ENTITY_REFS), put_entity, e->out, 3);
+	return otlp_resource_from_row(t, row, e->out);
+}
+
+bool
+otlp_scope_from_row(const struct table *t, size_t row, struct buf *out)
+{
+	put_text(out, 1, table_str(t, row, SCOPE_NAME));
+	put_text(out, 2, table_str(t, row, SCOPE_VERSION));
+	put_varint(out, 4, table_u32(t, row, SCOPE_DROPPED_ATTRIBUTES));
+	return put_attributes(out, 3, table_str(t, row, SCOPE_ATTRIBUTES));
 }
 
 static bool
@@ -564,7 +599,7 @@ struct signal_columns {
 	bool (*put)(struct otlp_encoder *e, const struct table *t, size_t row);
 };
 
-static const struct signal_columns columns_of[SIGNAL_TABLES] = {
+static const struct signal_columns columns_of[] = {
     [TABLE_SPANS] = {SIGNAL_TRACES, SPAN_RESOURCE_ID, SPAN_SCOPE_ID, put_span},
     [TABLE_LOGS] = {SIGNAL_LOGS, LOG_RESOURCE_ID, LOG_SCOPE_ID, put_log},
     [TABLE_POINTS] = {SIGNAL_METRICS, POINT_RESOURCE_ID, POINT_SCOPE_ID, put_point},
@@ -636,7 +671,7 @@ otlp_from_rows(const struct otlp_rows *in, struct buf *out, struct err *err)
 {
 	const struct table *t = in->rows;
 	size_t id = (size_t)(t->def - table_defs), bad_row = 0;
-	CHECK(id < SIGNAL_TABLES);
+	CHECK(id < ARRAY_LEN(columns_of));
 	const struct signal_columns *c = &columns_of[id];
 	struct writing w = {.in = in};
 	w.places = xcalloc(t->row_count + 1, sizeof(*w.places));

@@ -24,6 +24,11 @@ struct otlp_rows {
  * is not there; ERR_BUSY: no memory. What was appended is then of no use. */
 MUST_CHECK enum err_code otlp_from_rows(const struct otlp_rows *in, struct buf *out,
     struct err *err);
+/* The fields of one Span, Resource or InstrumentationScope, appended to a message that the caller opened; all but the
+ * schema URLs, which OTLP has beside them. False: JSON of the row is no typed JSON; what was appended is then of no use. */
+MUST_CHECK bool otlp_span_from_row(const struct table *spans, size_t row, struct buf *out);
+MUST_CHECK bool otlp_resource_from_row(const struct table *resources, size_t row, struct buf *out);
+MUST_CHECK bool otlp_scope_from_row(const struct table *scopes, size_t row, struct buf *out);
 /* Typed JSON of one value as an AnyValue in field `number`; false: it is none. */
 MUST_CHECK bool otlp_put_typed(struct buf *out, uint32_t number, struct str typed);
 

@@ -15,6 +15,7 @@ table_of(enum signal_kind signal)
 	switch (signal) {
 	case SIGNAL_TRACES: return TABLE_SPANS;
 	case SIGNAL_LOGS: return TABLE_LOGS;
+	case SIGNAL_COMMENTS: break;
 	case SIGNAL_METRICS: return TABLE_POINTS;
 	}
 	return TABLE_SPANS;

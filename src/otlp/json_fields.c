@@ -323,6 +323,7 @@ otlp_json_request(enum signal_kind signal)
 	case SIGNAL_TRACES: return &trace_request;
 	case SIGNAL_METRICS: return &metrics_request;
 	case SIGNAL_LOGS: return &logs_request;
+	case SIGNAL_COMMENTS: break;
 	}
 	check_failed(__FILE__, __LINE__, "signal is a signal_kind");
 }

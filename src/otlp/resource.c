@@ -12,6 +12,9 @@
 #include "base/hash.h"
 #include "model/typed.h"
 
+/* What ids begin with. They are in every file: never to be changed. */
+enum { SEED_SERIES = 2, SEED_RESOURCE = 3, SEED_SCOPE = 4 };
+
 static uint64_t
 chain_u64(uint64_t seed, uint64_t v)
 {
@@ -143,7 +146,7 @@ walk_service(const struct walk *w)
 static uint64_t
 resource_id(const struct walk *w)
 {
-	uint64_t h = hash_u64_seed(w->sink->tenant, TABLE_RESOURCES);
+	uint64_t h = hash_u64_seed(w->sink->tenant, SEED_RESOURCE);
 	h = hash_u64_seed(buf_view(&w->sink->bufs[BUF_RESOURCE]), h);
 	h = hash_u64_seed(buf_view(&w->sink->bufs[BUF_ENTITIES]), h);
 	h = hash_u64_seed(w->resource.schema_url, h);
@@ -216,7 +219,7 @@ walk_scope_end(struct walk *w)
 static uint64_t
 scope_id(const struct walk *w)
 {
-	uint64_t h = hash_u64_seed(w->sink->tenant, TABLE_SCOPES);
+	uint64_t h = hash_u64_seed(w->sink->tenant, SEED_SCOPE);
 	h = hash_u64_seed(w->scope.name, h);
 	h = hash_u64_seed(w->scope.version, h);
 	h = hash_u64_seed(buf_view(&w->sink->bufs[BUF_SCOPE]), h);
@@ -256,7 +259,7 @@ walk_scope_id(struct walk *w)
 uint64_t
 walk_series_seed(const struct walk *w)
 {
-	uint64_t h = hash_u64_seed(w->sink->tenant, TABLE_POINTS);
+	uint64_t h = hash_u64_seed(w->sink->tenant, SEED_SERIES);
 	h = chain_u64(h, w->resource.attributes.sum);
 	h = hash_u64_seed(w->scope.name, h);
 	h = hash_u64_seed(w->scope.version, h);

@@ -18,6 +18,7 @@ item_name(enum signal_kind signal)
 	case SIGNAL_TRACES: return "span";
 	case SIGNAL_METRICS: return "data point";
 	case SIGNAL_LOGS: return "log record";
+	case SIGNAL_COMMENTS: break; /* not of OTLP */
 	}
 	CHECK(false);
 	return NULL;
@@ -143,6 +144,7 @@ walk_item(struct walk *w, struct str message)
 	case SIGNAL_TRACES: walk_span(w, message); return;
 	case SIGNAL_METRICS: walk_metric(w, message); return;
 	case SIGNAL_LOGS: walk_log(w, message); return;
+	case SIGNAL_COMMENTS: break;
 	}
 	CHECK(false);
 }

@@ -16,14 +16,12 @@ unsigned
 rest_right_of(enum http_method method, struct str path)
 {
 	const struct rest_routes *all = rest_routes_find(path);
-	struct op_value ignored;
-	bool has_value;
+	struct ops_path ignored;
 	if (is_open(path))
 		return 0;
 	if (all)
 		return all->right;
-	const struct op *op =
-	    method == HTTP_POST ? ops_find_path(OP_POST, path, &ignored, &has_value, NULL) : NULL;
+	const struct op *op = method == HTTP_POST ? ops_find_path(OP_POST, path, &ignored) : NULL;
 	return op && op->writes ? KEY_INGEST : KEY_READ;
 }
 

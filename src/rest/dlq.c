@@ -36,17 +36,15 @@ choose_tenant(const struct rest_context *ctx, const struct op_value *values, siz
 
 /* ---- parameters */
 
-static enum err_code
-read_limit(const struct op_context *ctx, const struct op_value *values, size_t count, uint64_t dflt,
-    uint64_t *out, struct err *err)
+/* ops_run() has seen that it is within what the server gives. */
+static uint64_t
+read_limit(const struct op_context *ctx, const struct op_value *values, size_t count, uint64_t dflt)
 {
 	struct str text = rest_value(values, count, "limit");
-	uint64_t max = ctx->limits->results_max;
-	*out = dflt < max ? dflt : max;
-	if (text.len > 0 && (!str_to_u64(text, out) || *out == 0 || *out > max))
-		return err_set(err, ERR_INVALID, "parameter limit: must be 1 to %llu",
-		    (unsigned long long)max);
-	return ERR_OK;
+	uint64_t limit = dflt < ctx->limits->results_max ? dflt : ctx->limits->results_max;
+	if (text.len > 0)
+		CHECK(str_to_u64(text, &limit));
+	return limit;
 }
 
 /* As bits, 0: not given. */
@@ -94,7 +92,7 @@ write_letter(struct json_writer *w, const struct dlq_letter *l)
 	rest_write_text(w, "state", dlq_state_name(l->state));
 	rest_write_text(w, "tenant", l->tenant);
 	rest_write_text(w, "signal", l->signal);
-	rest_write_number(w, "seq", l->seq, readable);
+	rest_write_number(w, "seq", l->seq, readable && l->seq < DLQ_SEQ_NONE);
 	rest_write_number(w, "item_first", l->item_first, readable);
 	rest_write_number(w, "item_count", l->item_count,
 	    readable && l->item_count != DLQ_ALL_ITEMS);
@@ -150,13 +148,11 @@ handle_list(const struct op_context *ctx, const struct op *op, const struct op_v
 	const struct rest_context *c = context_of(ctx);
 	struct dlq_query q;
 	struct json_writer w;
-	uint64_t limit;
+	uint64_t limit = read_limit(ctx, values, count, LIST_DEFAULT);
 	size_t n = 0;
 	bool more;
 	(void)op;
-	enum err_code code = read_limit(ctx, values, count, LIST_DEFAULT, &limit, err);
-	if (code == ERR_OK)
-		code = read_query(c, values, count, &q, err);
+	enum err_code code = read_query(c, values, count, &q, err);
 	if (code != ERR_OK)
 		return code;
 	struct dlq_letter *letters = arena_array(ctx->arena, (size_t)limit, sizeof(*letters));
@@ -365,11 +361,11 @@ static enum err_code
 handle_all(const struct op_context *ctx, const struct op_value *values, size_t count, bool drops,
     struct buf *json, struct err *err)
 {
-	struct sweep s = {.ctx = context_of(ctx), .drops = drops};
+	struct sweep s = {.ctx = context_of(ctx),
+	    .drops = drops,
+	    .limit = read_limit(ctx, values, count, ALL_DEFAULT)};
 	struct json_writer w;
-	enum err_code code = read_limit(ctx, values, count, ALL_DEFAULT, &s.limit, err);
-	if (code == ERR_OK)
-		code = read_query(s.ctx, values, count, &s.q, err);
+	enum err_code code = read_query(s.ctx, values, count, &s.q, err);
 	CHECK(code != ERR_OK || s.q.states != 0); /* it is required */
 	if (code != ERR_OK)
 		return code;

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#define FORM "application/x-www-form-urlencoded"
 #define OPENAPI_PATH "/api/v1/openapi.json"
 
 enum { ENTRIES_MAX = 128 };
@@ -54,7 +55,7 @@ put_ref_object(struct json_writer *w, const char *kind, const char *name)
 static struct str
 part(const char *name)
 {
-	const struct embedded_json *p = rest_openapi_parts;
+	const struct embedded_text *p = rest_openapi_parts;
 	while (p->name && strcmp(p->name, name) != 0)
 		p++;
 	CHECK(p->name != NULL);
@@ -82,7 +83,10 @@ schema_of_type(enum op_param_type type)
 	case OP_TRACE_ID: return "TraceId";
 	case OP_SPAN_ID: return "SpanId";
 	case OP_ATTR: return "AttributeCondition";
+	case OP_WORDS: return "Words";
 	case OP_CURSOR: return "Cursor";
+	case OP_UNIX_TIME: return "PrometheusTime";
+	case OP_PROM_SPAN: return "PrometheusSpan";
 	case OP_TEXT:
 	case OP_INT:
 	case OP_ENUM:
@@ -232,7 +236,7 @@ has_body(const struct entry *e)
 	const struct op_param *p = e->op->params;
 	while (p->name && p->in_path)
 		p++;
-	return e->method == HTTP_POST && p->name;
+	return e->method == HTTP_POST && (p->name || e->op->body);
 }
 
 static bool
@@ -256,22 +260,45 @@ put_required(struct json_writer *w, const struct op *op)
 }
 
 static void
+put_raw_body(struct json_writer *w, const char *media)
+{
+	jsonw_key(w, "requestBody");
+	jsonw_object(w);
+	jsonw_key(w, "required");
+	jsonw_bool(w, true);
+	jsonw_key(w, "content");
+	jsonw_object(w);
+	jsonw_key(w, media);
+	jsonw_object(w);
+	jsonw_key(w, "schema");
+	jsonw_object(w);
+	put_text(w, "type", "string");
+	put_text(w, "contentMediaType", media);
+	for (int i = 0; i < 4; i++)
+		jsonw_object_end(w);
+}
+
+static void
 put_body(struct document *d, const struct entry *e)
 {
 	struct json_writer *w = &d->w;
+	if (e->op->body) {
+		put_raw_body(w, e->op->body);
+		return;
+	}
 	jsonw_key(w, "requestBody");
 	jsonw_object(w);
 	jsonw_key(w, "required");
 	jsonw_bool(w, needs_body(e->op));
 	jsonw_key(w, "content");
 	jsonw_object(w);
-	jsonw_key(w, "application/json");
+	jsonw_key(w, e->op->prometheus ? FORM : "application/json");
 	jsonw_object(w);
 	jsonw_key(w, "schema");
 	jsonw_object(w);
 	put_text(w, "type", "object");
 	jsonw_key(w, "additionalProperties");
-	jsonw_bool(w, false);
+	jsonw_bool(w, e->op->prometheus);
 	if (needs_body(e->op))
 		put_required(w, e->op);
 	jsonw_key(w, "properties");
@@ -335,7 +362,9 @@ has_pages_in_protobuf(const struct op *op)
 static void
 put_success(struct json_writer *w, const struct op *op)
 {
-	jsonw_key(w, "200");
+	char status[8];
+	snprintf(status, sizeof(status), "%d", op->status ? op->status : 200);
+	jsonw_key(w, status);
 	jsonw_object(w);
 	put_text(w, "description", op->help);
 	if (has_pages_in_protobuf(op)) {
@@ -352,10 +381,12 @@ put_success(struct json_writer *w, const struct op *op)
 }
 
 static void
-put_error(struct json_writer *w, struct str status)
+put_error(struct json_writer *w, const struct op *op, struct str status)
 {
 	char name[32];
 	snprintf(name, sizeof(name), "Error%.*s", STR_ARG(status));
+	if (op->prometheus)
+		snprintf(name, sizeof(name), "PrometheusError");
 	jsonw_key_str(w, status);
 	put_ref_object(w, "responses", name);
 }
@@ -370,13 +401,13 @@ put_responses(struct json_writer *w, const struct op *op)
 	jsonw_object(w);
 	put_success(w, op);
 	while ((word = next_word(&usual)).len > 0)
-		put_error(w, word);
+		put_error(w, op, word);
 	if (in_path)
-		put_error(w, STR("404"));
+		put_error(w, op, STR("404"));
 	while ((word = next_word(&own)).len > 0)
-		put_error(w, word);
+		put_error(w, op, word);
 	jsonw_key(w, "default");
-	put_ref_object(w, "responses", "Error");
+	put_ref_object(w, "responses", op->prometheus ? "PrometheusError" : "Error");
 	jsonw_object_end(w);
 }
 
@@ -398,6 +429,14 @@ put_description(struct json_writer *w, const struct entry *e)
 	put_text(w, "x-weir-right", key_right_name((enum key_right)e->right));
 	if (e->slow) {
 		jsonw_key(w, "x-weir-slow");
+		jsonw_bool(w, true);
+	}
+	if (e->op->prometheus) {
+		jsonw_key(w, "x-weir-ignores-unknown");
+		jsonw_bool(w, true);
+	}
+	if (e->op->stream) {
+		jsonw_key(w, "x-weir-stream");
 		jsonw_bool(w, true);
 	}
 	if (e->op->example)
@@ -460,7 +499,7 @@ put_components(struct json_writer *w)
 	}
 	jsonw_key(w, "schemas");
 	jsonw_object(w);
-	for (const struct embedded_json *s = ops_schemas; s->name; s++) {
+	for (const struct embedded_text *s = ops_schemas; s->name; s++) {
 		jsonw_key(w, s->name);
 		jsonw_raw(w, str_from(s->text));
 	}

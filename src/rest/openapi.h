@@ -16,7 +16,7 @@
 #include "base/embedded.h"
 #include "base/limits.h"
 
-extern const struct embedded_json rest_openapi_parts[]; /* the files of rest/openapi/ */
+extern const struct embedded_text rest_openapi_parts[]; /* the files of rest/openapi/ */
 
 /* Append the document. Bounds of what depends on the server are those of `limits`. */
 void rest_openapi_write(const struct limits *limits, struct buf *out);

@@ -47,9 +47,49 @@ write_error(enum err_code code, struct str message, struct buf *out)
 	buf_char(out, '\n');
 }
 
+/* What Prometheus calls it, and with which status. */
+static const char *
+prometheus_error(enum err_code code, int *status_out)
+{
+	*status_out = err_http_status(code);
+	if (*status_out == 400)
+		return "bad_data";
+	if (code == ERR_EXECUTION || code == ERR_TOO_LARGE) {
+		*status_out = 422;
+		return "execution";
+	}
+	if (code == ERR_DEADLINE) {
+		*status_out = 503;
+		return "timeout";
+	}
+	return code == ERR_CANCELLED  ? "canceled"
+	    : code == ERR_UNAVAILABLE ? "unavailable"
+	    : code == ERR_NOT_FOUND   ? "not_found"
+	    : code == ERR_BUSY        ? "too_many_requests"
+	    : code == ERR_FORBIDDEN   ? "forbidden"
+	    : *status_out >= 500      ? "internal"
+	                              : "bad_data";
+}
+
 static void
-respond_error(struct rest *r, struct http_request *req, enum err_code code, const char *allowed,
-    const char *message)
+write_prometheus_error(const char *type, struct str message, struct buf *out)
+{
+	struct json_writer w;
+	json_writer_init(&w, out);
+	jsonw_object(&w);
+	jsonw_key(&w, "status");
+	jsonw_str(&w, STR("error"));
+	jsonw_key(&w, "errorType");
+	jsonw_str(&w, str_from(type));
+	jsonw_key(&w, "error");
+	jsonw_str(&w, message);
+	jsonw_object_end(&w);
+	buf_char(out, '\n');
+}
+
+static void
+respond_error(struct rest *r, struct http_request *req, const struct op *op, enum err_code code,
+    const char *allowed, const char *message)
 {
 	struct http_answer answer = {.status = err_http_status(code),
 	    .content_type = REST_JSON,
@@ -58,7 +98,11 @@ respond_error(struct rest *r, struct http_request *req, enum err_code code, cons
 		answer.headers[1] = (struct http_header){"Allow", allowed};
 	else if (code == ERR_BUSY || code == ERR_UNAVAILABLE)
 		answer.headers[1] = (struct http_header){"Retry-After", "1"};
-	write_error(code, str_from(message), &answer.body);
+	if (op && op->prometheus)
+		write_prometheus_error(prometheus_error(code, &answer.status), str_from(message),
+		    &answer.body);
+	else
+		write_error(code, str_from(message), &answer.body);
 	stats_refused(r->opt.stats, code);
 	http_respond(req, &answer);
 }
@@ -67,14 +111,21 @@ void
 rest_respond_error(struct rest *r, struct http_request *req, enum err_code code,
     const char *message)
 {
-	respond_error(r, req, code, "GET, HEAD", message);
+	respond_error(r, req, NULL, code, "GET, HEAD", message);
+}
+
+void
+rest_respond_op_error(struct rest *r, struct http_request *req, const struct op *op,
+    enum err_code code, const char *message)
+{
+	respond_error(r, req, op, code, "GET, HEAD", message);
 }
 
 void
 rest_respond_method(struct rest *r, struct http_request *req, const char *allowed,
     const char *message)
 {
-	respond_error(r, req, ERR_METHOD, allowed, message);
+	respond_error(r, req, NULL, ERR_METHOD, allowed, message);
 }
 
 const char *
@@ -109,23 +160,24 @@ static void
 handle_op(struct rest *r, struct http_request *req, const struct auth_grant *grant)
 {
 	enum http_method method = http_request_method(req);
-	struct op_value path_value;
-	bool has_value;
-	unsigned methods;
+	struct ops_path path;
 	struct err err;
-	const struct op *op = ops_find_path(method == HTTP_POST ? OP_POST : OP_GET,
-	    http_request_path(req), &path_value, &has_value, &methods);
+	const struct op *op =
+	    ops_find_path(method == HTTP_POST ? OP_POST : OP_GET, http_request_path(req), &path);
 	bool served = method == HTTP_GET || method == HTTP_HEAD || method == HTTP_POST;
-	if (methods == 0) {
+	if (path.methods == 0) {
 		not_found(r, req);
 	} else if (!op || !served) {
-		const char *allowed = allowed_methods(methods);
+		const char *allowed = allowed_methods(path.methods);
 		(void)err_set(&err, ERR_METHOD, "only %s is served here", allowed);
 		rest_respond_method(r, req, allowed, err.message);
-	} else if (op->method == OP_POST && rest_check_origin(req, &err) != ERR_OK) {
+	} else if (op->method == OP_POST && !op->prometheus &&
+	    rest_check_origin(req, &err) != ERR_OK) {
 		rest_respond_error(r, req, err.code, err.message);
+	} else if (op->stream) {
+		rest_follow(r, req, op, grant);
 	} else {
-		rest_run(r, req, op, has_value ? &path_value : NULL, grant);
+		rest_run(r, req, op, path.values, path.value_count, grant);
 	}
 }
 
@@ -181,6 +233,12 @@ rest_start(const struct rest_options *opt, struct rest **out, struct err *err)
 	r->readers = xcalloc(r->opt.thread_count, sizeof(*r->readers));
 	for (unsigned i = 0; i < r->opt.thread_count && code == ERR_OK; i++)
 		code = thread_start(&r->readers[i], "reader", rest_reader_main, r, err);
+	r->heavy_jobs = queue_new(opt->limits->queries_max);
+	if (r->opt.heavy_count == 0)
+		r->opt.heavy_count = 1;
+	r->heavies = xcalloc(r->opt.heavy_count, sizeof(*r->heavies));
+	for (unsigned i = 0; i < r->opt.heavy_count && code == ERR_OK; i++)
+		code = thread_start(&r->heavies[i], "heavy", rest_heavy_main, r, err);
 	r->slow_jobs = queue_new(1);
 	if (code == ERR_OK)
 		code = thread_start(&r->slow, "slow", rest_slow_main, r, err);
@@ -195,12 +253,15 @@ rest_start(const struct rest_options *opt, struct rest **out, struct err *err)
 void
 rest_stop(struct rest *r)
 {
+	store_cancel(r->opt.store); /* first: what runs in it says that the server stops */
 	atomic_store(&r->stopping, true);
 	queue_close(r->jobs);
+	queue_close(r->heavy_jobs);
 	queue_close(r->slow_jobs);
-	store_cancel(r->opt.store);
 	for (unsigned i = 0; i < r->opt.thread_count; i++)
 		thread_join(&r->readers[i]);
+	for (unsigned i = 0; i < r->opt.heavy_count; i++)
+		thread_join(&r->heavies[i]);
 	thread_join(&r->slow);
 }
 
@@ -211,7 +272,9 @@ rest_free(struct rest *r)
 		return;
 	rest_stop(r);
 	queue_free(r->jobs);
+	queue_free(r->heavy_jobs);
 	queue_free(r->slow_jobs);
+	free(r->heavies);
 	free(r->readers);
 	free(r);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rest/rest.h - the REST face of weir: ops_table over HTTP, dead letters, keys, backups, and /, /healthz,
+ * rest/rest.h - the REST face of weir: ops_table over HTTP, dead letters, keys, backups, what is pulled, and /, /healthz,
  * /readyz, /metrics.
  * docs/api.md is the contract. No query logic here.
  *
@@ -13,12 +13,16 @@
  * are answered 429. Its time (limits.query_timeout_ms) runs from its arrival. The other paths
  * are answered on the server's thread: they work while all readers are busy.
  *
- * Memory. A query that runs holds at most 2 * result_bytes_max: rows and JSON. The rows are given
+ * Memory. A query that runs holds at most 2 * result_bytes_max: rows and JSON (one in PromQL up to 3.5 times: also the
+ * points that are read, and one series that is prepared). The rows are given
  * back before the answer is sent; the JSON is charged to one budget, limits.answer_bytes_max,
  * until it has been read. A query whose answer finds no room there is answered 429, and stops as
  * soon as that is clear. Answers of up to REST_SMALL_BYTES are not counted: they are answered
  * whatever others leave unread. The most there can be, all told:
- *     thread_count * 2 * result_bytes_max + answer_bytes_max + connections_max * REST_SMALL_BYTES
+ *     thread_count * 3.5 * result_bytes_max + answer_bytes_max + connections_max * REST_SMALL_BYTES
+ *
+ * Heavy operations (SQL) have a queue and threads of their own, and limits.sql_timeout_ms: however long they take, readers
+ * are there for the others. Whether their clients are still there is looked at while they run.
  *
  * What takes long, like a backup, has a thread of its own and no deadline; there is one such work at a time.
  *
@@ -28,16 +32,22 @@
  * served when there is no rush, as far as libmicrohttpd lets us: http.h. A query that runs is not
  * stopped.
  *
- * Order of the end: http_server_stop(), while the readers still answer; then rest_stop(); then
+ * Streams (follow.c) have no place in the queue and no thread: limits.live_readers_max of them, and what each may hold, are
+ * tail/tail.h's. Whether its key is still good is asked a few times a second.
+ *
+ * Order of the end: tail_stop(), which ends the streams; http_server_stop(), while the readers still answer; then rest_stop(); then
  * the store may close.
  */
 #ifndef REST_REST_H
 #define REST_REST_H
 
+#include "base/limits.h"
 #include "http/http.h"
 
 struct dlq;
 struct keys;
+struct tail;
+struct ops_writer;
 struct rest;
 struct store;
 
@@ -57,19 +67,47 @@ struct rest_backups {
 	void *ctx;
 };
 
+/* What is pulled and brought, ingest/pull.h. Reader threads; both may block, until the deadline. */
+struct store_pull;
+struct rest_pulled {
+	uint64_t accepted, rejected;
+	char reason[160]; /* why the first one was rejected; empty: none was */
+	unsigned char position[LIMIT_POSITION_BYTES]; /* where the source stands now */
+	size_t position_len;
+};
+struct rest_puller {
+	enum err_code (*position)(void *ctx, struct str tenant, struct str source,
+	    struct store_pull *out, struct err *err);
+	/* ERR_CONFLICT: out->position says where the source stands. */
+	enum err_code (*bring)(void *ctx, struct str tenant, struct str source, struct str batch,
+	    uint64_t deadline_mono_ns, struct rest_pulled *out, struct err *err);
+	void *ctx;
+};
+
 enum { REST_CHECKS_MAX = 16, REST_THREADS_DEFAULT = 4, REST_SMALL_BYTES = 64 * 1024 };
+
+struct prices; /* agent/prices.h */
 
 struct rest_options {
 	struct store *store; /* borrowed */
 	struct keys *keys; /* borrowed; NULL: none are needed, nor can any be made */
+	const struct ops_writer *writer; /* borrowed; NULL: operations add nothing (ops/ops.h) */
+	struct tail
+	    *tail; /* borrowed, until the server is freed; NULL: nothing can be followed, 404 */
 	struct dlq *dlq; /* borrowed; NULL: there are no dead letters, which is answered 404 */
 	/* What is in a letter's payload, as JSON, appended. NULL, or an error: it is shown as base64. */
 	enum err_code (*dlq_to_json)(struct str payload, struct buf *json, struct err *err);
 	const struct rest_backups
 	    *backups; /* borrowed; NULL: none are made, which is answered 404 */
+	const struct rest_puller
+	    *puller; /* borrowed; NULL: nothing can be pulled, which is answered 404 */
 	const struct limits *limits; /* borrowed */
 	struct stats *stats; /* borrowed, NULL allowed */
+	/* Borrowed; NULL: no table. Another one may be put there at any time; what stood there lives until the server
+	 * is freed. */
+	const struct prices *_Atomic *prices;
 	unsigned thread_count; /* readers; 0: REST_THREADS_DEFAULT */
+	unsigned heavy_count; /* threads for heavy operations, SQL; 0: 1 */
 	/* What /readyz says: fills up to `max` rows, returns how many. Server threads; must not
 	 * block. NULL: no checks, always ready. */
 	size_t (*checks)(void *ctx, struct rest_check *out, size_t max);

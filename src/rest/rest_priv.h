@@ -27,6 +27,8 @@ struct rest {
 	_Atomic uint64_t query_count; /* waiting or running */
 	_Atomic bool stopping;
 	struct thread *readers;
+	struct queue *heavy_jobs; /* SQL: it waits here, not in the way of others */
+	struct thread *heavies;
 	struct queue *slow_jobs; /* of one at most */
 	_Atomic bool slow_busy; /* there is one, waiting or under way */
 	struct thread slow;
@@ -37,6 +39,9 @@ struct rest {
 void rest_respond(struct http_request *req, int status, const char *content_type, struct buf *body);
 void rest_respond_error(struct rest *r, struct http_request *req, enum err_code code,
     const char *message);
+/* In the shape that the operation has for errors. */
+void rest_respond_op_error(struct rest *r, struct http_request *req, const struct op *op,
+    enum err_code code, const char *message);
 /* 405, with the methods that are served. */
 void rest_respond_method(struct rest *r, struct http_request *req, const char *allowed,
     const char *message);
@@ -47,17 +52,22 @@ struct rest_context {
 	struct rest *rest;
 	struct http_request *request;
 	const struct auth_grant *grant;
+	bool heavy; /* the operation is */
 };
 
 /* run.c: put the operation into the queue; it will be answered. */
 void rest_run(struct rest *r, struct http_request *req, const struct op *op,
-    const struct op_value *path_value, const struct auth_grant *grant);
+    const struct op_value *path_values, size_t path_value_count, const struct auth_grant *grant);
 /* The same for one that takes as long as it takes: it has a thread of its own and no deadline, and there is one at a
  * time of all of them (else 429). Its handler has to end soon after store_cancel(). That its client leaves does not stop it. */
 void rest_run_slow(struct rest *r, struct http_request *req, const struct op *op,
-    const struct op_value *path_value, const struct auth_grant *grant);
+    const struct op_value *path_values, size_t path_value_count, const struct auth_grant *grant);
+/* follow.c: an operation that is a stream, at once. */
+void rest_follow(struct rest *r, struct http_request *req, const struct op *op,
+    const struct auth_grant *grant);
 void rest_reader_main(void *ctx);
 void rest_slow_main(void *ctx);
+void rest_heavy_main(void *ctx);
 
 /* routes.c */
 struct rest_route {
@@ -80,6 +90,7 @@ struct rest_routes {
 extern const struct rest_routes rest_dlq_routes; /* dlq.c */
 extern const struct rest_routes rest_keys_routes; /* keys.c */
 extern const struct rest_routes rest_backups_routes; /* backups.c */
+extern const struct rest_routes rest_pulls_routes; /* pulls.c */
 extern const struct rest_routes rest_check_routes; /* check.c */
 extern const struct rest_routes rest_openapi_routes; /* openapi.c */
 
@@ -107,8 +118,11 @@ void rest_write_text(struct json_writer *w, const char *key, const char *text);
 void rest_write_number(struct json_writer *w, const char *key, uint64_t v, bool known);
 void rest_write_end(struct json_writer *w); /* of the answer, with a line end */
 
-/* body.c: the parameters in a request's body; names and values are in the arena or the body. */
+/* rest/body.h, of a request's body. */
 MUST_CHECK enum err_code rest_read_body(struct http_request *req, struct arena *arena,
+    struct op_value **values_out, size_t *count_out, struct err *err);
+/* The same of a form (application/x-www-form-urlencoded). */
+MUST_CHECK enum err_code rest_read_form(struct http_request *req, struct arena *arena,
     struct op_value **values_out, size_t *count_out, struct err *err);
 
 /* access.c: who may. 0: everybody. */

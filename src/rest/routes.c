@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rest/routes.c - paths that are not in ops_table, for they are not the store's: dead letters, keys, backups, whether the
+ * rest/routes.c - paths that are not in ops_table, for they are not the store's: dead letters, keys, backups, what is pulled, whether the
  * data folder is whole. Run by the readers, like queries, or, those that are slow, by a thread of their own.
  */
 #include "rest/rest_priv.h"
@@ -8,7 +8,7 @@
 #include "tenant/tenant.h"
 
 static const struct rest_routes *const all_routes[] = {&rest_dlq_routes, &rest_keys_routes,
-    &rest_backups_routes, &rest_check_routes, &rest_openapi_routes};
+    &rest_backups_routes, &rest_pulls_routes, &rest_check_routes, &rest_openapi_routes};
 
 const struct rest_routes *
 rest_routes_nth(size_t i)
@@ -138,7 +138,7 @@ rest_routes_run(struct rest *r, struct http_request *req, const struct rest_rout
 			rest_respond_error(r, req, err.code, err.message);
 		else
 			(all->slow & 1u << method ? rest_run_slow : rest_run)(r, req, &route->op,
-			    route->suffix ? &id : NULL, grant);
+			    &id, route->suffix ? 1 : 0, grant);
 		return;
 	}
 	if (allowed.len > 0)

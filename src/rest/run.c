@@ -5,6 +5,7 @@
 #include "base/timefmt.h"
 #include "ops/ops.h"
 #include "sys/clock.h"
+#include "sys/rand.h"
 #include "sys/trace.h"
 
 #include <stdio.h>
@@ -16,12 +17,24 @@ enum { ARENA_KEEP_BYTES = 1024 * 1024 };
 struct job {
 	struct http_request *request;
 	const struct op *op;
-	struct op_value path_value; /* points into the request */
-	bool has_path_value;
+	struct op_value path_values[OPS_PATH_VALUES_MAX]; /* they point into the request */
+	size_t path_value_count;
 	struct auth_grant grant;
 	uint64_t deadline_mono_ns;
 	bool slow;
 };
+
+static struct queue *
+queue_of(const struct rest *r, const struct op *op, bool slow)
+{
+	return slow ? r->slow_jobs : op->heavy ? r->heavy_jobs : r->jobs;
+}
+
+static uint64_t
+time_of(const struct rest *r, const struct op *op)
+{
+	return op->heavy ? r->opt.limits->sql_timeout_ms : r->opt.limits->query_timeout_ms;
+}
 
 /* It does not count any more. */
 static void
@@ -35,74 +48,92 @@ job_ended(struct rest *r, bool slow)
 
 static void
 enqueue(struct rest *r, struct http_request *req, const struct op *op,
-    const struct op_value *path_value, const struct auth_grant *grant, bool slow)
+    const struct op_value *path_values, size_t path_value_count, const struct auth_grant *grant,
+    bool slow)
 {
 	struct job *job = xcalloc(1, sizeof(*job));
+	CHECK(path_value_count <= OPS_PATH_VALUES_MAX);
 	job->request = req;
 	job->op = op;
 	job->grant = *grant;
-	job->has_path_value = path_value != NULL;
-	if (path_value)
-		job->path_value = *path_value;
+	for (size_t i = 0; i < path_value_count; i++)
+		job->path_values[i] = path_values[i];
+	job->path_value_count = path_value_count;
 	job->slow = slow;
-	job->deadline_mono_ns =
-	    slow ? UINT64_MAX : clock_mono_ns() + r->opt.limits->query_timeout_ms * NS_PER_MS;
-	enum err_code code = queue_push(slow ? r->slow_jobs : r->jobs, job);
+	job->deadline_mono_ns = slow ? UINT64_MAX : clock_mono_ns() + time_of(r, op) * NS_PER_MS;
+	enum err_code code = queue_push(queue_of(r, op, slow), job);
 	if (code == ERR_OK)
 		return;
 	free(job);
 	job_ended(r, slow);
-	rest_respond_error(r, req, code, "the server is stopping");
+	rest_respond_op_error(r, req, op, code, "the server is stopping");
 }
 
 void
 rest_run(struct rest *r, struct http_request *req, const struct op *op,
-    const struct op_value *path_value, const struct auth_grant *grant)
+    const struct op_value *path_values, size_t path_value_count, const struct auth_grant *grant)
 {
 	uint64_t max = r->opt.limits->queries_max;
 	if (atomic_fetch_add(&r->query_count, 1) < max) {
-		enqueue(r, req, op, path_value, grant, false);
+		enqueue(r, req, op, path_values, path_value_count, grant, false);
 		return;
 	}
 	job_ended(r, false);
-	rest_respond_error(r, req, ERR_BUSY, "too many queries at once, try again");
+	rest_respond_op_error(r, req, op, ERR_BUSY, "too many queries at once, try again");
 }
 
 void
 rest_run_slow(struct rest *r, struct http_request *req, const struct op *op,
-    const struct op_value *path_value, const struct auth_grant *grant)
+    const struct op_value *path_values, size_t path_value_count, const struct auth_grant *grant)
 {
 	if (!atomic_exchange(&r->slow_busy, true))
-		enqueue(r, req, op, path_value, grant, true);
+		enqueue(r, req, op, path_values, path_value_count, grant, true);
 	else
 		rest_respond_error(r, req, ERR_BUSY,
 		    "a long piece of work is under way, like a backup, and there is one at a time: "
 		    "try again when it has ended");
 }
 
-/* Query parameters, those of the body, and the one of the path. */
+/* The header's word for the parameter id, unless that is given: draft-ietf-httpapi-idempotency-key-header has it in
+ * quotes. */
+static void
+add_idempotency_key(const struct job *job, struct op_value *values, size_t *count)
+{
+	struct str key = str_trim(http_request_header(job->request, "idempotency-key"));
+	if (!job->op->writes || key.len == 0 || rest_value(values, *count, "id").len > 0)
+		return;
+	if (key.len > 2 && key.ptr[0] == '"' && key.ptr[key.len - 1] == '"')
+		key = str_of(key.ptr + 1, key.len - 2);
+	values[(*count)++] = (struct op_value){STR("id"), key};
+}
+
+/* Query parameters, those of the body, and those of the path. */
 static enum err_code
 gather_values(const struct job *job, struct arena *arena, struct op_value **values_out,
     size_t *count_out, struct err *err)
 {
 	struct op_value v, *body = NULL;
 	size_t count = 0, body_count = 0;
-	if (job->op->method == OP_POST) {
-		enum err_code code = rest_read_body(job->request, arena, &body, &body_count, err);
+	if (job->op->method == OP_POST && !job->op->body) {
+		enum err_code code =
+		    (job->op->prometheus ? rest_read_form : rest_read_body)(job->request, arena,
+		        &body, &body_count, err);
 		if (code != ERR_OK)
 			return code;
 	}
 	while (http_request_param(job->request, count, &v.name, &v.value))
 		count++;
-	struct op_value *values = arena_array(arena, count + body_count + 1, sizeof(*values));
+	struct op_value *values =
+	    arena_array(arena, count + body_count + OPS_PATH_VALUES_MAX + 1, sizeof(*values));
 	if (!values)
 		return err_set(err, ERR_TOO_LARGE, "too many parameters");
 	for (size_t i = 0; i < count; i++)
 		(void)http_request_param(job->request, i, &values[i].name, &values[i].value);
 	for (size_t i = 0; i < body_count; i++)
 		values[count++] = body[i];
-	if (job->has_path_value)
-		values[count++] = job->path_value;
+	add_idempotency_key(job, values, &count);
+	for (size_t i = 0; i < job->path_value_count; i++)
+		values[count++] = job->path_values[i];
 	*values_out = values;
 	*count_out = count;
 	return ERR_OK;
@@ -148,7 +179,8 @@ client_left(struct rest *r, const struct job *job)
 {
 	enum http_peer peer = http_request_peer(job->request);
 	return peer == HTTP_PEER_GONE ||
-	    (peer == HTTP_PEER_DONE && queue_len(r->jobs) >= r->opt.thread_count);
+	    (peer == HTTP_PEER_DONE &&
+	        (job->op->heavy || queue_len(r->jobs) >= r->opt.thread_count));
 }
 
 /* One of the media types of Accept is this one, whatever its parameters. */
@@ -167,21 +199,41 @@ accepts(const struct http_request *req, struct str type)
 	return false;
 }
 
+/* What takes long asks this now and then. A client that closed its side only and still reads is rare, and cannot be told
+ * from one that has gone: what is heavy is not worth the doubt. */
+static bool
+should_stop(const struct op_context *ctx, uint64_t deadline_mono_ns)
+{
+	const struct rest_context *c = (const struct rest_context *)ctx;
+	enum http_peer peer = http_request_peer(c->request);
+	return atomic_load(&c->rest->stopping) || clock_mono_ns() >= deadline_mono_ns ||
+	    (c->heavy ? peer != HTTP_PEER_THERE : peer == HTTP_PEER_GONE);
+}
+
 static enum err_code
 run_op(struct rest *r, const struct job *job, struct arena *arena, struct ops_otlp *otlp,
-    struct buf *json, struct err *err)
+    struct ops_reply *reply, struct buf *json, struct err *err)
 {
 	struct op_value *values = NULL;
 	size_t count = 0;
 	struct rest_context ctx = {.rest = r,
 	    .request = job->request,
 	    .grant = &job->grant,
+	    .heavy = job->op->heavy,
 	    .op = {.store = r->opt.store,
+	        .writer = r->opt.writer,
+	        .key_name = str_from(job->grant.key_name),
+	        .random = {rand_u64(), rand_u64()},
 	        .limits = r->opt.limits,
 	        .stats = r->opt.stats,
+	        .prices = r->opt.prices ? atomic_load(r->opt.prices) : NULL,
 	        .tenant = str_from(job->grant.tenant),
 	        .now_unix_ns = clock_unix_ns(),
 	        .deadline_mono_ns = job->deadline_mono_ns,
+	        .accept = http_request_header(job->request, "accept"),
+	        .reply = reply,
+	        .stop = should_stop,
+	        .start_mono_ns = clock_mono_ns(),
 	        .otlp = accepts(job->request, STR(REST_PROTOBUF)) ? otlp : NULL,
 	        .arena = arena}};
 	if (atomic_load(&r->stopping))
@@ -192,24 +244,31 @@ run_op(struct rest *r, const struct job *job, struct arena *arena, struct ops_ot
 	if (clock_mono_ns() >= job->deadline_mono_ns)
 		return err_set(err, ERR_DEADLINE,
 		    "the query waited longer than %llu ms for its turn",
-		    (unsigned long long)r->opt.limits->query_timeout_ms);
+		    (unsigned long long)time_of(r, job->op));
 	enum err_code code = gather_values(job, arena, &values, &count, err);
 	return code == ERR_OK ? ops_run(job->op, &ctx.op, values, count, json, err) : code;
 }
 
 static void
-respond_charged(struct rest *r, struct http_request *req, const struct ops_otlp *otlp,
-    struct buf *json, uint64_t charged)
+respond_charged(struct rest *r, const struct job *job, const struct ops_otlp *otlp,
+    const struct ops_reply *reply, struct buf *json, uint64_t charged)
 {
-	struct http_answer answer = {.status = 200,
-	    .content_type = otlp->written ? REST_PROTOBUF : REST_JSON,
+	struct http_answer answer = {.status = job->op->status ? job->op->status : 200,
+	    .content_type = otlp->written ? REST_PROTOBUF
+	        : reply->content_type     ? reply->content_type
+	                                  : REST_JSON,
 	    .body = *json,
 	    .headers = {{"Cache-Control", "no-store"}},
 	    .budget = charged ? &r->answers : NULL,
 	    .budget_bytes = charged};
 	if (otlp->next_cursor[0])
 		answer.headers[1] = (struct http_header){"X-Weir-Next-Cursor", otlp->next_cursor};
-	http_respond(req, &answer);
+	if (reply->next_cursor[0])
+		answer.headers[1] = (struct http_header){"X-Weir-Next-Cursor", reply->next_cursor};
+	if (reply->content_type || reply->truncated)
+		answer.headers[1] =
+		    (struct http_header){"X-Weir-Truncated", reply->truncated ? "true" : "false"};
+	http_respond(job->request, &answer);
 }
 
 static void
@@ -260,11 +319,12 @@ run_job(struct rest *r, struct job *job, struct arena *arena)
 	struct trace_span span;
 	struct err err = {0};
 	struct ops_otlp otlp = {0};
+	struct ops_reply reply = {0};
 	uint64_t start_ns = clock_mono_ns();
 	uint64_t charged;
 	begin_span(job, &span);
 	buf_init(&json, answer_room(r));
-	enum err_code code = run_op(r, job, arena, &otlp, &json, &err);
+	enum err_code code = run_op(r, job, arena, &otlp, &reply, &json, &err);
 	code = charge_answer(r, &json, code, &charged, &err);
 	end_span(&span, code, json.len, &err);
 	/* An answer may be read for long: only its text is kept. */
@@ -274,9 +334,9 @@ run_job(struct rest *r, struct job *job, struct arena *arena)
 	/* Before the answer: who has it may ask again at once. */
 	job_ended(r, job->slow);
 	if (code == ERR_OK) {
-		respond_charged(r, job->request, &otlp, &json, charged);
+		respond_charged(r, job, &otlp, &reply, &json, charged);
 	} else {
-		rest_respond_error(r, job->request, code, err.message);
+		rest_respond_op_error(r, job->request, job->op, code, err.message);
 		buf_fini(&json);
 	}
 	free(job);
@@ -305,4 +365,11 @@ rest_slow_main(void *ctx)
 {
 	struct rest *r = ctx;
 	run_jobs(r, r->slow_jobs);
+}
+
+void
+rest_heavy_main(void *ctx)
+{
+	struct rest *r = ctx;
+	run_jobs(r, r->heavy_jobs);
 }

@@ -8,7 +8,9 @@
 
 #define NOW CONFORMANCE_NOW_NS
 
-/* Eight spans and eight logs and eight points; the bit i of a filter's mask says whether row i
+static const struct str some_services[] = {{"alpha", 5}, {"", 0}, {"nobody's", 8}};
+
+/* Eight spans, logs, points and comments; the bit i of a filter's mask says whether row i
  * (its ord) is to be there. */
 static void
 add_eight(struct batch *b)
@@ -16,16 +18,20 @@ add_eight(struct batch *b)
 	static const char *const eight[] = {
 	    "alpha", "alphabet", "Alpha", "a%b", "a_b", "", "\xC3\xA9", "b"};
 	static const int32_t severities[] = {0, 1, 4, 5, 9, 17, 24, -1};
+	/* The last one only looks as if: it may be found. */
+	static const char *const links[] = {
+	    "[{\"trace_id\":\"00000000000000070000000000000009\",\"span_id\":\"0000000000000001\"}]",
+	    "[{\"trace_id\":\"00000000000000090000000000000007\",\"span_id\":\"0000000000000001\"}]",
+	    "[{\"trace_id\":\"00000000000000010000000000000001\",\"span_id\":\"0000000000000001\"},"
+	    "{\"trace_id\":\"00000000000000070000000000000009\",\"span_id\":\"0000000000000002\"}]",
+	    "[{\"trace_id\":\"00000000000000010000000000000001\",\"span_id\":\"0000000000000001\","
+	    "\"attributes\":{\"a\":\"\\\"trace_id\\\":\\\"00000000000000070000000000000009\\\"\"}}]"};
 	batch_reset(b);
 	b->last_seq = 1;
 	for (uint32_t i = 0; i < 8; i++) {
 		struct table *t = &b->tables[TABLE_SPANS];
-		size_t row = table_add_row(t);
+		size_t row = store_conformance_row(b, TABLE_SPANS, "acme", i, NOW + i);
 		struct str text = str_from(eight[i]);
-		table_set_str(t, row, SPAN_TENANT, STR("acme"));
-		table_set_u64(t, row, SPAN_SEQ, 1);
-		table_set_u32(t, row, SPAN_ORD, i);
-		table_set_u64(t, row, SPAN_START_NS, NOW + i);
 		table_set_u64(t, row, SPAN_TRACE_HI, i / 4);
 		table_set_u64(t, row, SPAN_TRACE_LO, i / 2);
 		table_set_u64(t, row, SPAN_SPAN_ID, i + 1);
@@ -35,12 +41,10 @@ add_eight(struct batch *b)
 		table_set_str(t, row, SPAN_NAME, text);
 		table_set_i32(t, row, SPAN_KIND, (int32_t)i % 3);
 		table_set_i32(t, row, SPAN_STATUS_CODE, (int32_t)i % 4);
+		if (i % 2 == 1)
+			table_set_str(t, row, SPAN_LINKS, str_from(links[i / 2]));
 		t = &b->tables[TABLE_LOGS];
-		row = table_add_row(t);
-		table_set_str(t, row, LOG_TENANT, STR("acme"));
-		table_set_u64(t, row, LOG_SEQ, 1);
-		table_set_u32(t, row, LOG_ORD, i);
-		table_set_u64(t, row, LOG_EVENT_NS, NOW + i);
+		row = store_conformance_row(b, TABLE_LOGS, "acme", i, NOW + i);
 		table_set_u64(t, row, LOG_TRACE_LO, i / 2);
 		table_set_u64(t, row, LOG_SPAN_ID, i / 4);
 		table_set_i32(t, row, LOG_SEVERITY_NUMBER, severities[i]);
@@ -49,17 +53,21 @@ add_eight(struct batch *b)
 		table_set_str(t, row, LOG_EVENT_NAME, text);
 		table_set_str(t, row, LOG_SERVICE, text);
 		t = &b->tables[TABLE_POINTS];
-		row = table_add_row(t);
-		table_set_str(t, row, POINT_TENANT, STR("acme"));
-		table_set_u64(t, row, POINT_SEQ, 1);
-		table_set_u32(t, row, POINT_ORD, i);
-		table_set_u64(t, row, POINT_TIME_NS, NOW + i);
+		row = store_conformance_row(b, TABLE_POINTS, "acme", i, NOW + i);
 		table_set_i32(t, row, POINT_TYPE, (int32_t)i % 5 + 1);
 		table_set_str(t, row, POINT_NAME, text);
 		table_set_str(t, row, POINT_SERVICE, text);
+		t = &b->tables[TABLE_COMMENTS];
+		row = store_conformance_row(b, TABLE_COMMENTS, "acme", i, NOW + i);
+		table_set_u64(t, row, COMMENT_TRACE_LO, i / 2);
+		table_set_u64(t, row, COMMENT_SPAN_ID, i / 4);
+		table_set_str(t, row, COMMENT_ID, str_of(&"abcdefgh"[i], 1));
+		table_set_str(t, row, COMMENT_AUTHOR, text);
+		table_set_str(t, row, COMMENT_BODY, text);
 	}
 }
 
+/* LONG: a table. */
 void
 store_conformance_each_filter_selects_its_rows(struct store *s)
 {
@@ -74,6 +82,18 @@ store_conformance_each_filter_selects_its_rows(struct store *s)
 	    {{.kind = STORE_SPANS}, 0xFF},
 	    {{.kind = STORE_SPANS, .service = {"alpha", 5}}, 0x01},
 	    {{.kind = STORE_SPANS, .service = {"Alph", 4}}, 0x00},
+	    {{.kind = STORE_SPANS, .services = some_services, .service_count = 2}, 0x21},
+	    {{.kind = STORE_SPANS, .services = some_services + 1, .service_count = 2}, 0x20},
+	    {{.kind = STORE_SPANS,
+	         .services = some_services,
+	         .service_count = 2,
+	         .service = {"alphabet", 8}},
+	        0x00},
+	    {{.kind = STORE_LOGS, .services = some_services, .service_count = 1}, 0x01},
+	    {{.kind = STORE_POINTS, .services = some_services, .service_count = 2}, 0x21},
+	    {{.kind = STORE_SPANS, .has_link = true, .link_hi = 7, .link_lo = 9}, 0x22},
+	    {{.kind = STORE_SPANS, .has_link = true, .link_hi = 9, .link_lo = 7}, 0x08},
+	    {{.kind = STORE_SPANS, .has_link = true, .link_hi = 7, .link_lo = 8}, 0x00},
 	    {{.kind = STORE_SPANS, .operation = {"alpha", 5}}, 0x03},
 	    {{.kind = STORE_SPANS, .operation = {"lpha", 4}}, 0x07},
 	    {{.kind = STORE_SPANS, .operation = {"%", 1}}, 0x08},
@@ -105,6 +125,16 @@ store_conformance_each_filter_selects_its_rows(struct store *s)
 	    {{.kind = STORE_POINTS, .name = {"Alpha", 5}}, 0x04},
 	    {{.kind = STORE_POINTS, .point_type = POINT_GAUGE}, 0x21},
 	    {{.kind = STORE_POINTS, .point_type = POINT_SUMMARY, .service = {"a_b", 3}}, 0x10},
+	    {{.kind = STORE_COMMENTS}, 0xFF},
+	    {{.kind = STORE_COMMENTS, .oldest_first = true}, 0xFF},
+	    {{.kind = STORE_COMMENTS, .comment_id = {"c", 1}}, 0x04},
+	    {{.kind = STORE_COMMENTS, .comment_id = {"C", 1}}, 0x00},
+	    {{.kind = STORE_COMMENTS, .author = {"Alpha", 5}}, 0x04},
+	    {{.kind = STORE_COMMENTS, .body_contains = {"alpha", 5}}, 0x03},
+	    {{.kind = STORE_COMMENTS, .body_contains = {"%", 1}}, 0x08},
+	    {{.kind = STORE_COMMENTS, .has_trace_id = true, .trace_lo = 3}, 0xC0},
+	    {{.kind = STORE_COMMENTS, .span_id = 1}, 0xF0},
+	    {{.kind = STORE_COMMENTS, .span_id = 1, .has_trace_id = true, .trace_lo = 2}, 0x30},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct store_query common = store_conformance_question(cases[i].q.kind, "acme");
@@ -160,7 +190,7 @@ check_attr(struct store *s, const struct attr_case *c, enum store_attr_op op)
 	static const char *const signs[] = {"=", ">=", ">", "<=", "<"};
 	struct store_query q = store_conformance_question(STORE_SPANS, "acme");
 	q.attr_count = 1;
-	q.attrs[0] = (struct store_attr){str_from(c->key), c->value, op};
+	q.attrs[0] = (struct store_attr){.key = str_from(c->key), .value = c->value, .op = op};
 	unsigned mask = store_conformance_mask(s, &q);
 	if (mask != c->mask)
 		fail_msg("%s %s %.*s gives %04x, not %04x", c->key, signs[op], STR_ARG(c->value),
@@ -338,8 +368,8 @@ store_conformance_attribute_ranges_are_exact(struct store *s)
 	/* Several are ANDed. */
 	struct store_query q = store_conformance_question(STORE_SPANS, "acme");
 	q.attr_count = 3;
-	q.attrs[0] = (struct store_attr){STR("n"), STR("0"), STORE_ATTR_GE};
-	q.attrs[1] = (struct store_attr){STR("n"), STR("2"), STORE_ATTR_LT};
-	q.attrs[2] = (struct store_attr){STR("b"), STR("1"), STORE_ATTR_GT};
+	q.attrs[0] = (struct store_attr){.key = STR("n"), .value = STR("0"), .op = STORE_ATTR_GE};
+	q.attrs[1] = (struct store_attr){.key = STR("n"), .value = STR("2"), .op = STORE_ATTR_LT};
+	q.attrs[2] = (struct store_attr){.key = STR("b"), .value = STR("1"), .op = STORE_ATTR_GT};
 	assert_int_equal(store_conformance_mask(s, &q), 0x0031);
 }

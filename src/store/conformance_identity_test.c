@@ -2,6 +2,8 @@
 /* Once is once: spans by their ids, requests by their identity, everything else as it came. */
 #include "store/conformance.h"
 
+#include "base/buf.h"
+
 #include "base/timefmt.h"
 #include "tests/test.h"
 
@@ -343,6 +345,107 @@ store_conformance_positions_never_move_back(struct store *s)
 		assert_int_equal(store_applied(s), seq);
 		assert_in_range(store_position(s), position, seq);
 		position = store_position(s);
+	}
+	batch_fini(&b);
+}
+
+/* ---- comments */
+
+static void
+add_comment(struct batch *b, const char *tenant, uint64_t seq, uint32_t ord, const char *id,
+    uint64_t created_ns, const char *body)
+{
+	struct table *t = &b->tables[TABLE_COMMENTS];
+	size_t row = table_add_row(t);
+	assert_true(row != SIZE_MAX);
+	table_set_str(t, row, COMMENT_TENANT, str_from(tenant));
+	table_set_u64(t, row, COMMENT_SEQ, seq);
+	table_set_u32(t, row, COMMENT_ORD, ord);
+	table_set_u64(t, row, COMMENT_CREATED_NS, created_ns);
+	table_set_u64(t, row, COMMENT_TRACE_LO, 7);
+	table_set_str(t, row, COMMENT_ID, str_from(id));
+	table_set_str(t, row, COMMENT_AUTHOR, STR("ada"));
+	table_set_str(t, row, COMMENT_BODY, str_from(body));
+}
+
+/* The bodies in the order of the answer, joined by blanks. */
+static void
+check_bodies(struct store *s, const struct store_query *q, const char *expected)
+{
+	struct arena arena = {0};
+	struct store_result r;
+	struct buf got = {0};
+	store_conformance_ask(s, q, &arena, &r);
+	for (size_t row = 0; row < r.rows.row_count; row++) {
+		if (row > 0)
+			buf_char(&got, ' ');
+		buf_str(&got, table_str(&r.rows, row, COMMENT_BODY));
+	}
+	buf_char(&got, '\0');
+	assert_string_equal(got.ptr, expected);
+	buf_fini(&got);
+	arena_fini(&arena);
+}
+
+void
+store_conformance_comment_keeps_its_first_content_at_any_distance(struct store *s)
+{
+	struct batch b;
+	struct store_query q = store_conformance_question(STORE_COMMENTS, "acme");
+	batch_init(&b, 0);
+	begin(&b, 1);
+	add_comment(&b, "acme", 1, 0, "a", NOW - 40 * NS_PER_DAY, "one");
+	add_comment(&b, "acme", 1, 1, "a", NOW, "one-again");
+	add_comment(&b, "globex", 1, 2, "a", NOW, "others");
+	add_comment(&b, "acme", 1, 3, "b", NOW, "two");
+	store_conformance_put(s, &b);
+	assert_int_equal(b.hidden[TABLE_COMMENTS][0], 0);
+	assert_int_equal(b.hidden[TABLE_COMMENTS][1], 1);
+	assert_int_equal(b.hidden[TABLE_COMMENTS][2], 0);
+	check_bodies(s, &q, "two one");
+	for (uint64_t seq = 2; seq <= 4; seq++) {
+		begin(&b, seq);
+		add_request(&b, seq, seq);
+		add_comment(&b, "acme", seq, 0, "b", NOW - 700 * NS_PER_DAY, "moved");
+		add_comment(&b, "acme", seq, 1, "a", NOW, "moved");
+		add_comment(&b, "acme", seq, 2, "A", NOW + 1, "three");
+		store_conformance_put(s, &b);
+		assert_int_equal(b.hidden[TABLE_COMMENTS][0], 1);
+		assert_int_equal(b.hidden[TABLE_COMMENTS][1], 1);
+		assert_int_equal(b.hidden[TABLE_COMMENTS][2], seq > 2);
+		assert_int_equal(b.requests[0].duplicates, seq > 2 ? 3 : 2);
+		check_bodies(s, &q, "three two one");
+	}
+	q.tenant = STR("globex");
+	check_bodies(s, &q, "others");
+	check_row_count(s, 4);
+	batch_fini(&b);
+}
+
+void
+store_conformance_comments_come_in_either_order_page_by_page(struct store *s)
+{
+	static const char *const bodies[] = {"a", "b", "c", "d", "e"};
+	static const char *const pages[2][3] = {{"e d", "c b", "a"}, {"a b", "c d", "e"}};
+	struct batch b;
+	batch_init(&b, 0);
+	begin(&b, 1);
+	for (uint32_t i = 0; i < ARRAY_LEN(bodies); i++) /* two of one time: then by place */
+		add_comment(&b, "acme", 1, i, bodies[i], NOW + i / 2, bodies[i]);
+	store_conformance_put(s, &b);
+	for (int up = 0; up < 2; up++) {
+		struct store_query q = store_conformance_question(STORE_COMMENTS, "acme");
+		q.oldest_first = up;
+		q.row_max = 2;
+		for (size_t page = 0; page < 3; page++) {
+			struct arena arena = {0};
+			struct store_result r;
+			check_bodies(s, &q, pages[up][page]);
+			store_conformance_ask(s, &q, &arena, &r);
+			assert_int_equal(r.more, page < 2);
+			q.after = r.next;
+			arena_fini(&arena);
+		}
 	}
 	batch_fini(&b);
 }

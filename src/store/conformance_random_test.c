@@ -3,8 +3,11 @@
 #include "store/conformance.h"
 
 #include "base/timefmt.h"
+#include "tests/random.h"
 #include "tests/test.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,36 +16,12 @@
 
 /* ---- random data */
 
-struct rng {
-	uint64_t state;
-};
-
-static uint64_t
-next(struct rng *r)
-{
-	uint64_t z = r->state += UINT64_C(0x9E3779B97F4A7C15);
-	z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-	return z ^ (z >> 31);
-}
-
-static size_t
-below(struct rng *r, size_t n)
-{
-	return (size_t)(next(r) % n);
-}
-
-static bool
-one_in(struct rng *r, size_t n)
-{
-	return below(r, n) == 0;
-}
-
-#define PICK(r, list) (list)[below(r, ARRAY_LEN(list))]
-
 static const char *const tenants[] = {"acme", "globex"};
 static const char *const services[] = {
     "cart", "checkout", "'; DROP TABLE meta; --", "\xF0\x9F\x9B\x92"};
+
+static const struct str service_lists[] = {STR_INIT("checkout"), STR_INIT("no such"),
+    STR_INIT("'; DROP TABLE meta; --"), STR_INIT("cart")};
 static const char *const names[] = {
     "GET /cart", "GET /cart/items", "SELECT", "%", "", "a_b", "a'b\"c\\d"};
 static const char *const attribute_maps[] = {
@@ -94,15 +73,15 @@ random_time(struct rng *r)
 {
 	static const uint64_t odd[] = {0, 1, UINT64_MAX, UINT64_MAX - 1, NS_PER_DAY,
 	    NOW + 300 * NS_PER_DAY, NOW - 500 * NS_PER_DAY};
-	if (one_in(r, 12))
-		return PICK(r, odd);
-	return NOW - below(r, 5) * NS_PER_DAY - below(r, 40) * SECONDS(2160);
+	if (rng_one_in(r, 12))
+		return RNG_PICK(r, odd);
+	return NOW - rng_below(r, 5) * NS_PER_DAY - rng_below(r, 40) * SECONDS(2160);
 }
 
 static struct str
 random_attributes(struct rng *r)
 {
-	return one_in(r, 5) ? STR_EMPTY : str_from(PICK(r, attribute_maps));
+	return rng_one_in(r, 5) ? STR_EMPTY : str_from(RNG_PICK(r, attribute_maps));
 }
 
 /* Six of each per tenant. The id is of the content, as the decoder makes it. */
@@ -145,7 +124,7 @@ add_scope(struct batch *b, struct str tenant, uint64_t k)
 static uint64_t
 small_or_huge(struct rng *r)
 {
-	return one_in(r, 8) ? UINT64_MAX - below(r, 3) : below(r, 4);
+	return rng_one_in(r, 8) ? UINT64_MAX - rng_below(r, 3) : rng_below(r, 4);
 }
 
 /* No two rows share it. */
@@ -159,34 +138,35 @@ static void
 add_span(struct batch *b, struct rng *r, uint64_t seq, uint32_t ord)
 {
 	struct table *t = &b->tables[TABLE_SPANS];
-	struct str tenant = str_from(PICK(r, tenants));
+	struct str tenant = str_from(RNG_PICK(r, tenants));
 	size_t row = table_add_row(t);
 	assert_true(row != SIZE_MAX);
 	table_set_str(t, row, SPAN_TENANT, tenant);
 	table_set_u64(t, row, SPAN_SEQ, seq);
 	table_set_u32(t, row, SPAN_ORD, ord);
 	table_set_u64(t, row, SPAN_TRACE_HI, small_or_huge(r));
-	table_set_u64(t, row, SPAN_TRACE_LO, 1 + below(r, 3));
-	table_set_u64(t, row, SPAN_SPAN_ID, one_in(r, 8) ? ~own_id(seq, ord) : own_id(seq, ord));
-	table_set_u64(t, row, SPAN_PARENT_ID, one_in(r, 3) ? 0 : next(r));
+	table_set_u64(t, row, SPAN_TRACE_LO, 1 + rng_below(r, 3));
+	table_set_u64(t, row, SPAN_SPAN_ID,
+	    rng_one_in(r, 8) ? ~own_id(seq, ord) : own_id(seq, ord));
+	table_set_u64(t, row, SPAN_PARENT_ID, rng_one_in(r, 3) ? 0 : rng_next(r));
 	table_set_u64(t, row, SPAN_START_NS, random_time(r));
 	table_set_i64(t, row, SPAN_DURATION_NS,
-	    one_in(r, 50) ? INT64_MIN : (int64_t)below(r, 1000) * 1000);
-	table_set_str(t, row, SPAN_SERVICE, str_from(PICK(r, services)));
-	table_set_str(t, row, SPAN_NAME, str_from(PICK(r, names)));
-	table_set_i32(t, row, SPAN_KIND, (int32_t)below(r, 6));
-	table_set_i32(t, row, SPAN_STATUS_CODE, (int32_t)below(r, 3));
-	table_set_u32(t, row, SPAN_FLAGS, (uint32_t)next(r));
+	    rng_one_in(r, 50) ? INT64_MIN : (int64_t)rng_below(r, 1000) * 1000);
+	table_set_str(t, row, SPAN_SERVICE, str_from(RNG_PICK(r, services)));
+	table_set_str(t, row, SPAN_NAME, str_from(RNG_PICK(r, names)));
+	table_set_i32(t, row, SPAN_KIND, (int32_t)rng_below(r, 6));
+	table_set_i32(t, row, SPAN_STATUS_CODE, (int32_t)rng_below(r, 3));
+	table_set_u32(t, row, SPAN_FLAGS, (uint32_t)rng_next(r));
 	table_set_str(t, row, SPAN_ATTRIBUTES, random_attributes(r));
-	table_set_u64(t, row, SPAN_RESOURCE_ID, add_resource(b, tenant, below(r, 6)));
-	table_set_u64(t, row, SPAN_SCOPE_ID, add_scope(b, tenant, below(r, 6)));
+	table_set_u64(t, row, SPAN_RESOURCE_ID, add_resource(b, tenant, rng_below(r, 6)));
+	table_set_u64(t, row, SPAN_SCOPE_ID, add_scope(b, tenant, rng_below(r, 6)));
 }
 
 static void
 add_log(struct batch *b, struct rng *r, uint64_t seq, uint32_t ord)
 {
 	struct table *t = &b->tables[TABLE_LOGS];
-	struct str tenant = str_from(PICK(r, tenants));
+	struct str tenant = str_from(RNG_PICK(r, tenants));
 	size_t row = table_add_row(t);
 	assert_true(row != SIZE_MAX);
 	table_set_str(t, row, LOG_TENANT, tenant);
@@ -194,50 +174,81 @@ add_log(struct batch *b, struct rng *r, uint64_t seq, uint32_t ord)
 	table_set_u32(t, row, LOG_ORD, ord);
 	table_set_u64(t, row, LOG_EVENT_NS, random_time(r));
 	table_set_u64(t, row, LOG_TRACE_HI, small_or_huge(r));
-	table_set_u64(t, row, LOG_TRACE_LO, 1 + below(r, 3));
-	table_set_u64(t, row, LOG_SPAN_ID, below(r, 4));
-	table_set_str(t, row, LOG_SERVICE, str_from(PICK(r, services)));
-	table_set_i32(t, row, LOG_SEVERITY_NUMBER, (int32_t)below(r, 26) - 1);
-	if (!one_in(r, 4))
-		table_set_str(t, row, LOG_BODY, str_from(PICK(r, names)));
+	table_set_u64(t, row, LOG_TRACE_LO, 1 + rng_below(r, 3));
+	table_set_u64(t, row, LOG_SPAN_ID, rng_below(r, 4));
+	table_set_str(t, row, LOG_SERVICE, str_from(RNG_PICK(r, services)));
+	table_set_i32(t, row, LOG_SEVERITY_NUMBER, (int32_t)rng_below(r, 26) - 1);
+	if (!rng_one_in(r, 4))
+		table_set_str(t, row, LOG_BODY, str_from(RNG_PICK(r, names)));
 	table_set_i32(t, row, LOG_BODY_KIND, LOG_BODY_STRING);
-	table_set_str(t, row, LOG_EVENT_NAME, str_from(PICK(r, names)));
+	table_set_str(t, row, LOG_EVENT_NAME, str_from(RNG_PICK(r, names)));
 	table_set_str(t, row, LOG_ATTRIBUTES, random_attributes(r));
-	table_set_u64(t, row, LOG_RESOURCE_ID, add_resource(b, tenant, below(r, 6)));
-	table_set_u64(t, row, LOG_SCOPE_ID, add_scope(b, tenant, below(r, 6)));
+	table_set_u64(t, row, LOG_RESOURCE_ID, add_resource(b, tenant, rng_below(r, 6)));
+	table_set_u64(t, row, LOG_SCOPE_ID, add_scope(b, tenant, rng_below(r, 6)));
 }
 
 static void
 add_point(struct batch *b, struct rng *r, uint64_t seq, uint32_t ord)
 {
 	struct table *t = &b->tables[TABLE_POINTS];
-	struct str tenant = str_from(PICK(r, tenants));
+	struct str tenant = str_from(RNG_PICK(r, tenants));
 	size_t row = table_add_row(t);
 	uint64_t *counts = arena_array(&b->arena, 8, sizeof(*counts));
 	double *bounds = arena_array(&b->arena, 8, sizeof(*bounds));
 	assert_true(row != SIZE_MAX && counts && bounds);
 	for (size_t i = 0; i < 8; i++) {
-		counts[i] = next(r);
+		counts[i] = rng_next(r);
 		bounds[i] = (double)i / 3;
 	}
 	table_set_str(t, row, POINT_TENANT, tenant);
 	table_set_u64(t, row, POINT_SEQ, seq);
 	table_set_u32(t, row, POINT_ORD, ord);
 	table_set_u64(t, row, POINT_TIME_NS, random_time(r));
-	table_set_str(t, row, POINT_SERVICE, str_from(PICK(r, services)));
-	table_set_str(t, row, POINT_NAME, str_from(PICK(r, names)));
-	table_set_i32(t, row, POINT_TYPE, 1 + (int32_t)below(r, 5));
+	table_set_str(t, row, POINT_SERVICE, str_from(RNG_PICK(r, services)));
+	table_set_str(t, row, POINT_NAME, str_from(RNG_PICK(r, names)));
+	table_set_i32(t, row, POINT_TYPE, 1 + (int32_t)rng_below(r, 5));
 	table_set_str(t, row, POINT_ATTRIBUTES, random_attributes(r));
-	if (one_in(r, 2))
+	if (rng_one_in(r, 2))
 		table_set_f64(t, row, POINT_VALUE, -0.0);
-	if (one_in(r, 2))
-		table_set_i64(t, row, POINT_VALUE_INT, (int64_t)next(r));
-	if (one_in(r, 2))
-		table_set_u64s(t, row, POINT_BUCKETS, (struct u64s){counts, below(r, 9)});
-	if (one_in(r, 2))
-		table_set_f64s(t, row, POINT_BOUNDS, (struct f64s){bounds, below(r, 9)});
-	table_set_u64(t, row, POINT_RESOURCE_ID, add_resource(b, tenant, below(r, 6)));
-	table_set_u64(t, row, POINT_SCOPE_ID, add_scope(b, tenant, below(r, 6)));
+	if (rng_one_in(r, 2))
+		table_set_i64(t, row, POINT_VALUE_INT, (int64_t)rng_next(r));
+	if (rng_one_in(r, 2))
+		table_set_u64s(t, row, POINT_BUCKETS, (struct u64s){counts, rng_below(r, 9)});
+	if (rng_one_in(r, 2))
+		table_set_f64s(t, row, POINT_BOUNDS, (struct f64s){bounds, rng_below(r, 9)});
+	table_set_u64(t, row, POINT_RESOURCE_ID, add_resource(b, tenant, rng_below(r, 6)));
+	table_set_u64(t, row, POINT_SCOPE_ID, add_scope(b, tenant, rng_below(r, 6)));
+}
+
+static const char *const authors[] = {"ada", "bob's", "%", "\xF0\x9F\x9B\x92"};
+
+/* No two rows have the same id, but every one has it in both tenants. */
+static struct str
+comment_id(struct arena *arena, uint64_t seq, uint32_t ord)
+{
+	char text[40];
+	int n = snprintf(text, sizeof(text), "c-%" PRIu64, own_id(seq, ord));
+	struct str id = arena_str(arena, str_of(text, (size_t)n));
+	assert_non_null(id.ptr);
+	return id;
+}
+
+static void
+add_comment(struct batch *b, struct rng *r, uint64_t seq, uint32_t ord)
+{
+	struct table *t = &b->tables[TABLE_COMMENTS];
+	size_t row = table_add_row(t);
+	assert_true(row != SIZE_MAX);
+	table_set_str(t, row, COMMENT_TENANT, str_from(RNG_PICK(r, tenants)));
+	table_set_u64(t, row, COMMENT_SEQ, seq);
+	table_set_u32(t, row, COMMENT_ORD, ord);
+	table_set_u64(t, row, COMMENT_CREATED_NS, random_time(r));
+	table_set_u64(t, row, COMMENT_TRACE_HI, small_or_huge(r));
+	table_set_u64(t, row, COMMENT_TRACE_LO, 1 + rng_below(r, 3));
+	table_set_u64(t, row, COMMENT_SPAN_ID, rng_below(r, 4));
+	table_set_str(t, row, COMMENT_ID, comment_id(&b->arena, seq, ord));
+	table_set_str(t, row, COMMENT_AUTHOR, str_from(RNG_PICK(r, authors)));
+	table_set_str(t, row, COMMENT_BODY, str_from(RNG_PICK(r, names)));
 }
 
 static void
@@ -245,13 +256,15 @@ add_rows(struct batch *b, struct rng *r, uint64_t seq, size_t rows)
 {
 	for (size_t i = 0; i < rows; i++) {
 		uint32_t ord = (uint32_t)i;
-		size_t kind = below(r, 4);
-		if (kind < 2)
+		size_t kind = rng_below(r, 9);
+		if (kind < 4)
 			add_span(b, r, seq, ord);
-		else if (kind == 2)
+		else if (kind < 6)
 			add_log(b, r, seq, ord);
-		else
+		else if (kind < 8)
 			add_point(b, r, seq, ord);
+		else
+			add_comment(b, r, seq, ord);
 	}
 }
 
@@ -276,8 +289,8 @@ same_dict(const struct table *a, const struct table *b)
 	}
 }
 
-static void
-same_answer(struct store *a, struct store *b, const struct store_query *q)
+void
+store_conformance_same_answer(struct store *a, struct store *b, const struct store_query *q)
 {
 	struct arena x = {0}, y = {0};
 	struct store_result ra, rb;
@@ -297,54 +310,66 @@ same_answer(struct store *a, struct store *b, const struct store_query *q)
 static struct store_query
 random_question(struct rng *r, bool ranges)
 {
-	struct store_query q =
-	    store_conformance_question((enum store_query_kind)below(r, 5), PICK(r, tenants));
-	q.row_max = one_in(r, 2) ? 1 + below(r, 20) : 100000;
-	q.has_trace_id = q.kind == STORE_TRACE || one_in(r, 6);
+	struct store_query q = store_conformance_question((enum store_query_kind)rng_below(r, 6),
+	    RNG_PICK(r, tenants));
+	q.row_max = rng_one_in(r, 2) ? 1 + rng_below(r, 20) : 100000;
+	q.has_trace_id = q.kind == STORE_TRACE || rng_one_in(r, 6);
 	q.trace_hi = small_or_huge(r);
-	q.trace_lo = 1 + below(r, 3);
-	if (one_in(r, 3))
+	q.trace_lo = 1 + rng_below(r, 3);
+	if (rng_one_in(r, 3))
 		q.from_ns = random_time(r);
-	if (one_in(r, 3))
+	if (rng_one_in(r, 3))
 		q.to_ns = random_time(r);
-	if (one_in(r, 4))
+	if (rng_one_in(r, 4))
 		q.after = (struct store_cursor){
-		    random_time(r), below(r, 20), (uint32_t)below(r, 50), true};
-	if (one_in(r, 3))
-		q.service = str_from(PICK(r, services));
-	if (one_in(r, 5))
-		q.name = str_from(PICK(r, names));
-	if (one_in(r, 5))
-		q.operation = str_from(PICK(r, names));
-	if (one_in(r, 5))
-		q.body_contains = str_from(PICK(r, names));
-	for (size_t n = one_in(r, 2) ? 0 : 1 + below(r, 2); q.attr_count < n; q.attr_count++) {
-		size_t i = below(r, ARRAY_LEN(attribute_filters));
+		    random_time(r), rng_below(r, 20), (uint32_t)rng_below(r, 50), true};
+	if (rng_one_in(r, 3))
+		q.service = str_from(RNG_PICK(r, services));
+	if (rng_one_in(r, 4)) {
+		q.services = service_lists + rng_below(r, ARRAY_LEN(service_lists) - 2);
+		q.service_count = 1 + rng_below(r, 2);
+	}
+	if (rng_one_in(r, 5))
+		q.name = str_from(RNG_PICK(r, names));
+	if (rng_one_in(r, 5))
+		q.operation = str_from(RNG_PICK(r, names));
+	if (rng_one_in(r, 5))
+		q.body_contains = str_from(RNG_PICK(r, names));
+	for (size_t n = rng_one_in(r, 2) ? 0 : 1 + rng_below(r, 2); q.attr_count < n;
+	    q.attr_count++) {
+		size_t i = rng_below(r, ARRAY_LEN(attribute_filters));
 		q.attrs[q.attr_count].key = str_from(attribute_filters[i].key);
 		q.attrs[q.attr_count].value = str_from(attribute_filters[i].value);
 	}
-	if (ranges && one_in(r, 3))
+	if (ranges && rng_one_in(r, 3))
 		q.attrs[q.attr_count++] = (struct store_attr){
-		    .key = str_from(PICK(r, number_keys)),
-		    .value = str_from(PICK(r, numbers)),
-		    .op = (enum store_attr_op)(STORE_ATTR_GE + below(r, 4)),
+		    .key = str_from(RNG_PICK(r, number_keys)),
+		    .value = str_from(RNG_PICK(r, numbers)),
+		    .op = (enum store_attr_op)(STORE_ATTR_GE + rng_below(r, 4)),
 		};
-	if (one_in(r, 8)) /* of a log, or of a span */
-		q.span_id = one_in(r, 2) ? 1 + below(r, 2)
-		                         : own_id(1 + below(r, 20), (uint32_t)below(r, 20));
-	q.has_duration_min = one_in(r, 6);
-	q.duration_min_ns = one_in(r, 4) ? INT64_MIN : (int64_t)below(r, 1000) * 1000;
-	q.has_duration_max = one_in(r, 6);
-	q.duration_max_ns = one_in(r, 4) ? INT64_MIN : (int64_t)below(r, 1000) * 1000;
-	q.has_status = one_in(r, 6);
-	q.status_code = (int32_t)below(r, 3);
-	q.has_kind = one_in(r, 6);
-	q.span_kind = (int32_t)below(r, 6);
-	q.roots_only = one_in(r, 6);
-	q.severity_min = one_in(r, 4) ? (int32_t)below(r, 24) : 0;
-	q.severity_max = one_in(r, 4) ? (int32_t)below(r, 24) : 0;
-	q.severity_unspecified = q.severity_min == 0 && q.severity_max == 0 && one_in(r, 4);
-	q.point_type = one_in(r, 4) ? 1 + (int32_t)below(r, 5) : 0;
+	if (rng_one_in(r, 8)) /* of a log, or of a span */
+		q.span_id = rng_one_in(r, 2)
+		    ? 1 + rng_below(r, 2)
+		    : own_id(1 + rng_below(r, 20), (uint32_t)rng_below(r, 20));
+	q.has_duration_min = rng_one_in(r, 6);
+	q.duration_min_ns = rng_one_in(r, 4) ? INT64_MIN : (int64_t)rng_below(r, 1000) * 1000;
+	q.has_duration_max = rng_one_in(r, 6);
+	q.duration_max_ns = rng_one_in(r, 4) ? INT64_MIN : (int64_t)rng_below(r, 1000) * 1000;
+	q.has_status = rng_one_in(r, 6);
+	q.status_code = (int32_t)rng_below(r, 3);
+	q.has_kind = rng_one_in(r, 6);
+	q.span_kind = (int32_t)rng_below(r, 6);
+	q.roots_only = rng_one_in(r, 6);
+	q.severity_min = rng_one_in(r, 4) ? (int32_t)rng_below(r, 24) : 0;
+	q.severity_max = rng_one_in(r, 4) ? (int32_t)rng_below(r, 24) : 0;
+	q.severity_unspecified = q.severity_min == 0 && q.severity_max == 0 && rng_one_in(r, 4);
+	q.point_type = rng_one_in(r, 4) ? 1 + (int32_t)rng_below(r, 5) : 0;
+	if (q.kind == STORE_COMMENTS) {
+		q.attr_count = 0; /* they have none */
+		q.span_id = rng_one_in(r, 3) ? rng_below(r, 4) : 0;
+		q.oldest_first = rng_one_in(r, 2);
+		q.author = rng_one_in(r, 3) ? str_from(RNG_PICK(r, authors)) : STR_EMPTY;
+	}
 	return q;
 }
 
@@ -357,13 +382,13 @@ store_conformance_same(struct store *s, struct store *reference, uint64_t seed, 
 	uint64_t seq = store_applied(s);
 	batch_init(&b, 0);
 	for (size_t i = 0; i < batches; i++) {
-		seq += 1 + below(&r, 3);
-		store_conformance_batch(&b, next(&r), seq, 1 + below(&r, 60));
+		seq += 1 + rng_below(&r, 3);
+		store_conformance_batch(&b, rng_next(&r), seq, 1 + rng_below(&r, 60));
 		store_conformance_put(s, &b);
 		store_conformance_put(reference, &b);
 		for (size_t n = 0; n < questions / batches; n++) {
 			struct store_query q = random_question(&r, false);
-			same_answer(s, reference, &q);
+			store_conformance_same_answer(s, reference, &q);
 		}
 	}
 	batch_fini(&b);
@@ -414,8 +439,8 @@ repeat_spans(struct ledger *l, struct rng *r, struct batch *b)
 {
 	struct table *t = &b->tables[TABLE_SPANS];
 	for (size_t row = 0; row < t->row_count; row++) {
-		if (l->span_count > 0 && one_in(r, 3)) {
-			size_t other = below(r, l->span_count);
+		if (l->span_count > 0 && rng_one_in(r, 3)) {
+			size_t other = rng_below(r, l->span_count);
 			table_set_u64(t, row, SPAN_TRACE_HI, l->spans[other].hi);
 			table_set_u64(t, row, SPAN_TRACE_LO, l->spans[other].lo);
 			table_set_u64(t, row, SPAN_SPAN_ID, l->spans[other].id);
@@ -432,13 +457,13 @@ add_request(struct ledger *l, struct rng *r, struct batch *b, struct store *s,
 	struct batch_request *request = batch_request_add(b);
 	assert_non_null(request);
 	request->seq = b->last_seq;
-	request->identity = (struct hash128){next(r), next(r)};
+	request->identity = (struct hash128){rng_next(r), rng_next(r)};
 	request->tenant = str_from(tenants[0]);
 	request->signal = SIGNAL_TRACES;
 	request->received_ns = NOW;
 	uint64_t known = 0;
-	if (l->request_count > 0 && one_in(r, 4)) {
-		size_t other = below(r, l->request_count);
+	if (l->request_count > 0 && rng_one_in(r, 4)) {
+		size_t other = rng_below(r, l->request_count);
 		request->identity = l->requests[other].identity;
 		request->repeat = true;
 		/* A repeat of one of the same batch is the loader's to see. */
@@ -449,7 +474,7 @@ add_request(struct ledger *l, struct rng *r, struct batch *b, struct store *s,
 	if (request->repeat)
 		return;
 	size_t before = batch_row_count(b);
-	add_rows(b, r, b->last_seq, below(r, 40));
+	add_rows(b, r, b->last_seq, rng_below(r, 40));
 	request->rows = (uint32_t)(batch_row_count(b) - before);
 	assert_true(l->request_count < LEDGER_REQUESTS);
 	l->requests[l->request_count].identity = request->identity;
@@ -502,8 +527,8 @@ store_conformance_same_identity(struct store *s, struct store *reference, uint64
 	batch_init(&b, 0);
 	for (size_t i = 0; i < batches; i++) {
 		batch_reset(&b);
-		for (size_t n = 1 + below(&r, 4); n > 0; n--) {
-			b.last_seq = seq += 1 + below(&r, 3);
+		for (size_t n = 1 + rng_below(&r, 4); n > 0; n--) {
+			b.last_seq = seq += 1 + rng_below(&r, 3);
 			add_request(l, &r, &b, s, reference);
 		}
 		repeat_spans(l, &r, &b);
@@ -511,7 +536,7 @@ store_conformance_same_identity(struct store *s, struct store *reference, uint64
 		put_and_check(reference, &b, l);
 		for (size_t n = 0; n < questions / batches; n++) {
 			struct store_query q = random_question(&r, true);
-			same_answer(s, reference, &q);
+			store_conformance_same_answer(s, reference, &q);
 		}
 	}
 	batch_fini(&b);

@@ -16,7 +16,7 @@ void
 store_conformance_empty_store_answers_with_nothing(struct store *s)
 {
 	assert_int_equal(store_position(s), 0);
-	for (int kind = STORE_SPANS; kind <= STORE_SERVICES; kind++) {
+	for (int kind = STORE_SPANS; kind <= STORE_TRACES; kind++) {
 		struct store_query q =
 		    store_conformance_question((enum store_query_kind)kind, "acme");
 		struct arena arena = {0};
@@ -88,6 +88,8 @@ fill_extremes(struct batch *b, enum table_id id, int tenant, int seq, int ord)
 		if (id == TABLE_SPANS && which >= 3) /* the same ids would be the same span */
 			table_set_u64(t, row, SPAN_SPAN_ID, (uint64_t)which);
 	}
+	for (int which = 0; which < 5 && id == TABLE_COMMENTS; which++)
+		table_set_str(t, (size_t)which, COMMENT_ID, str_of(&"abcde"[which], 1));
 	if (id != TABLE_POINTS)
 		return;
 	static const double specials[] = {(double)NAN, (double)INFINITY, -(double)INFINITY};
@@ -108,6 +110,7 @@ store_conformance_every_kind_of_value_comes_back(struct store *s)
 	    {STORE_SPANS, TABLE_SPANS, SPAN_TENANT, SPAN_SEQ, SPAN_ORD},
 	    {STORE_LOGS, TABLE_LOGS, LOG_TENANT, LOG_SEQ, LOG_ORD},
 	    {STORE_POINTS, TABLE_POINTS, POINT_TENANT, POINT_SEQ, POINT_ORD},
+	    {STORE_COMMENTS, TABLE_COMMENTS, COMMENT_TENANT, COMMENT_SEQ, COMMENT_ORD},
 	};
 	struct batch b;
 	batch_init(&b, 0);
@@ -160,12 +163,8 @@ store_conformance_time_bounds_are_half_open(struct store *s)
 	b.last_seq = 1;
 	for (uint32_t i = 0; i < ARRAY_LEN(times); i++) {
 		struct table *t = &b.tables[TABLE_SPANS];
-		size_t row = table_add_row(t);
-		table_set_str(t, row, SPAN_TENANT, STR("acme"));
-		table_set_u64(t, row, SPAN_SEQ, 1);
-		table_set_u32(t, row, SPAN_ORD, i);
+		size_t row = store_conformance_row(&b, TABLE_SPANS, "acme", i, times[i]);
 		table_set_u64(t, row, SPAN_SPAN_ID, i + 1);
-		table_set_u64(t, row, SPAN_START_NS, times[i]);
 	}
 	store_conformance_put(s, &b);
 	for (size_t from = 0; from < ARRAY_LEN(times); from++)
@@ -225,9 +224,11 @@ store_conformance_pages_cover_all_rows_once_in_order(struct store *s)
 	struct batch b;
 	batch_init(&b, 0);
 	fill_random(s, &b, 42, 6);
-	for (int kind = STORE_SPANS; kind <= STORE_POINTS; kind++) {
+	for (int kind = STORE_SPANS; kind <= STORE_COMMENTS; kind++) {
 		struct store_query q =
 		    store_conformance_question((enum store_query_kind)kind, "acme");
+		if (kind == STORE_SERVICES)
+			continue;
 		q.has_trace_id = kind == STORE_TRACE;
 		q.trace_hi = 1;
 		q.trace_lo = 1;
@@ -248,10 +249,10 @@ store_conformance_tenants_do_not_see_each_other(struct store *s)
 	batch_init(&b, 0);
 	fill_random(s, &b, 7, 4);
 	for (size_t i = 0; i < ARRAY_LEN(tenants); i++)
-		for (int kind = STORE_SPANS; kind <= STORE_POINTS; kind++) {
+		for (int kind = STORE_SPANS; kind <= STORE_COMMENTS; kind++) {
 			struct store_result r;
 			struct str tenant = str_from(tenants[i]);
-			if (kind == STORE_TRACE)
+			if (kind == STORE_TRACE || kind == STORE_SERVICES)
 				continue;
 			store_conformance_all(s, (enum store_query_kind)kind, tenant, &arena, &r);
 			rows += r.rows.row_count;
@@ -479,18 +480,9 @@ whole_batch(struct batch *b, uint64_t seq)
 	for (uint32_t i = 0; i < WHOLE_ROWS; i++) {
 		uint64_t time_ns = NOW - i % 6 * NS_PER_DAY * (1 + 80 * (seq % 3)) + seq;
 		struct table *t = &b->tables[TABLE_SPANS];
-		size_t row = table_add_row(t);
-		table_set_str(t, row, SPAN_TENANT, STR("acme"));
-		table_set_u64(t, row, SPAN_SEQ, seq);
-		table_set_u32(t, row, SPAN_ORD, i);
+		size_t row = store_conformance_row(b, TABLE_SPANS, "acme", i, time_ns);
 		table_set_u64(t, row, SPAN_SPAN_ID, seq * WHOLE_ROWS + i);
-		table_set_u64(t, row, SPAN_START_NS, time_ns);
-		t = &b->tables[TABLE_LOGS];
-		row = table_add_row(t);
-		table_set_str(t, row, LOG_TENANT, STR("acme"));
-		table_set_u64(t, row, LOG_SEQ, seq);
-		table_set_u32(t, row, LOG_ORD, i);
-		table_set_u64(t, row, LOG_EVENT_NS, time_ns);
+		(void)store_conformance_row(b, TABLE_LOGS, "acme", i, time_ns);
 	}
 }
 

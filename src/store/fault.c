@@ -73,6 +73,12 @@ fault_knows(struct store *s, struct hash128 identity)
 	return store_knows(fault_of(s)->inside, identity);
 }
 
+static size_t
+fault_pulls(struct store *s, struct str tenant, struct str from, struct store_pull *out, size_t max)
+{
+	return store_pulls(fault_of(s)->inside, tenant, from, out, max);
+}
+
 static void
 fault_on_poison(struct store *s, store_poison_fn fn, void *ctx)
 {
@@ -86,6 +92,16 @@ fault_query(struct store *s, const struct store_query *q, struct store_result *r
 	struct fault *f = fault_of(s);
 	enum err_code code = next_call(&f->rules[STORE_FAULT_QUERY], "query", err);
 	return code == ERR_OK ? store_query(f->inside, q, result->arena, result, err) : code;
+}
+
+/* It counts as a query. */
+static enum err_code
+fault_analyse(struct store *s, struct str tenant, uint64_t deadline_mono_ns, struct partial *p,
+    struct err *err)
+{
+	struct fault *f = fault_of(s);
+	enum err_code code = next_call(&f->rules[STORE_FAULT_QUERY], "query", err);
+	return code == ERR_OK ? store_analyse(f->inside, tenant, deadline_mono_ns, p, err) : code;
 }
 
 static void
@@ -119,8 +135,10 @@ static const struct store_ops ops = {
     .position = fault_position,
     .applied = fault_applied,
     .knows = fault_knows,
+    .pulls = fault_pulls,
     .on_poison = fault_on_poison,
     .query = fault_query,
+    .analyse = fault_analyse,
     .status = fault_status,
     .hold = fault_hold,
     .cancel = fault_cancel,

@@ -2,17 +2,12 @@
 #include "store/mem.h"
 
 #include "base/hash.h"
+#include "store/match.h"
+#include "store/mem_priv.h"
+#include "store/partial_rows.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
-
-/* One append. Never changed once it is in the list. */
-struct node {
-	struct node *older;
-	struct arena arena;
-	struct table tables[TABLE_STORED_COUNT];
-	uint64_t last_seq;
-};
 
 /* A span that is there. */
 struct known_span {
@@ -52,85 +47,10 @@ struct hits {
 	size_t count, cap;
 };
 
-/* The columns the three signals have in common. */
-struct shape {
-	int tenant, seq, ord, time, service, attributes, resource_id, scope_id;
-};
-
-static const struct shape shapes[] = {
-    [TABLE_SPANS] = {SPAN_TENANT, SPAN_SEQ, SPAN_ORD, SPAN_START_NS, SPAN_SERVICE, SPAN_ATTRIBUTES,
-        SPAN_RESOURCE_ID, SPAN_SCOPE_ID},
-    [TABLE_LOGS] = {LOG_TENANT, LOG_SEQ, LOG_ORD, LOG_EVENT_NS, LOG_SERVICE, LOG_ATTRIBUTES,
-        LOG_RESOURCE_ID, LOG_SCOPE_ID},
-    [TABLE_POINTS] = {POINT_TENANT, POINT_SEQ, POINT_ORD, POINT_TIME_NS, POINT_SERVICE,
-        POINT_ATTRIBUTES, POINT_RESOURCE_ID, POINT_SCOPE_ID},
-};
-
 static struct mem *
 mem_of(struct store *s)
 {
 	return (struct mem *)s;
-}
-
-/* ---- copies */
-
-static bool
-copy_list(struct table *to, size_t row, int col, const void *items, size_t len)
-{
-	if (!items)
-		return true;
-	void *copy = arena_array(to->arena, len > 0 ? len : 1, 8);
-	if (copy && len > 0)
-		memcpy(copy, items, len * 8);
-	if (copy && to->def->cols[col].kind == COL_U64S)
-		table_set_u64s(to, row, col, (struct u64s){copy, len});
-	else if (copy)
-		table_set_f64s(to, row, col, (struct f64s){copy, len});
-	return copy != NULL;
-}
-
-static bool
-copy_text(struct table *to, size_t row, int col, struct str s)
-{
-	struct str copy = arena_str(to->arena, s.ptr ? s : STR(""));
-	if (copy.ptr)
-		table_set_str(to, row, col, copy);
-	return copy.ptr != NULL;
-}
-
-static bool
-copy_value(struct table *to, size_t to_row, const struct table *from, size_t row, int col)
-{
-	if (from->def->cols[col].nullable && table_is_null(from, row, col))
-		return true;
-	struct u64s u64s;
-	struct f64s f64s;
-	switch (from->def->cols[col].kind) {
-	case COL_U64: table_set_u64(to, to_row, col, table_u64(from, row, col)); return true;
-	case COL_I64: table_set_i64(to, to_row, col, table_i64(from, row, col)); return true;
-	case COL_U32: table_set_u32(to, to_row, col, table_u32(from, row, col)); return true;
-	case COL_I32: table_set_i32(to, to_row, col, table_i32(from, row, col)); return true;
-	case COL_F64: table_set_f64(to, to_row, col, table_f64(from, row, col)); return true;
-	case COL_BOOL: table_set_bool(to, to_row, col, table_bool(from, row, col)); return true;
-	case COL_STR: return copy_text(to, to_row, col, table_str(from, row, col));
-	case COL_U64S:
-		u64s = table_u64s(from, row, col);
-		return copy_list(to, to_row, col, u64s.ptr, u64s.len);
-	case COL_F64S:
-		f64s = table_f64s(from, row, col);
-		return copy_list(to, to_row, col, f64s.ptr, f64s.len);
-	}
-	return false;
-}
-
-static bool
-copy_row(struct table *to, const struct table *from, size_t row)
-{
-	size_t to_row = table_add_row(to);
-	bool fits = to_row != SIZE_MAX;
-	for (size_t c = 0; c < from->def->col_count && fits; c++)
-		fits = copy_value(to, to_row, from, row, (int)c);
-	return fits;
 }
 
 static void
@@ -223,17 +143,17 @@ know_requests(struct mem *m, const struct batch *batch)
 /* ---- appending */
 
 static bool
-hide_span(struct batch *batch, size_t row)
+hide(struct batch *batch, enum table_id id, size_t row)
 {
-	const struct table *spans = &batch->tables[TABLE_SPANS];
-	unsigned char **hidden = &batch->hidden[TABLE_SPANS];
+	const struct table *t = &batch->tables[id];
+	unsigned char **hidden = &batch->hidden[id];
 	if (!*hidden)
-		*hidden = arena_alloc(&batch->arena, spans->row_count);
+		*hidden = arena_alloc(&batch->arena, t->row_count);
 	if (!*hidden)
 		return false;
 	(*hidden)[row] = 1;
 	for (size_t i = 0; i < batch->request_count; i++)
-		if (batch->requests[i].seq == table_u64(spans, row, SPAN_SEQ))
+		if (batch->requests[i].seq == table_u64(t, row, store_shape_of(t)->seq))
 			batch->requests[i].duplicates++;
 	return true;
 }
@@ -251,11 +171,33 @@ add_span(struct mem *m, struct table *to, struct batch *batch, size_t row)
 {
 	struct known_span k = known_span_of(&batch->tables[TABLE_SPANS], row);
 	if (span_is_known(m, &k))
-		return hide_span(batch, row);
-	if (!copy_row(to, &batch->tables[TABLE_SPANS], row))
+		return hide(batch, TABLE_SPANS, row);
+	if (!table_copy_row(to, &batch->tables[TABLE_SPANS], row))
 		return false;
 	know_span(m, known_span_of(to, to->row_count - 1));
 	return true;
+}
+
+static bool
+has_comment(const struct table *t, struct str tenant, struct str id)
+{
+	for (size_t row = 0; row < t->row_count; row++)
+		if (str_eq(table_str(t, row, COMMENT_ID), id) &&
+		    str_eq(table_str(t, row, COMMENT_TENANT), tenant))
+			return true;
+	return false;
+}
+
+static bool
+add_comment(struct mem *m, struct table *to, struct batch *batch, size_t row)
+{
+	const struct table *from = &batch->tables[TABLE_COMMENTS];
+	struct str tenant = table_str(from, row, COMMENT_TENANT),
+	           id = table_str(from, row, COMMENT_ID);
+	bool known = has_comment(to, tenant, id);
+	for (struct node *n = atomic_load(&m->newest); n && !known; n = n->older)
+		known = has_comment(&n->tables[TABLE_COMMENTS], tenant, id);
+	return known ? hide(batch, TABLE_COMMENTS, row) : table_copy_row(to, from, row);
 }
 
 static bool
@@ -267,8 +209,9 @@ add_rows(struct mem *m, struct node *n, struct batch *batch)
 		struct table *to = &n->tables[id];
 		table_init(to, (enum table_id)id, &n->arena);
 		for (size_t row = 0; row < from->row_count && fits; row++)
-			fits = id == TABLE_SPANS ? add_span(m, to, batch, row)
-			                         : copy_row(to, from, row);
+			fits = id == TABLE_SPANS   ? add_span(m, to, batch, row)
+			    : id == TABLE_COMMENTS ? add_comment(m, to, batch, row)
+			                           : table_copy_row(to, from, row);
 	}
 	return fits;
 }
@@ -282,7 +225,7 @@ mem_append(struct store *s, struct batch *batch, struct err *err)
 	n->older = atomic_load(&m->newest);
 	n->last_seq = batch->last_seq;
 	show_all(batch);
-	if (!add_rows(m, n, batch)) {
+	if (!add_rows(m, n, batch) || !store_mem_add_pulls(n, batch)) {
 		show_all(batch);
 		forget_spans_from(m, span_count);
 		node_free(n);
@@ -315,89 +258,27 @@ find_dict(struct mem *m, enum table_id id, struct str tenant, uint64_t key, size
 	return NULL;
 }
 
-static bool
-match_attrs(struct mem *m, const struct store_query *q, const struct shape *s,
-    const struct table *t, size_t row)
+/* struct store_resources */
+static struct str
+resource_attributes(void *ctx, struct str tenant, uint64_t resource_id)
 {
-	for (size_t i = 0; i < q->attr_count; i++) {
-		const struct store_attr *a = &q->attrs[i];
-		bool matches;
-		size_t res_row;
-		if (!store_mem_attr_test(table_str(t, row, s->attributes), a, &matches)) {
-			const struct table *res = find_dict(m, TABLE_RESOURCES, q->tenant,
-			    table_u64(t, row, s->resource_id), &res_row);
-			if (!res ||
-			    !store_mem_attr_test(table_str(res, res_row, RESOURCE_ATTRIBUTES), a,
-			        &matches))
-				return false;
-		}
-		if (!matches)
-			return false;
-	}
-	return true;
+	size_t row;
+	const struct table *t = find_dict(ctx, TABLE_RESOURCES, tenant, resource_id, &row);
+	return t ? table_str(t, row, RESOURCE_ATTRIBUTES) : STR_EMPTY;
 }
 
-static bool
-contains(struct str s, struct str part)
+static struct str
+scope_attributes(void *ctx, struct str tenant, uint64_t scope_id)
 {
-	for (size_t i = 0; i + part.len <= s.len; i++)
-		if (part.len == 0 || memcmp(s.ptr + i, part.ptr, part.len) == 0)
-			return true;
-	return false;
-}
-
-static bool
-any_or_equal(struct str want, struct str have)
-{
-	return want.len == 0 || str_eq(want, have);
-}
-
-static bool
-match_ids(const struct store_query *q, uint64_t hi, uint64_t lo, uint64_t span_id)
-{
-	if (q->has_trace_id && (hi != q->trace_hi || lo != q->trace_lo))
-		return false;
-	return q->span_id == 0 || q->span_id == span_id;
-}
-
-static bool
-match_span(const struct store_query *q, const struct table *t, size_t row)
-{
-	int64_t duration = table_i64(t, row, SPAN_DURATION_NS);
-	return match_ids(q, table_u64(t, row, SPAN_TRACE_HI), table_u64(t, row, SPAN_TRACE_LO),
-	           table_u64(t, row, SPAN_SPAN_ID)) &&
-	    contains(table_str(t, row, SPAN_NAME), q->operation) &&
-	    (!q->has_duration_min || duration >= q->duration_min_ns) &&
-	    (!q->has_duration_max || duration <= q->duration_max_ns) &&
-	    (!q->has_status || table_i32(t, row, SPAN_STATUS_CODE) == q->status_code) &&
-	    (!q->has_kind || table_i32(t, row, SPAN_KIND) == q->span_kind) &&
-	    (!q->roots_only || table_u64(t, row, SPAN_PARENT_ID) == 0);
-}
-
-static bool
-match_log(const struct store_query *q, const struct table *t, size_t row)
-{
-	int32_t severity = table_i32(t, row, LOG_SEVERITY_NUMBER);
-	return match_ids(q, table_u64(t, row, LOG_TRACE_HI), table_u64(t, row, LOG_TRACE_LO),
-	           table_u64(t, row, LOG_SPAN_ID)) &&
-	    any_or_equal(q->name, table_str(t, row, LOG_EVENT_NAME)) &&
-	    (q->severity_min == 0 || severity >= q->severity_min) &&
-	    (q->severity_max == 0 || severity <= q->severity_max) &&
-	    (!q->severity_unspecified || severity < 1 || severity > 24) &&
-	    (q->body_contains.len == 0 || contains(table_str(t, row, LOG_BODY), q->body_contains));
-}
-
-static bool
-match_point(const struct store_query *q, const struct table *t, size_t row)
-{
-	return any_or_equal(q->name, table_str(t, row, POINT_NAME)) &&
-	    (q->point_type == 0 || table_i32(t, row, POINT_TYPE) == q->point_type);
+	size_t row;
+	const struct table *t = find_dict(ctx, TABLE_SCOPES, tenant, scope_id, &row);
+	return t ? table_str(t, row, SCOPE_ATTRIBUTES) : STR_EMPTY;
 }
 
 static struct hit
 hit_of(const struct table *t, size_t row)
 {
-	const struct shape *s = &shapes[t->def - table_defs];
+	const struct store_shape *s = store_shape_of(t);
 	return (struct hit){
 	    .table = t,
 	    .row = row,
@@ -405,6 +286,16 @@ hit_of(const struct table *t, size_t row)
 	    .seq = table_u64(t, row, s->seq),
 	    .ord = table_u32(t, row, s->ord),
 	};
+}
+
+/* Where it stands among the rows of an answer: of arrivals it is the seq that counts. */
+static struct hit
+place_of(const struct store_query *q, const struct table *t, size_t row)
+{
+	struct hit h = hit_of(t, row);
+	if (q->kind == STORE_ARRIVALS)
+		h.time_ns = h.seq;
+	return h;
 }
 
 static int
@@ -424,35 +315,39 @@ compare_hits_down(const void *a, const void *b)
 	return compare_hits(b, a);
 }
 
-/* What every kind of question asks for: the tenant, the time, the service. */
 static bool
-match_common(const struct store_query *q, const struct table *t, size_t row)
+same_trace(const struct table *a, size_t i, const struct table *b, size_t k)
 {
-	const struct shape *s = &shapes[t->def - table_defs];
-	uint64_t time_ns = table_u64(t, row, s->time);
-	return str_eq(table_str(t, row, s->tenant), q->tenant) && time_ns >= q->from_ns &&
-	    (q->to_ns == UINT64_MAX || time_ns < q->to_ns) &&
-	    any_or_equal(q->service, table_str(t, row, s->service));
+	return table_u64(a, i, SPAN_TRACE_HI) == table_u64(b, k, SPAN_TRACE_HI) &&
+	    table_u64(a, i, SPAN_TRACE_LO) == table_u64(b, k, SPAN_TRACE_LO);
+}
+
+static bool
+is_beside(struct mem *m, const struct store_query *q, const struct table *t, size_t row)
+{
+	const struct store_resources resources = {resource_attributes, m, scope_attributes};
+	struct store_query other = *q->beside;
+	other.tenant = q->tenant;
+	for (struct node *n = atomic_load(&m->newest); n; n = n->older)
+		for (size_t i = 0; i < n->tables[TABLE_SPANS].row_count; i++)
+			if (same_trace(&n->tables[TABLE_SPANS], i, t, row) &&
+			    store_match(&other, &n->tables[TABLE_SPANS], i, &resources))
+				return true;
+	return false;
 }
 
 static bool
 match(struct mem *m, const struct store_query *q, const struct table *t, size_t row)
 {
-	struct hit at = hit_of(t, row);
-	struct hit after = {.time_ns = q->after.time_ns, .seq = q->after.seq, .ord = q->after.ord};
-	enum table_id id = (enum table_id)(t->def - table_defs);
+	const struct store_resources resources = {resource_attributes, m, scope_attributes};
+	struct hit at = place_of(q, t, row);
+	struct hit after = {.time_ns = q->kind == STORE_ARRIVALS ? q->after.seq : q->after.time_ns,
+	    .seq = q->after.seq,
+	    .ord = q->after.ord};
 	int order = compare_hits(&at, &after);
-	if (!match_common(q, t, row))
+	if (q->after.set && (store_query_is_upwards(q) ? order <= 0 : order >= 0))
 		return false;
-	if (q->after.set && (q->kind == STORE_TRACE ? order <= 0 : order >= 0))
-		return false;
-	if (id == TABLE_SPANS && !match_span(q, t, row))
-		return false;
-	if (id == TABLE_LOGS && !match_log(q, t, row))
-		return false;
-	if (id == TABLE_POINTS && !match_point(q, t, row))
-		return false;
-	return match_attrs(m, q, &shapes[id], t, row);
+	return store_match(q, t, row, &resources) && (!q->beside || is_beside(m, q, t, row));
 }
 
 static void
@@ -481,32 +376,35 @@ add_dict(struct mem *m, enum table_id id, const struct store_query *q, uint64_t 
 	if (store_find_id(out, key) != SIZE_MAX)
 		return true;
 	const struct table *from = find_dict(m, id, q->tenant, key, &row);
-	return !from || copy_row(out, from, row);
+	return !from || table_copy_row(out, from, row);
 }
 
 static enum err_code
 answer_rows(struct mem *m, const struct store_query *q, enum table_id id, struct store_result *r,
     struct err *err)
 {
-	const struct shape *s = &shapes[id];
+	const struct store_shape *s = store_shape_of(&r->rows);
 	struct hits hits = {0};
 	bool fits = true;
 	for (struct node *n = atomic_load(&m->newest); n; n = n->older)
 		for (size_t row = 0; row < n->tables[id].row_count; row++)
 			if (match(m, q, &n->tables[id], row))
-				hits_add(&hits, hit_of(&n->tables[id], row));
+				hits_add(&hits, place_of(q, &n->tables[id], row));
 	if (hits.count > 0)
 		qsort(hits.items, hits.count, sizeof(*hits.items),
-		    q->kind == STORE_TRACE ? compare_hits : compare_hits_down);
+		    store_query_is_upwards(q) ? compare_hits : compare_hits_down);
 	r->more = hits.count > q->row_max;
-	size_t count = r->more ? q->row_max : hits.count;
+	size_t count = r->more ? q->row_max : hits.count, left = hits.count - count;
+	if (q->kind == STORE_ARRIVALS)
+		r->remaining = left < STORE_REMAINING_MAX ? left : STORE_REMAINING_MAX;
 	for (size_t i = 0; i < count && fits; i++) {
 		const struct hit *h = &hits.items[i];
-		fits = copy_row(&r->rows, h->table, h->row) &&
-		    add_dict(m, TABLE_RESOURCES, q, table_u64(h->table, h->row, s->resource_id),
-		        &r->resources) &&
-		    add_dict(m, TABLE_SCOPES, q, table_u64(h->table, h->row, s->scope_id),
-		        &r->scopes);
+		fits = table_copy_row(&r->rows, h->table, h->row);
+		if (fits && s->resource_id >= 0)
+			fits = add_dict(m, TABLE_RESOURCES, q,
+			           table_u64(h->table, h->row, s->resource_id), &r->resources) &&
+			    add_dict(m, TABLE_SCOPES, q, table_u64(h->table, h->row, s->scope_id),
+			        &r->scopes);
 		if (r->more)
 			r->next = (struct store_cursor){h->time_ns, h->seq, h->ord, true};
 	}
@@ -565,8 +463,9 @@ first_of_trace(struct services *all, size_t service, uint64_t hi, uint64_t lo)
 static void
 count_row(struct services *all, enum table_id id, const struct table *t, size_t row)
 {
-	struct service *s = service_of(all, table_str(t, row, shapes[id].service));
-	uint64_t time_ns = table_u64(t, row, shapes[id].time);
+	const struct store_shape *shape = store_shape_of(t);
+	struct service *s = service_of(all, table_str(t, row, shape->service));
+	uint64_t time_ns = table_u64(t, row, shape->time);
 	s->first_ns = time_ns < s->first_ns ? time_ns : s->first_ns;
 	s->last_ns = time_ns > s->last_ns ? time_ns : s->last_ns;
 	s->logs += id == TABLE_LOGS;
@@ -600,7 +499,7 @@ static bool
 put_service(struct table *out, const struct service *s)
 {
 	size_t row = table_add_row(out);
-	if (row == SIZE_MAX || !copy_text(out, row, SERVICE_NAME, s->name))
+	if (row == SIZE_MAX || !table_copy_text(out, row, SERVICE_NAME, s->name))
 		return false;
 	table_set_u64(out, row, SERVICE_SPANS, s->spans);
 	table_set_u64(out, row, SERVICE_TRACES, s->traces);
@@ -622,7 +521,7 @@ answer_services(struct mem *m, const struct store_query *q, struct store_result 
 	for (struct node *n = atomic_load(&m->newest); n; n = n->older)
 		for (int id = TABLE_SPANS; id <= TABLE_POINTS; id++)
 			for (size_t row = 0; row < n->tables[id].row_count; row++)
-				if (match_common(q, &n->tables[id], row))
+				if (store_match_common(q, &n->tables[id], row))
 					count_row(&all, (enum table_id)id, &n->tables[id], row);
 	if (all.count > 0)
 		qsort(all.items, all.count, sizeof(*all.items), most_spans_first);
@@ -634,6 +533,103 @@ answer_services(struct mem *m, const struct store_query *q, struct store_result 
 	return fits ? ERR_OK : too_large(r->arena, err);
 }
 
+/* ---- traces and counts */
+
+/* All spans of the tenant, malloc'd. */
+static struct store_mem_span *
+all_spans(struct mem *m, const struct store_query *q, size_t *count_out)
+{
+	size_t count = 0;
+	struct store_query first_page = *q;
+	first_page.after = (struct store_cursor){0};
+	for (struct node *n = atomic_load(&m->newest); n; n = n->older)
+		count += n->tables[TABLE_SPANS].row_count;
+	struct store_mem_span *spans = xcalloc(count + 1, sizeof(*spans));
+	count = 0;
+	for (struct node *n = atomic_load(&m->newest); n; n = n->older) {
+		const struct table *t = &n->tables[TABLE_SPANS];
+		for (size_t row = 0; row < t->row_count; row++)
+			if (str_eq(table_str(t, row, SPAN_TENANT), q->tenant))
+				spans[count++] =
+				    (struct store_mem_span){t, row, match(m, &first_page, t, row)};
+	}
+	*count_out = count;
+	return spans;
+}
+
+static enum err_code
+answer_traces(struct mem *m, const struct store_query *q, struct store_result *r, struct err *err)
+{
+	size_t count;
+	struct store_mem_span *spans = all_spans(m, q, &count);
+	bool fits = store_mem_traces(spans, count, q, r);
+	free(spans);
+	return fits ? ERR_OK : too_large(r->arena, err);
+}
+
+static bool
+counted_times(struct mem *m, const struct store_query *q, struct arena *arena, struct hits *hits)
+{
+	static const enum table_id tables[] = {
+	    [STORE_SPANS] = TABLE_SPANS, [STORE_LOGS] = TABLE_LOGS, [STORE_POINTS] = TABLE_POINTS};
+	struct store_query each = *q;
+	each.kind = q->counted;
+	each.row_max = SIZE_MAX;
+	if (q->counted == STORE_TRACES) {
+		size_t count;
+		struct store_result traces = {.arena = arena};
+		table_init(&traces.rows, TABLE_TRACES, arena);
+		struct store_mem_span *spans = all_spans(m, &each, &count);
+		bool fits = store_mem_traces(spans, count, &each, &traces);
+		for (size_t i = 0; i < traces.rows.row_count; i++)
+			hits_add(hits,
+			    (struct hit){.time_ns = table_u64(&traces.rows, i, TRACE_PLACE_NS)});
+		free(spans);
+		return fits;
+	}
+	for (struct node *n = atomic_load(&m->newest); n; n = n->older) {
+		const struct table *t = &n->tables[tables[q->counted]];
+		for (size_t row = 0; row < t->row_count; row++)
+			if (match(m, &each, t, row))
+				hits_add(hits, hit_of(t, row));
+	}
+	return true;
+}
+
+static enum err_code
+answer_counts(struct mem *m, const struct store_query *q, struct store_result *r, struct err *err)
+{
+	struct hits hits = {0};
+	uint64_t first = UINT64_MAX, last = 0;
+	bool fits = counted_times(m, q, r->arena, &hits);
+	for (size_t i = 0; i < hits.count; i++) {
+		uint64_t t = hits.items[i].time_ns;
+		first = t < first ? t : first;
+		last = t > last ? t : last;
+	}
+	if (fits && store_count_bounds(q, &first, &last))
+		fits = store_buckets_init(&r->rows, first, last, q->bucket_count);
+	for (size_t i = 0; i < hits.count && fits; i++) {
+		size_t row = store_bucket_of(&r->rows, hits.items[i].time_ns);
+		table_set_u64(&r->rows, row, BUCKET_COUNT,
+		    table_u64(&r->rows, row, BUCKET_COUNT) + 1);
+	}
+	free(hits.items);
+	return fits ? ERR_OK : too_large(r->arena, err);
+}
+
+static bool
+add_series_dicts(struct mem *m, const struct store_query *q, struct store_result *r)
+{
+	bool fits = true;
+	for (size_t i = 0; q->kind == STORE_SERIES && i < r->rows.row_count && fits; i++)
+		fits = add_dict(m, TABLE_RESOURCES, q, table_u64(&r->rows, i, SERIES_RESOURCE_ID),
+		           &r->resources) &&
+		    add_dict(m, TABLE_SCOPES, q, table_u64(&r->rows, i, SERIES_SCOPE_ID),
+		        &r->scopes);
+	return fits;
+}
+
 static enum err_code
 mem_query(struct store *s, const struct store_query *q, struct store_result *r, struct err *err)
 {
@@ -643,21 +639,57 @@ mem_query(struct store *s, const struct store_query *q, struct store_result *r, 
 	    [STORE_LOGS] = TABLE_LOGS,
 	    [STORE_POINTS] = TABLE_POINTS,
 	    [STORE_SERVICES] = TABLE_SERVICES,
+	    [STORE_COMMENTS] = TABLE_COMMENTS,
+	    [STORE_TRACES] = TABLE_TRACES,
+	    [STORE_COUNTS] = TABLE_BUCKETS,
+	    [STORE_ARRIVALS] = TABLE_SPANS,
+	    [STORE_METRICS] = TABLE_METRICS,
+	    [STORE_SERIES] = TABLE_SERIES,
+	    [STORE_SAMPLES] = TABLE_SAMPLES,
+	    [STORE_DISTRIBUTIONS] = TABLE_DISTRIBUTIONS,
 	};
 	table_init(&r->rows, tables[q->kind], r->arena);
 	table_init(&r->resources, TABLE_RESOURCES, r->arena);
 	table_init(&r->scopes, TABLE_SCOPES, r->arena);
 	if (q->kind == STORE_SERVICES)
 		return answer_services(mem_of(s), q, r, err);
-	return answer_rows(mem_of(s), q, tables[q->kind], r, err);
+	if (q->kind == STORE_TRACES)
+		return answer_traces(mem_of(s), q, r, err);
+	if (q->kind == STORE_COUNTS)
+		return answer_counts(mem_of(s), q, r, err);
+	if (q->kind < STORE_METRICS)
+		return answer_rows(mem_of(s), q, tables[q->kind], r, err);
+	bool fits = store_mem_series(atomic_load(&mem_of(s)->newest), q, r);
+	return fits && add_series_dicts(mem_of(s), q, r) ? ERR_OK : too_large(r->arena, err);
+}
+
+static enum err_code
+mem_analyse(struct store *s, struct str tenant, uint64_t deadline_mono_ns, struct partial *p,
+    struct err *err)
+{
+	struct partial_counter c;
+	(void)deadline_mono_ns;
+	partial_counter_init(&c, p, tenant);
+	for (struct node *n = atomic_load(&mem_of(s)->newest); n; n = n->older)
+		for (int id = TABLE_SPANS; id <= TABLE_POINTS; id++)
+			partial_count_rows(&c, &n->tables[id], 0, n->tables[id].row_count);
+	partial_counter_fini(&c);
+	return partial_fits(p, err);
+}
+
+static size_t
+mem_pulls(struct store *s, struct str tenant, struct str from, struct store_pull *out, size_t max)
+{
+	return store_mem_pulls(atomic_load(&mem_of(s)->newest), tenant, from, out, max);
 }
 
 static void
 mem_status(struct store *s, struct store_status *out)
 {
-	*out = (struct store_status){.ok = true};
+	*out = (struct store_status){
+	    .ok = true, .sources = store_mem_sources(atomic_load(&mem_of(s)->newest))};
 	for (struct node *n = atomic_load(&mem_of(s)->newest); n; n = n->older)
-		for (int id = TABLE_SPANS; id <= TABLE_POINTS; id++)
+		for (int id = 0; id < SIGNAL_TABLES; id++)
 			out->row_count += n->tables[id].row_count;
 }
 
@@ -679,7 +711,9 @@ static const struct store_ops ops = {
     .append = mem_append,
     .position = mem_position,
     .knows = mem_knows,
+    .pulls = mem_pulls,
     .query = mem_query,
+    .analyse = mem_analyse,
     .status = mem_status,
     .close = mem_close,
 };

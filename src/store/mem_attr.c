@@ -5,6 +5,9 @@
  */
 #include "store/mem.h"
 
+#include "base/fold.h"
+#include "base/regex.h"
+
 #include <stdlib.h>
 
 static size_t
@@ -234,6 +237,8 @@ in_order(enum store_attr_op op, int order)
 	case STORE_ATTR_GT: return order > 0;
 	case STORE_ATTR_LE: return order <= 0;
 	case STORE_ATTR_LT: return order < 0;
+	case STORE_ATTR_MATCH:
+	case STORE_ATTR_HAS: break;
 	}
 	return false;
 }
@@ -260,6 +265,38 @@ text_equals(struct str stored, const struct store_attr *a)
 	return equal;
 }
 
+static bool
+text_matches(struct str stored, const struct store_attr *a)
+{
+	struct buf text = {0};
+	struct regex *own = NULL;
+	struct err err;
+	if (!a->regex) {
+		enum err_code code = regex_compile(a->value, &own, &err);
+		CHECK(code == ERR_OK);
+	}
+	put_value(stored, &text);
+	bool matches = regex_matches(own ? own : a->regex, buf_view(&text));
+	regex_free(own);
+	buf_fini(&text);
+	return matches;
+}
+
+static bool
+value_matches(struct str stored, const struct store_attr *a)
+{
+	switch (a->op) {
+	case STORE_ATTR_EQ: return text_equals(stored, a);
+	case STORE_ATTR_GE:
+	case STORE_ATTR_GT:
+	case STORE_ATTR_LE:
+	case STORE_ATTR_LT: return compares(stored, a);
+	case STORE_ATTR_MATCH: return text_matches(stored, a);
+	case STORE_ATTR_HAS: return true;
+	}
+	return false;
+}
+
 bool
 store_mem_attr_test(struct str attributes, const struct store_attr *a, bool *matches_out)
 {
@@ -267,6 +304,67 @@ store_mem_attr_test(struct str attributes, const struct store_attr *a, bool *mat
 	*matches_out = false;
 	if (attributes.len <= 2 || !find_value(attributes, a->key, &stored))
 		return false;
-	*matches_out = a->op == STORE_ATTR_EQ ? text_equals(stored, a) : compares(stored, a);
+	*matches_out = value_matches(stored, a);
+	return true;
+}
+
+/* ---- words */
+
+static bool
+text_has(struct str text, struct str word)
+{
+	struct buf folded = {0};
+	bool found = false;
+	buf_append(&folded, text.ptr, text.len);
+	buf_append(&folded, word.ptr, word.len);
+	fold_text(text, folded.ptr);
+	fold_text(word, folded.ptr + text.len);
+	for (size_t i = 0; i + word.len <= text.len && !found; i++)
+		found = memcmp(folded.ptr + i, folded.ptr + text.len, word.len) == 0;
+	buf_fini(&folded);
+	return found;
+}
+
+/* A string of the JSON is a key when ':' stands behind it; what stands behind "$bytes" and "$double" is no text. */
+static bool
+json_has(struct str json, struct str word)
+{
+	struct buf text = {0};
+	bool found = false, wrapped = false;
+	for (size_t at = 0; at < json.len && !found;) {
+		if (json.ptr[at] != '"') {
+			at++;
+			continue;
+		}
+		buf_reset(&text);
+		read_string(json, &at, &text);
+		struct str s = buf_view(&text);
+		bool is_key = at < json.len && json.ptr[at] == ':';
+		found = !is_key && !wrapped && text_has(s, word);
+		wrapped = is_key && (str_eq(s, STR("$bytes")) || str_eq(s, STR("$double")));
+	}
+	buf_fini(&text);
+	return found;
+}
+
+static bool
+item_has(const struct table *t, size_t row, struct str word)
+{
+	if (t->def == &table_defs[TABLE_SPANS])
+		return text_has(table_str(t, row, SPAN_NAME), word) ||
+		    text_has(table_str(t, row, SPAN_STATUS_MESSAGE), word) ||
+		    json_has(table_str(t, row, SPAN_ATTRIBUTES), word) ||
+		    json_has(table_str(t, row, SPAN_EVENTS), word);
+	return text_has(table_str(t, row, LOG_BODY), word) ||
+	    text_has(table_str(t, row, LOG_EVENT_NAME), word) ||
+	    json_has(table_str(t, row, LOG_ATTRIBUTES), word);
+}
+
+bool
+store_mem_has_words(const struct store_query *q, const struct table *t, size_t row)
+{
+	for (size_t i = 0; i < q->word_count; i++)
+		if (!item_has(t, row, q->words[i]))
+			return false;
 	return true;
 }

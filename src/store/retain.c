@@ -7,8 +7,10 @@
 #define AGE_MIN_NS (3600 * (uint64_t)NS_PER_S)
 #define WHOLE_DAYS_FROM_NS (2 * (uint64_t)NS_PER_DAY)
 
-static const char *const names[SIGNAL_TABLES] =
-    {[TABLE_SPANS] = "traces", [TABLE_LOGS] = "logs", [TABLE_POINTS] = "metrics"};
+static const char *const names[SIGNAL_TABLES] = {[TABLE_SPANS] = "traces",
+    [TABLE_LOGS] = "logs",
+    [TABLE_POINTS] = "metrics",
+    [TABLE_COMMENTS] = "comments"};
 
 const char *
 retain_signal_name(enum table_id id)

@@ -46,7 +46,7 @@ uint64_t retain_cutoff(const struct retain *r, enum table_id id, struct str tena
     uint64_t now_ns);
 /* The latest of the cutoffs of all tenants. */
 uint64_t retain_cutoff_max(const struct retain *r, enum table_id id, uint64_t now_ns);
-/* "traces", "logs", "metrics": what a signal is called in options and on /metrics. */
+/* "traces", "logs", "metrics", "comments": what a signal is called in options and on /metrics. */
 const char *retain_signal_name(enum table_id id);
 
 #endif

@@ -35,6 +35,10 @@ TEST(retain, a_tenants_own_rule_goes_before_everybodys)
 	assert_int_equal(retain_cutoff_max(&r, TABLE_SPANS, NOW), midnight - 7 * NS_PER_DAY);
 	assert_int_equal(retain_cutoff_max(&r, TABLE_LOGS, NOW), NOW - 12 * HOUR);
 	assert_true(retain_is_set(&r, TABLE_POINTS));
+	assert_false(retain_is_set(&r, TABLE_COMMENTS));
+	assert_int_equal(parse("comments=90d,traces=1d", "", &arena, &r), ERR_OK);
+	assert_int_equal(retain_cutoff(&r, TABLE_COMMENTS, STR("acme"), NOW),
+	    midnight - 90 * NS_PER_DAY);
 	arena_fini(&arena);
 }
 

@@ -15,91 +15,38 @@
  * Once is once. A span whose (tenant, trace id, span id) is there already is not added: the first one
  * wins. A request whose identity is known (store_knows()) has no rows in a batch, but stands in
  * batch->requests, so that the positions move over it. Rows of logs and points have no identity but
- * their request's.
+ * their request's. A comment whose (tenant, id) is there already is not added either, however long ago it came.
+ *
+ * What is pulled comes with a position (store/pull.h), which is visible with its rows, and kept with them.
  *
  * Reading. Any thread, in parallel, one call a thread at a time; may block on disk until
  * query->deadline_mono_ns. A query sees a state that some store_append() left: never half a batch.
  * Every query names its tenant and sees nothing of another.
  *
  * Results are rows in the caller's arena (its budget bounds them: ERR_TOO_LARGE), with the
- * resources and scopes they name. Order of spans, logs and points: newest first by their time
- * column, then by descending (seq, ord), which makes it total; of a trace: oldest first. The
- * cursor is the place of the last row returned.
+ * resources and scopes they name. Order of spans, logs, points and comments: newest first by their time
+ * column, then by descending (seq, ord), which makes it total; of a trace, and where it is asked for: oldest first. The
+ * cursor is the place of the last row returned. Spans in the order of their arrival: STORE_ARRIVALS in store/query.h. Traces are in the order of their newest span that meets
+ * the conditions, which is their place; on a later page those of which such a span came before the cursor are
+ * left out, for an earlier page had them.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
-#include "model/batch.h"
+#include "store/partial.h"
+#include "store/pull.h"
+#include "store/query.h"
 
+#include "base/buf.h"
 #include "base/err.h"
-
-enum store_query_kind { STORE_SPANS, STORE_TRACE, STORE_LOGS, STORE_POINTS, STORE_SERVICES };
-
-struct store_cursor {
-	uint64_t time_ns;
-	uint64_t seq;
-	uint32_t ord;
-	bool set;
-};
-
-/* How an attribute's value compares. GE .. LT are about numbers: int and double values, and
- * `value` is a decimal number; values of other types do not match. */
-enum store_attr_op { STORE_ATTR_EQ, STORE_ATTR_GE, STORE_ATTR_GT, STORE_ATTR_LE, STORE_ATTR_LT };
-
-struct store_attr {
-	struct str key;
-	struct str value; /* text of the value: a string itself, 12, 1.5, true */
-	enum store_attr_op op;
-};
-
-enum { STORE_ATTRS_MAX = 32 };
-
-/* Empty strings and zeros mean "any". Conditions are ANDed. */
-struct store_query {
-	enum store_query_kind kind;
-	struct str tenant; /* required */
-	uint64_t from_ns; /* time column >= from_ns */
-	uint64_t to_ns; /* time column < to_ns; UINT64_MAX: no end */
-	size_t row_max; /* required, at least 1; STORE_TRACE and STORE_SERVICES too */
-	struct store_cursor after; /* rows that come after this place */
-	uint64_t deadline_mono_ns; /* ERR_DEADLINE beyond it */
-
-	struct str service; /* equal */
-	struct str name; /* points: equal; logs: event name equal */
-	struct str operation; /* spans: name contains, case-sensitive, no wildcards */
-	struct store_attr attrs[STORE_ATTRS_MAX]; /* of the item itself, or else of its resource */
-	size_t attr_count;
-	bool has_trace_id; /* required for STORE_TRACE; also filters spans and logs */
-	uint64_t trace_hi, trace_lo;
-	uint64_t span_id; /* 0: any */
-	bool has_duration_min, has_duration_max;
-	int64_t duration_min_ns, duration_max_ns; /* inclusive */
-	bool has_status;
-	int32_t status_code;
-	bool has_kind;
-	int32_t span_kind;
-	bool roots_only; /* spans without a parent id */
-	int32_t severity_min, severity_max; /* severity_number inclusive; max 0: any */
-	bool severity_unspecified; /* severity_number outside 1..24; min and max are then 0 */
-	struct str body_contains; /* case-sensitive; in a typed body: in its JSON text */
-	int32_t point_type; /* enum point_type; 0: any */
-};
-
-struct store_result {
-	struct arena *arena;
-	struct table rows;
-	struct table resources;
-	struct table scopes;
-	bool more; /* there are rows beyond row_max: `next` continues */
-	struct store_cursor next;
-};
+#include "model/batch.h"
 
 struct store_status {
 	bool ok;
 	char text[160]; /* why not, for /readyz; or what is under way */
 	bool
 	    keeps_waiting; /* appends may wait for minutes: it is reading its file, or opening it again */
-	uint64_t row_count; /* spans + logs + points, approximately */
+	uint64_t row_count; /* of all signals, approximately */
 	uint64_t disk_bytes;
 	uint64_t hot_rows[SIGNAL_TABLES]; /* visible, and not in the files yet */
 	uint64_t hot_bytes; /* memory they take */
@@ -114,7 +61,12 @@ struct store_status {
 	uint64_t removed_days[SIGNAL_TABLES], removed_rows[SIGNAL_TABLES];
 	uint64_t retain_ns, retain_longest_day_ns;
 	uint64_t signal_bytes[SIGNAL_TABLES]; /* of the files, about; 0: not measured */
+	uint64_t sources; /* that something was pulled from, of all tenants */
 };
+
+struct store_sql; /* store/sql.h */
+struct store_sql_answer;
+struct store_sql_view;
 
 struct store_files; /* store/hold.h */
 typedef enum err_code (*store_files_fn)(void *ctx, const struct store_files *f, struct err *err);
@@ -141,6 +93,10 @@ struct store_ops {
 	/* Loader thread: the seq under which this identity was applied, 0: not known. It is known
 	 * from the append of its request on, for --retry-hours and a bounded number. NULL: never. */
 	uint64_t (*knows)(struct store *s, struct hash128 identity);
+	/* Any thread; never blocks on disk: the tenant's sources in the order of their names, from this name on, at most `max`;
+	 * how many they are. NULL: it keeps none, and nothing can be pulled. */
+	size_t (*pulls)(struct store *s, struct str tenant, struct str from, struct store_pull *out,
+	    size_t max);
 	/* Before the first append: whom to ask about rows that cannot be kept. It runs on a thread of
 	 * the store and may block on disk; when it says ERR_OK the row has been put aside and the
 	 * store leaves it out. NULL: such a store has none. */
@@ -148,6 +104,16 @@ struct store_ops {
 	/* Any thread; may block. On success result->rows/resources/scopes are set. */
 	enum err_code (*query)(struct store *s, const struct store_query *q,
 	    struct store_result *result, struct err *err);
+	/* Any thread; may block. Counts what this store has of a tenant into p (store/partial.h), which is about something
+	 * already and has nothing in it; of one moment, as query. On an error p is to be thrown away. */
+	enum err_code (*analyse)(struct store *s, struct str tenant, uint64_t deadline_mono_ns,
+	    struct partial *p, struct err *err);
+	/* Any thread; may block until the deadline. ERR_INVALID: the statement is not one it runs, or it failed, which the
+	 * message says for whoever wrote it. ERR_TOO_LARGE: it needs more than it may have. ERR_BUSY: as many as may
+	 * are running. NULL: there is no SQL. */
+	enum err_code (*sql)(struct store *s, const struct store_sql *q,
+	    struct store_sql_answer *out, struct err *err);
+	const struct store_sql_view *sql_views; /* ends with a NULL name; NULL: there is no SQL */
 	/* Any thread; never blocks on disk. */
 	void (*status)(struct store *s, struct store_status *out);
 	/* store/hold.h. NULL: there is no file to copy. */
@@ -201,6 +167,21 @@ store_knows(struct store *s, struct hash128 identity)
 	return s->ops->knows ? s->ops->knows(s, identity) : 0;
 }
 
+static inline size_t
+store_pulls(struct store *s, struct str tenant, struct str from, struct store_pull *out, size_t max)
+{
+	CHECK(tenant.len > 0);
+	return s->ops->pulls ? s->ops->pulls(s, tenant, from, out, max) : 0;
+}
+
+/* False: nothing has been pulled from it yet. */
+static inline bool
+store_pulled(struct store *s, struct str tenant, struct str source, struct store_pull *out)
+{
+	CHECK(source.len > 0);
+	return store_pulls(s, tenant, source, out, 1) == 1 && str_eq(str_from(out->source), source);
+}
+
 static inline void
 store_on_poison(struct store *s, store_poison_fn fn, void *ctx)
 {
@@ -214,11 +195,27 @@ store_query(struct store *s, const struct store_query *q, struct arena *arena,
     struct store_result *result, struct err *err)
 {
 	CHECK(q->tenant.len > 0);
-	CHECK(q->row_max > 0);
-	CHECK(q->attr_count <= STORE_ATTRS_MAX);
+	CHECK(q->row_max > 0 || q->kind == STORE_COUNTS);
+	CHECK(q->attr_count <= STORE_ATTRS_MAX && q->any_count <= q->attr_count);
+	CHECK(!q->beside ||
+	    (q->kind == STORE_SPANS && !q->beside->beside && q->beside->word_count == 0 &&
+	        q->beside->attr_count <= STORE_ATTRS_MAX));
+	CHECK(q->word_count <= STORE_WORDS_MAX);
+	CHECK(q->kind != STORE_COUNTS ||
+	    (q->bucket_count > 0 && q->bucket_count <= STORE_BUCKETS_MAX && !q->after.set));
+	CHECK(q->service_count <= STORE_SERVICES_MAX);
 	CHECK(q->kind != STORE_TRACE || q->has_trace_id);
+	CHECK(q->kind != STORE_ARRIVALS || (q->from_ns == 0 && q->to_ns == UINT64_MAX));
 	*result = (struct store_result){.arena = arena};
 	return s->ops->query(s, q, result, err);
+}
+
+static inline enum err_code MUST_CHECK
+store_analyse(struct store *s, struct str tenant, uint64_t deadline_mono_ns, struct partial *p,
+    struct err *err)
+{
+	CHECK(tenant.len > 0);
+	return s->ops->analyse(s, tenant, deadline_mono_ns, p, err);
 }
 
 static inline void
@@ -242,6 +239,9 @@ store_close(struct store *s)
 		s->ops->close(s);
 }
 
+enum { STORE_LINK_BYTES = 45 };
+/* What stands in the typed JSON of the links of a span that is linked to this trace. */
+struct str store_link_text(uint64_t trace_hi, uint64_t trace_lo, char out[STORE_LINK_BYTES]);
 /* Row of the dictionary table that has this id, or SIZE_MAX. */
 size_t store_find_id(const struct table *dict, uint64_t id);
 

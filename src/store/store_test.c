@@ -16,6 +16,11 @@
 	}
 STORE_CONFORMANCE(X)
 STORE_CONFORMANCE_IDENTITY(X)
+STORE_CONFORMANCE_SEARCH(X)
+STORE_CONFORMANCE_ARRIVALS(X)
+STORE_CONFORMANCE_SUMS(X)
+STORE_CONFORMANCE_SERIES(X)
+STORE_CONFORMANCE_PULLS(X)
 #undef X
 
 TEST(store, mem_attribute_text_is_what_a_filter_compares)
@@ -62,7 +67,7 @@ TEST(store, mem_append_that_fails_changes_nothing)
 	struct err err = {0};
 	size_t failed = 0;
 	enum err_code code;
-	for (size_t bytes_max = 1000;; bytes_max += 200) {
+	for (size_t bytes_max = 1000;; bytes_max += 50) {
 		batch_init(&b, bytes_max);
 		b.last_seq = store_position(s) + 1;
 		struct batch_request *request = batch_request_add(&b);
@@ -214,4 +219,17 @@ TEST(store, fault_fails_the_calls_it_is_told_to)
 	arena_fini(&arena);
 	batch_fini(&b);
 	store_close(s);
+}
+
+TEST(store, mem_sums_of_parts_add_up_to_those_of_the_whole)
+{
+	for (size_t count = 1; count <= 8; count++) {
+		struct store *parts[8], *whole = store_mem_new();
+		for (size_t i = 0; i < count; i++)
+			parts[i] = store_mem_new();
+		store_conformance_same_sums(parts, count, whole, count, 20, 60);
+		for (size_t i = 0; i < count; i++)
+			store_close(parts[i]);
+		store_close(whole);
+	}
 }

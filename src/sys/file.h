@@ -92,6 +92,7 @@ MUST_CHECK enum err_code file_sync_dir(const char *path, struct err *err);
 MUST_CHECK enum err_code file_sync_entries(const struct file *dir, struct err *err);
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);
+bool file_is_plain(const char *path); /* neither a folder nor a device nor anything of that kind */
 /* The path without links and dots; false: there is no such file. */
 bool file_real_path(const char *path, char out[FILE_PATH_BYTES]);
 /* Which file stands under this name: another one, or one that was written to, has another stamp. */
@@ -115,6 +116,12 @@ MUST_CHECK enum err_code file_copy_whole(const char *from, const char *to, struc
 /* Put a file there whole or not at all: written beside it, synced, renamed, folder synced. */
 MUST_CHECK enum err_code file_write_whole(struct str dir, struct str name, const struct str *parts,
     size_t count, struct err *err);
+
+/* Where programs keep what is no configuration and no cache: $XDG_STATE_HOME/weir, or ~/.local/state/weir, and `below` in it
+ * unless that is NULL; made. The values of XDG_STATE_HOME and HOME are given, what is no absolute path counts as none.
+ * False: there is no such place. */
+bool file_state_dir(const char *state_home, const char *home, const char *below,
+    char out[FILE_PATH_BYTES]);
 
 /* Lock the file (created when missing) for this process and write its id into it. The lock ends
  * with file_close() or with the process, however it ends; the file stays. ERR_BUSY, naming the

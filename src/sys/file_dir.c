@@ -120,6 +120,13 @@ file_exists(const char *path)
 	return stat(path, &st) == 0;
 }
 
+bool
+file_is_plain(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 enum err_code
 file_list(const char *path, void (*entry)(void *ctx, const char *name), void *ctx, struct err *err)
 {
@@ -220,6 +227,29 @@ file_write_whole(struct str dir, struct str name, const struct str *parts, size_
 		return code;
 	}
 	return file_sync_dir(folder, err);
+}
+
+bool
+file_state_dir(const char *state_home, const char *home, const char *below,
+    char out[FILE_PATH_BYTES])
+{
+	bool said = state_home && state_home[0] == '/';
+	const char *base = said ? state_home : home;
+	const char *parts[] = {said ? NULL : ".local", said ? NULL : "state", "weir", below};
+	struct err err;
+	if (!base || base[0] != '/' || strlen(base) >= FILE_PATH_BYTES)
+		return false;
+	snprintf(out, FILE_PATH_BYTES, "%s", base);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		char next[FILE_PATH_BYTES];
+		if (!parts[i])
+			continue;
+		if (file_join(str_from(out), str_from(parts[i]), next, &err) != ERR_OK ||
+		    file_mkdir(next, NULL, &err) != ERR_OK)
+			return false;
+		memcpy(out, next, sizeof(next));
+	}
+	return true;
 }
 
 /* Who wrote the lock file, for the message: 0 when it does not say. */

@@ -326,7 +326,8 @@ transfer_document_signal(struct str json, enum signal_kind *out)
 		enum signal_kind signal;
 	} known[] = {{{"resourceSpans", "resource_spans"}, SIGNAL_TRACES},
 	    {{"resourceLogs", "resource_logs"}, SIGNAL_LOGS},
-	    {{"resourceMetrics", "resource_metrics"}, SIGNAL_METRICS}};
+	    {{"resourceMetrics", "resource_metrics"}, SIGNAL_METRICS},
+	    {{"comments", "created_unix_nano"}, SIGNAL_COMMENTS}};
 	struct json_reader r;
 	jsonr_begin(&r, json);
 	if (jsonr_next(&r) != JSON_OBJECT)

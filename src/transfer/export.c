@@ -17,7 +17,7 @@ enum {
 	CONNECT_MS = 5000,
 	TIMEOUT_S = 60,
 	TRIES_MAX = 60,
-	SIGNALS = 3,
+	SIGNALS = 4,
 	CURSOR_BYTES = HTTP_CLIENT_FIELD_BYTES,
 };
 
@@ -26,26 +26,6 @@ enum format { FORMAT_JSON_LINES, FORMAT_PROTOBUF, FORMAT_PARQUET };
 static const struct {
 	const char *name, *end; /* of --format, of a file's name */
 } formats[] = {{"jsonl", "jsonl"}, {"proto", "otlp"}, {"parquet", "parquet"}};
-
-static const char usage[] =
-    "usage: weir export [traces|logs|metrics|all] [options] [filters]\n"
-    "\n"
-    "Writes telemetry of a server to files, every field of it, newest first.\n"
-    "\n"
-    "  -o, --out PATH     a file (one signal; - or nothing: standard output), or with\n"
-    "                     `all` and with parquet a folder [weir-export]\n"
-    "      --format FMT   jsonl: a request of OTLP/JSON a line; proto: requests in\n"
-    "                     protobuf, each behind its length in 4 bytes; parquet [jsonl]\n"
-    "      --force        write over files that are there\n"
-    "      --quiet        no progress bar, no sum\n"
-    "      --url URL      the server's API [$WEIR_URL, http://127.0.0.1:7700]\n"
-    "      --token TOKEN  a key that may read [$WEIR_TOKEN]\n"
-    "      --tenant NAME  whose telemetry [$WEIR_TENANT]\n"
-    "      --ca FILE, --client-cert FILE, --client-key FILE   for https:// [$WEIR_CA ...]\n"
-    "      --help         print this and exit\n"
-    "\n"
-    "Filters are those of `weir traces`, `weir logs` and `weir metrics`: --from, --to,\n"
-    "--last, --service, --attribute ... Read it back with `weir import`.\n";
 
 struct exporting {
 	struct transfer_args args;
@@ -62,32 +42,51 @@ struct exporting {
 	uint64_t bytes;
 };
 
-static struct transfer_option options[] = {
-    {"out", 'o', false, NULL},
-    {"format", 0, false, NULL},
-    {"force", 0, true, NULL},
-    {"quiet", 0, true, NULL},
-    {"url", 0, false, NULL},
-    {"token", 0, false, NULL},
-    {"ca", 0, false, NULL},
-    {"client-cert", 0, false, NULL},
-    {"client-key", 0, false, NULL},
-    {"tenant", 0, false, NULL},
-    {"help", 0, true, NULL},
-    {NULL, 0, false, NULL},
+static const struct usage_option options[] = {
+    {.name = "out",
+        .letter = 'o',
+        .value = "PATH",
+        .help = "a file (- or nothing: standard output), or with `all` and with parquet a folder "
+                "(weir-export)"},
+    {.name = "format",
+        .value = "FORMAT",
+        .help = "OTLP/JSON, a request a line; protobuf, each request behind its length in 4 bytes; "
+                "Parquet; of comments always the first, one a line",
+        .words = "jsonl|proto|parquet",
+        .fallback = "jsonl"},
+    {.name = "force", .help = "write over files that are there"},
+    {.name = "url",
+        .value = "URL",
+        .help = "the server's API ($WEIR_URL)",
+        .fallback = "http://127.0.0.1:7700"},
+    {.name = "token", .value = "KEY", .help = "a key that may read (better: $WEIR_TOKEN)"},
+    {.name = "tenant", .value = "NAME", .help = "whose telemetry ($WEIR_TENANT)"},
+    TRANSFER_OPTIONS_TLS,
+    {.name = ""},
 };
+_Static_assert(ARRAY_LEN(options) <= TRANSFER_OPTIONS_MAX, "a place for the value of each");
 
-static const enum signal_kind signals[SIGNALS] = {SIGNAL_TRACES, SIGNAL_LOGS, SIGNAL_METRICS};
+static const enum signal_kind signals[SIGNALS] = {
+    SIGNAL_TRACES, SIGNAL_LOGS, SIGNAL_METRICS, SIGNAL_COMMENTS};
+
+_Static_assert((int)CURSOR_BYTES == TRANSFER_CURSOR_BYTES, "cursors of comments fit");
+
+/* Comments are no part of OTLP. */
+static enum format
+format_of(const struct exporting *x)
+{
+	return x->signal == SIGNAL_COMMENTS ? FORMAT_JSON_LINES : x->format;
+}
 
 /* ---- filters */
 
-/* "min-duration-ms" is min_duration_ms. */
+/* "min-duration-ms" is min_duration_ms. What is about pages and counts is not for an export. */
 static const struct op_param *
 find_param(const struct op *op, struct str flag)
 {
 	for (const struct op_param *p = op->params; p->name; p++) {
 		bool same = strlen(p->name) == flag.len && p->type != OP_CURSOR &&
-		    strcmp(p->name, "limit") != 0;
+		    strcmp(p->name, "limit") != 0 && strcmp(p->name, "histogram") != 0;
 		for (size_t i = 0; i < flag.len && same; i++)
 			same =
 			    p->name[i] == flag.ptr[i] || (p->name[i] == '_' && flag.ptr[i] == '-');
@@ -97,6 +96,47 @@ find_param(const struct op *op, struct str flag)
 	return NULL;
 }
 
+/* A filter may be of several of them. */
+static void
+add_filters(struct usage_list *list)
+{
+	for (size_t k = 0; k < SIGNALS; k++) {
+		const struct op *op = ops_find_name(str_from(signal_name(signals[k])));
+		for (const struct op_param *p = op->params; p->name; p++) {
+			struct usage_option o = ops_option(p);
+			bool offered = find_param(op, str_from(o.name)) != NULL;
+			for (size_t i = 0; i < list->count; i++)
+				offered = offered && strcmp(list->options[i].name, o.name) != 0;
+			o.letter = 0;
+			if (offered)
+				usage_add(list, &o);
+		}
+	}
+}
+
+const struct usage transfer_export_usage = {.name = "export",
+    .help = "write telemetry of a server to files",
+    .arguments = "[traces|logs|metrics|comments|all]",
+    .argument = {.words = "traces|logs|metrics|comments|all"},
+    .about = "Every field of it, newest first. Filters are those of weir traces, weir logs and\n"
+             "weir metrics. Read it back with weir import.\n",
+    .example = "weir export traces --last 1h -o traces.jsonl",
+    .options = options,
+    .more = add_filters};
+
+/* No filter of op: one of another, or none at all. */
+static enum err_code
+no_filter(const struct op *op, struct str name, struct err *err)
+{
+	bool other = false;
+	for (size_t k = 0; k < SIGNALS; k++)
+		other = other || find_param(ops_find_name(str_from(signal_name(signals[k]))), name);
+	if (!other)
+		return usage_unknown(&transfer_export_usage, name, err);
+	return err_set(err, ERR_INVALID, "there is no option --%.*s for %s", STR_ARG(name),
+	    op->name);
+}
+
 static enum err_code
 check_filters(const struct exporting *x, const struct op *op, struct err *err)
 {
@@ -104,8 +144,7 @@ check_filters(const struct exporting *x, const struct op *op, struct err *err)
 		struct str name = x->args.other_names[i];
 		const struct op_param *p = find_param(op, name);
 		if (!p)
-			return err_set(err, ERR_INVALID, "there is no option --%.*s for %s",
-			    name.len < 40 ? (int)name.len : 40, name.ptr, op->name);
+			return no_filter(op, name, err);
 		if (ops_check_value(p, x->args.other_values[i], err) != ERR_OK)
 			return err_wrap(err, "--%.*s", STR_ARG(name));
 	}
@@ -158,7 +197,8 @@ total_of(struct exporting *x)
 {
 	static const char *const members[] = {[SIGNAL_TRACES] = "span_count",
 	    [SIGNAL_LOGS] = "log_count",
-	    [SIGNAL_METRICS] = "point_count"};
+	    [SIGNAL_METRICS] = "point_count",
+	    [SIGNAL_COMMENTS] = ""};
 	const struct op *services = ops_find_name(STR("services"));
 	struct buf path = {0}, body = {.bytes_max = TRANSFER_BODY_BYTES_MAX};
 	struct http_client_answer answer = {.body = &body};
@@ -167,6 +207,8 @@ total_of(struct exporting *x)
 	for (size_t i = 0; i < x->args.other_count; i++)
 		if (!find_param(services, x->args.other_names[i]))
 			return 0;
+	if (x->signal == SIGNAL_COMMENTS)
+		return 0;
 	put_path(x, services, 0, "", &path);
 	const struct http_client_request req = {.method = "GET", .path_and_query = buf_view(&path)};
 	if (x->progress.on && http_client_exchange(x->client, &req, &answer, &err) == ERR_OK &&
@@ -213,6 +255,8 @@ write_frame(struct exporting *x, struct str body, struct err *err)
 static enum err_code
 write_page(struct exporting *x, struct buf *body, struct err *err)
 {
+	if (x->signal == SIGNAL_COMMENTS)
+		return write_bytes(x, buf_view(body), err);
 	switch (x->format) {
 	case FORMAT_JSON_LINES: return write_json_line(x, buf_view(body), err);
 	case FORMAT_PROTOBUF: return write_frame(x, buf_view(body), err);
@@ -256,7 +300,8 @@ fetch(struct exporting *x, uint64_t *rows, const char *cursor, struct http_clien
 		code = http_client_exchange(x->client,
 		    &(struct http_client_request){.method = "GET",
 		        .path_and_query = buf_view(&path),
-		        .accept = "application/x-protobuf",
+		        .accept = x->signal == SIGNAL_COMMENTS ? "application/json"
+		                                               : "application/x-protobuf",
 		        .wanted = "X-Weir-Next-Cursor"},
 		    answer, err);
 		if (code != ERR_OK || answer->status == 200)
@@ -290,6 +335,21 @@ count_items(const struct exporting *x, struct str body, uint64_t *out, struct er
 	          "the answer is no OTLP in protobuf: is this the API of a weir that can export?");
 }
 
+/* What is written of a page, and where the next one begins. */
+static enum err_code
+take_page(const struct exporting *x, struct buf *body, struct http_client_answer *answer,
+    uint64_t *items_out, struct err *err)
+{
+	struct buf lines = {0};
+	if (x->signal != SIGNAL_COMMENTS)
+		return count_items(x, buf_view(body), items_out, err);
+	enum err_code code =
+	    transfer_comment_lines(buf_view(body), &lines, items_out, answer->field, err);
+	buf_fini(body);
+	*body = lines;
+	return code;
+}
+
 static enum err_code
 export_pages(struct exporting *x, struct err *err)
 {
@@ -306,7 +366,7 @@ export_pages(struct exporting *x, struct err *err)
 			code = fetch(x, &rows, cursor, &answer, err);
 		}
 		if (code == ERR_OK)
-			code = count_items(x, buf_view(&body), &here, err);
+			code = take_page(x, &body, &answer, &here, err);
 		if (code == ERR_OK && answer.field[0] && strcmp(cursor, answer.field) == 0)
 			code = err_set(err, ERR_CORRUPT,
 			    "the server gives the same page again and again");
@@ -335,7 +395,7 @@ static enum err_code
 open_file(struct exporting *x, bool all, struct err *err)
 {
 	x->path[0] = '\0';
-	if (x->format == FORMAT_PARQUET)
+	if (format_of(x) == FORMAT_PARQUET)
 		return transfer_parquet_open(x->out, x->signal, x->tenant,
 		    transfer_value(&x->args, "force") != NULL, &x->parquet, err);
 	if (strcmp(x->out, "-") == 0) {
@@ -345,7 +405,7 @@ open_file(struct exporting *x, bool all, struct err *err)
 	snprintf(x->path, sizeof(x->path), "%s", x->out);
 	if (all)
 		snprintf(x->path, sizeof(x->path), "%.4000s/%s.%s", x->out, signal_name(x->signal),
-		    formats[x->format].end);
+		    formats[format_of(x)].end);
 	if (file_exists(x->path) && !transfer_value(&x->args, "force"))
 		return err_set(err, ERR_EXISTS, "%s is there already: --force writes over it",
 		    x->path);
@@ -383,8 +443,10 @@ close_file(struct exporting *x, enum err_code code, struct err *err)
 static enum err_code
 export_signal(struct exporting *x, enum signal_kind signal, bool all, struct err *err)
 {
-	static const char *const nouns[] = {
-	    [SIGNAL_TRACES] = "spans", [SIGNAL_LOGS] = "log records", [SIGNAL_METRICS] = "points"};
+	static const char *const nouns[] = {[SIGNAL_TRACES] = "spans",
+	    [SIGNAL_LOGS] = "log records",
+	    [SIGNAL_METRICS] = "points",
+	    [SIGNAL_COMMENTS] = "comments"};
 	bool quiet = transfer_value(&x->args, "quiet") != NULL;
 	x->signal = signal;
 	x->op = ops_find_name(str_from(signal_name(signal)));
@@ -406,6 +468,20 @@ export_signal(struct exporting *x, enum signal_kind signal, bool all, struct err
 
 /* ---- the command */
 
+/* Of `all`, when a filter is one of telemetry. */
+static void
+leave_comments_out(const struct exporting *x, bool *chosen)
+{
+	const struct op *op = ops_find_name(STR("comments"));
+	for (size_t i = 0; i < x->args.other_count && *chosen; i++) {
+		struct str name = x->args.other_names[i];
+		if (find_param(op, name) || !find_param(ops_find_name(STR("traces")), name))
+			continue;
+		*chosen = false;
+		fprintf(stderr, "comments have no --%.*s: they are left out\n", STR_ARG(name));
+	}
+}
+
 static enum err_code
 choose(struct exporting *x, bool chosen[SIGNALS], bool *all_out, struct err *err)
 {
@@ -419,7 +495,7 @@ choose(struct exporting *x, bool chosen[SIGNALS], bool *all_out, struct err *err
 	}
 	if (!found || x->args.word_count > 1)
 		return err_set(err, ERR_INVALID,
-		    "what: traces, logs, metrics or all (not \"%.40s\")",
+		    "what: traces, logs, metrics, comments or all (not \"%.40s\")",
 		    x->args.word_count > 1 ? x->args.words[1] : word);
 	for (size_t i = 0; i < ARRAY_LEN(formats) && format; i++)
 		if (strcmp(format, formats[i].name) == 0) {
@@ -429,6 +505,10 @@ choose(struct exporting *x, bool chosen[SIGNALS], bool *all_out, struct err *err
 	if (format)
 		return err_set(err, ERR_INVALID,
 		    "--format: \"%.40s\" is not jsonl, proto or parquet", format);
+	if (!*all_out && chosen[SIGNALS - 1] && x->format != FORMAT_JSON_LINES)
+		return err_set(err, ERR_INVALID, "--format: comments are written as jsonl only");
+	if (*all_out)
+		leave_comments_out(x, &chosen[SIGNALS - 1]);
 	for (size_t i = 0; i < SIGNALS; i++)
 		if (chosen[i] &&
 		    check_filters(x, ops_find_name(str_from(signal_name(signals[i]))), err) !=
@@ -468,13 +548,8 @@ transfer_export(int argc, char **argv)
 	struct err err = {0};
 	bool chosen[SIGNALS], all = false;
 	int exit_code = TRANSFER_OK;
-	x->args.options = options;
+	x->args.usage = &transfer_export_usage;
 	enum err_code code = transfer_parse(argc - 1, argv + 1, true, &x->args, &err);
-	if (code == ERR_OK && transfer_value(&x->args, "help")) {
-		fputs(usage, stdout);
-		free(x);
-		return TRANSFER_OK;
-	}
 	if (code == ERR_OK)
 		code = choose(x, chosen, &all, &err);
 	if (code != ERR_OK)

@@ -10,29 +10,10 @@
 
 #include <stdlib.h>
 
-enum { CONNECT_MS = 5000, TIMEOUT_S = 120, MAGIC_BYTES = 16 };
+#define OTLP_DEFAULT "http://127.0.0.1:4318"
+#define API_DEFAULT "http://127.0.0.1:7700"
 
-static const char usage[] =
-    "usage: weir import FILE... [options]\n"
-    "\n"
-    "Sends what files hold to a server: OTLP (JSON, one request or one a line, or protobuf;\n"
-    "also .gz and .zst), Parquet (what `weir export` wrote, or spans with trace_id, span_id,\n"
-    "service_name, start_time, attributes), DuckDB databases with a table spans of columns\n"
-    "trace_id, span_id .. attributes_json. What is there already is not added again.\n"
-    "\n"
-    "      --otlp URL      the server's OTLP/HTTP [$OTEL_EXPORTER_OTLP_ENDPOINT,\n"
-    "                      http://127.0.0.1:4318]\n"
-    "      --token TOKEN   a key that may ingest [$WEIR_TOKEN]\n"
-    "      --tenant NAME   whose telemetry it becomes, whatever the file says\n"
-    "                      [$WEIR_TENANT]\n"
-    "      --signal NAME   traces, logs or metrics: of protobuf, which does not say it\n"
-    "                      [from the file's name]\n"
-    "      --again         from the beginning, also what was imported before\n"
-    "      --quiet         no progress bar, no sum\n"
-    "      --ca FILE, --client-cert FILE, --client-key FILE   for https:// [$WEIR_CA ...]\n"
-    "      --help          print this and exit\n"
-    "\n"
-    "An import that was interrupted goes on where it was when it is started again.\n";
+enum { CONNECT_MS = 5000, TIMEOUT_S = 120, MAGIC_BYTES = 16 };
 
 struct importing {
 	struct transfer_args args;
@@ -40,6 +21,7 @@ struct importing {
 	bool quiet, has_signal;
 	enum signal_kind signal;
 	struct upload up;
+	struct http_client *api; /* for comments; NULL until there are some */
 	struct progress progress;
 	struct import_state state;
 	const char *file;
@@ -48,19 +30,43 @@ struct importing {
 	bool partial;
 };
 
-static struct transfer_option options[] = {
-    {"otlp", 0, false, NULL},
-    {"token", 0, false, NULL},
-    {"ca", 0, false, NULL},
-    {"client-cert", 0, false, NULL},
-    {"client-key", 0, false, NULL},
-    {"tenant", 0, false, NULL},
-    {"signal", 0, false, NULL},
-    {"again", 0, true, NULL},
-    {"quiet", 0, true, NULL},
-    {"help", 0, true, NULL},
-    {NULL, 0, false, NULL},
+static const struct usage_option options[] = {
+    {.name = "otlp",
+        .value = "URL",
+        .help = "the server's OTLP/HTTP ($OTEL_EXPORTER_OTLP_ENDPOINT)",
+        .fallback = OTLP_DEFAULT},
+    {.name = "url",
+        .value = "URL",
+        .help = "its API, where comments go ($WEIR_URL)",
+        .fallback = API_DEFAULT},
+    {.name = "token", .value = "KEY", .help = "a key that may ingest (better: $WEIR_TOKEN)"},
+    {.name = "tenant",
+        .value = "NAME",
+        .help = "whose telemetry it becomes, whatever the file says ($WEIR_TENANT)"},
+    {.name = "signal",
+        .value = "NAME",
+        .help = "of protobuf, which does not say it",
+        .words = "traces|logs|metrics",
+        .fallback = "from the file's name"},
+    {.name = "again", .help = "from the beginning, also what was imported before"},
+    TRANSFER_OPTIONS_TLS,
+    {.name = ""},
 };
+_Static_assert(ARRAY_LEN(options) <= TRANSFER_OPTIONS_MAX, "a place for the value of each");
+
+const struct usage transfer_import_usage = {.name = "import",
+    .help = "send what files hold to a server",
+    .arguments = "FILE...",
+    .argument = {.value = "FILE", .repeat = true},
+    .about = "OTLP (JSON, one request or one a line, or protobuf; also .gz and .zst), Parquet\n"
+             "(what weir export wrote, or spans with trace_id, span_id, service_name,\n"
+             "start_time, attributes), DuckDB databases with a table spans of columns\n"
+             "trace_id, span_id .. attributes_json; comments (JSON, one a line). What is there\n"
+             "already is not added again.\n"
+             "\n"
+             "An import that was interrupted goes on where it was when it is started again.\n",
+    .example = "weir import traces.jsonl --tenant acme",
+    .options = options};
 
 /* A part has been sent. */
 static void
@@ -71,6 +77,35 @@ note(struct importing *m, uint64_t done)
 	m->state.refused = m->up.refused;
 	transfer_state_save(&m->state, true);
 	transfer_progress_move(&m->progress, done, m->up.accepted + m->up.refused);
+}
+
+static enum err_code
+connect_to(const struct importing *m, struct str server, struct http_client **out, struct err *err)
+{
+	return http_client_open(&(struct http_client_options){.base_url = server,
+	                            .connect_timeout_ms = CONNECT_MS,
+	                            .timeout_ms = TIMEOUT_S * UINT64_C(1000),
+	                            .body_bytes_max = 1 << 20,
+	                            .tls = transfer_tls(&m->args),
+	                            .token = transfer_setting(&m->args, "token", "WEIR_TOKEN", NULL,
+	                                "")},
+	    out, err);
+}
+
+/* ---- comments */
+
+static enum err_code
+send_comments(struct importing *m, struct str json, struct err *err)
+{
+	struct str url = transfer_setting(&m->args, "url", "WEIR_URL", NULL, "");
+	if (url.len == 0 && !str_eq(m->server, STR(OTLP_DEFAULT)))
+		return err_set(err, ERR_INVALID,
+		    "%s has comments, which go to the API of the server: say where with --url",
+		    m->file);
+	enum err_code code = ERR_OK;
+	if (!m->api)
+		code = connect_to(m, url.len > 0 ? url : STR(API_DEFAULT), &m->api, err);
+	return code == ERR_OK ? transfer_send_comments(&m->up, m->api, json, m->tenant, err) : code;
 }
 
 /* ---- files of OTLP */
@@ -84,9 +119,11 @@ send_json(struct importing *m, const struct document *doc, struct err *err)
 	char why[ERR_MESSAGE_BYTES + 40];
 	if (!transfer_document_signal(doc->bytes, &signal)) {
 		transfer_refuse(&m->up, 0,
-		    "a JSON object without resourceSpans, resourceLogs or resourceMetrics");
+		    "a JSON object without resourceSpans, resourceLogs or resourceMetrics, and no comment");
 		return ERR_OK;
 	}
+	if (signal == SIGNAL_COMMENTS)
+		return send_comments(m, doc->bytes, err);
 	enum err_code code = otlp_from_json(signal, doc->bytes, &limits, &body, err);
 	if (code == ERR_OK) {
 		code = transfer_send(&m->up, signal, buf_view(&body), m->tenant, err);
@@ -289,12 +326,13 @@ sum_up(struct importing *m)
 	if (!m->quiet)
 		fprintf(stderr, "%s: %s\n", m->file, sum);
 	if (m->up.refused > 0 || m->up.failed_requests > 0) {
-		struct err err;
-		(void)err_set(&err, ERR_INVALID,
+		struct buf text = {0};
+		buf_printf(&text,
 		    "%s: %llu of them were refused, in %llu requests the whole; the first because: %s",
 		    m->file, (unsigned long long)m->up.refused,
 		    (unsigned long long)m->up.failed_requests, m->up.why);
-		transfer_say("import", &err);
+		transfer_say_text("import", buf_view(&text));
+		buf_fini(&text);
 		m->partial = true;
 	}
 	if (m->lost_json > 0) {
@@ -356,17 +394,10 @@ prepare(struct importing *m, struct err *err)
 		    "--signal: \"%.40s\" is not traces, logs or metrics", signal);
 	m->quiet = transfer_value(&m->args, "quiet") != NULL;
 	m->tenant = transfer_setting(&m->args, "tenant", "WEIR_TENANT", NULL, "");
-	m->server = transfer_setting(&m->args, "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT", NULL,
-	    "http://127.0.0.1:4318");
+	m->server =
+	    transfer_setting(&m->args, "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT", NULL, OTLP_DEFAULT);
 	m->up.answer.bytes_max = 1 << 20;
-	return http_client_open(&(struct http_client_options){.base_url = m->server,
-	                            .connect_timeout_ms = CONNECT_MS,
-	                            .timeout_ms = TIMEOUT_S * UINT64_C(1000),
-	                            .body_bytes_max = 1 << 20,
-	                            .tls = transfer_tls(&m->args),
-	                            .token = transfer_setting(&m->args, "token", "WEIR_TOKEN", NULL,
-	                                "")},
-	    &m->up.client, err);
+	return connect_to(m, m->server, &m->up.client, err);
 }
 
 int
@@ -375,13 +406,8 @@ transfer_import(int argc, char **argv)
 	struct importing *m = xcalloc(1, sizeof(*m));
 	struct err err = {0};
 	int exit_code = TRANSFER_OK;
-	m->args.options = options;
+	m->args.usage = &transfer_import_usage;
 	enum err_code code = transfer_parse(argc - 1, argv + 1, false, &m->args, &err);
-	if (code == ERR_OK && transfer_value(&m->args, "help")) {
-		fputs(usage, stdout);
-		free(m);
-		return TRANSFER_OK;
-	}
 	if (code == ERR_OK)
 		code = prepare(m, &err);
 	if (code != ERR_OK)
@@ -401,6 +427,7 @@ transfer_import(int argc, char **argv)
 		fputs("try: weir import --help\n", stderr);
 	}
 	http_client_close(m->up.client);
+	http_client_close(m->api);
 	buf_fini(&m->up.answer);
 	if (exit_code == TRANSFER_OK && m->partial)
 		exit_code = TRANSFER_PARTIAL;

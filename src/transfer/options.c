@@ -3,10 +3,10 @@
 
 #include <stdlib.h>
 
-static struct transfer_option *
-find(struct transfer_args *args, struct str name)
+static const struct usage_option *
+find(const struct transfer_args *args, struct str name)
 {
-	for (struct transfer_option *o = args->options; o->name; o++)
+	for (const struct usage_option *o = args->usage->options; o->name[0]; o++)
 		if (str_eq(name, str_from(o->name)) ||
 		    (o->letter && name.len == 1 && name.ptr[0] == o->letter))
 			return o;
@@ -51,23 +51,26 @@ parse_option(int argc, char **argv, int *at, bool others, struct transfer_args *
 	struct str value = str_skip(name, eq + 1);
 	bool has_value = eq < name.len;
 	name.len = eq;
-	struct transfer_option *o = find(args, name);
+	const struct usage_option *o = find(args, name);
 	if (!o && !others)
-		return err_set(err, ERR_INVALID, "there is no option %s", shown(name, text));
-	if (o && o->is_switch && has_value)
+		return usage_unknown(args->usage, name, err);
+	bool is_switch = o && !o->value;
+	size_t place = o ? (size_t)(o - args->usage->options) : 0;
+	if (is_switch && has_value)
 		return err_set(err, ERR_INVALID, "%s takes no value", shown(name, text));
-	if (o && o->value)
+	if (o && args->values[place])
 		return err_set(err, ERR_INVALID, "%s is given twice", shown(name, text));
-	if (!has_value && !(o && o->is_switch)) {
+	if (!has_value && !is_switch) {
 		if (++*at >= argc)
 			return err_set(err, ERR_INVALID, "%s needs a value", shown(name, text));
 		value = str_from(argv[*at]);
 	}
 	if (!o)
 		return add_other(args, name, value, err);
-	if (!o->is_switch && value.len == 0)
+	if (!is_switch && value.len == 0)
 		return err_set(err, ERR_INVALID, "%s needs a value", shown(name, text));
-	o->value = o->is_switch ? "true" : value.ptr; /* the end of an argument, in any case */
+	args->values[place] =
+	    is_switch ? "true" : value.ptr; /* the end of an argument, in any case */
 	return ERR_OK;
 }
 
@@ -90,9 +93,10 @@ transfer_parse(int argc, char **argv, bool others, struct transfer_args *args, s
 const char *
 transfer_value(const struct transfer_args *args, const char *name)
 {
-	for (const struct transfer_option *o = args->options; o->name; o++)
-		if (strcmp(o->name, name) == 0)
-			return o->value;
+	const struct usage_option *o = args->usage->options;
+	for (size_t i = 0; o[i].name[0]; i++)
+		if (strcmp(o[i].name, name) == 0)
+			return args->values[i];
 	return NULL;
 }
 
@@ -122,8 +126,16 @@ transfer_tls(const struct transfer_args *args)
 void
 transfer_say(const char *command, const struct err *err)
 {
+	transfer_say_text(command, str_from(err->message));
+}
+
+void
+transfer_say_text(const char *command, struct str text)
+{
 	fprintf(stderr, "weir %s: ", command);
-	for (const char *c = err->message; *c; c++)
-		fputc((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f ? '?' : *c, stderr);
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+		fputc(c < 0x20 || c >= 0x7f ? '?' : c, stderr);
+	}
 	fputc('\n', stderr);
 }

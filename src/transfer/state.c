@@ -17,31 +17,6 @@
 
 enum { STATE_BYTES_MAX = 4096, SAVE_MS = 250 };
 
-/* $XDG_STATE_HOME/weir/import, or ~/.local/state/weir/import, made. */
-static bool
-make_folder(char out[FILE_PATH_BYTES])
-{
-	static const char *const under_home[] = {".local", "state", "weir", "import", NULL};
-	const char *const *parts = under_home + 2;
-	const char *base = getenv("XDG_STATE_HOME");
-	struct err err;
-	if (!base || base[0] != '/') {
-		base = getenv("HOME");
-		parts = under_home;
-	}
-	if (!base || base[0] != '/')
-		return false;
-	snprintf(out, FILE_PATH_BYTES, "%s", base);
-	for (; *parts; parts++) {
-		char next[FILE_PATH_BYTES];
-		if (file_join(str_from(out), str_from(*parts), next, &err) != ERR_OK ||
-		    file_mkdir(next, NULL, &err) != ERR_OK)
-			return false;
-		memcpy(out, next, sizeof(next));
-	}
-	return true;
-}
-
 static uint64_t
 key_of(const char *file, const struct file_stamp *stamp, struct str server, struct str tenant)
 {
@@ -91,7 +66,8 @@ transfer_state_load(struct import_state *s, const char *file, struct str server,
 	struct err err;
 	struct buf text = {0};
 	*s = (struct import_state){.saved_ns = clock_mono_ns()};
-	if (file_stamp(file, &stamp, &err) != ERR_OK || !make_folder(folder))
+	if (file_stamp(file, &stamp, &err) != ERR_OK ||
+	    !file_state_dir(getenv("XDG_STATE_HOME"), getenv("HOME"), "import", folder))
 		return;
 	snprintf(name, sizeof(name), "%016llx.json",
 	    (unsigned long long)key_of(file, &stamp, server, tenant));

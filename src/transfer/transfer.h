@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * transfer/transfer.h - `weir export` and `weir import`: telemetry out of a server into files, and out of files into one.
+ * transfer/transfer.h - `weir export`, `weir import` and `weir pull`: telemetry out of a server into files, out of files into
+ * one, and out of another service into one.
  *
  * Export asks the API page by page for OTLP (Accept: application/x-protobuf) and writes what comes as JSON lines, as
  * protobuf messages with their length in front (4 bytes, most significant first, as the collector's file exporter does),
@@ -10,13 +11,20 @@
  * is sent twice is recognised there: spans by their ids, requests by their bytes. How far it is stands in a small file
  * below $XDG_STATE_HOME, so that an import that was interrupted goes on, and one that was done is not done again by mistake.
  *
- * Both return an enum of cli/cli.h's exit codes: 0, 1 error, 2 usage, 4 some of it was refused. Main thread.
+ * Pull asks a service that keeps spans in a log (ReadSpans) for what comes next, and brings it to weir's API, which knows how far it
+ * is: exactly once, whoever is killed when.
+ *
+ * All return an enum of cli/cli.h's exit codes: 0, 1 error, 2 usage, 4 some of it was refused. Main thread.
  */
 #ifndef TRANSFER_TRANSFER_H
 #define TRANSFER_TRANSFER_H
 
+#include "base/usage.h"
+
+extern const struct usage transfer_export_usage, transfer_import_usage, transfer_pull_usage;
 /* argv[0] is the command's name. */
 int transfer_export(int argc, char **argv);
 int transfer_import(int argc, char **argv);
+int transfer_pull(int argc, char **argv);
 
 #endif

@@ -6,6 +6,7 @@
  *     import.c     files to a server                 documents.c requests out of a file of OTLP
  *     upload.c     one request, until it is taken    state.c     how far an import is
  *     options.c    the command line                  progress.c  the bar
+ *     comments.c   comments of both                  pull*.c     out of another service (pull_priv.h)
  */
 #ifndef TRANSFER_TRANSFER_PRIV_H
 #define TRANSFER_TRANSFER_PRIV_H
@@ -27,18 +28,25 @@ enum { TRANSFER_OK = 0, TRANSFER_ERROR = 1, TRANSFER_USAGE = 2, TRANSFER_PARTIAL
 
 /* ---- options.c */
 
-struct transfer_option {
-	const char *name; /* "--format" is "format" */
-	char letter; /* 'o', or 0 */
-	bool is_switch;
-	const char *value; /* out: NULL, or what was given; of a switch "true" */
-};
+enum { TRANSFER_OPTIONS_MAX = 16, TRANSFER_WORDS_MAX = 256, TRANSFER_OTHERS_MAX = 64 };
 
-enum { TRANSFER_WORDS_MAX = 256, TRANSFER_OTHERS_MAX = 64 };
+/* Options of both. */
+#define TRANSFER_OPTIONS_TLS                                                                       \
+	{.name = "ca",                                                                             \
+	    .value = "FILE",                                                                       \
+	    .help = "CAs to trust with https:// ($WEIR_CA)",                                       \
+	    .fallback = "the system's"},                                                           \
+	    {.name = "client-cert",                                                                \
+	        .value = "FILE",                                                                   \
+	        .help = "certificate to show there ($WEIR_CLIENT_CERT)"},                          \
+	    {.name = "client-key", .value = "FILE", .help = "and its key ($WEIR_CLIENT_KEY)"},     \
+	    {.name = "quiet", .help = "no progress bar, no sum"}
 
 /* A command line: known options, words that are none, and options that are not known, for whoever knows them. */
 struct transfer_args {
-	struct transfer_option *options; /* ends with a NULL name */
+	const struct usage *usage;
+	const char *values
+	    [TRANSFER_OPTIONS_MAX]; /* of usage->options: NULL, or what was given; of a switch "true" */
 	const char *words[TRANSFER_WORDS_MAX];
 	size_t word_count;
 	struct str other_names[TRANSFER_OTHERS_MAX], other_values[TRANSFER_OTHERS_MAX];
@@ -56,6 +64,8 @@ struct str transfer_setting(const struct transfer_args *args, const char *name, 
 struct tls_client_files transfer_tls(const struct transfer_args *args);
 /* "weir export: <message>", made harmless. */
 void transfer_say(const char *command, const struct err *err);
+/* The same of a text that may be longer than an error's. */
+void transfer_say_text(const char *command, struct str text);
 
 /* ---- progress.c: on standard error, when that is a terminal */
 
@@ -87,6 +97,10 @@ struct upload {
  * the like: the server does not answer. */
 MUST_CHECK enum err_code transfer_send(struct upload *u, enum signal_kind signal, struct str body,
     struct str tenant, struct err *err);
+/* A server that is busy answered so, and is to be asked again after a while. */
+bool transfer_comes_again(int status);
+void transfer_wait(const struct http_client_answer *answer); /* as its Retry-After says */
+enum { TRANSFER_TRIES_MAX = 600 };
 /* Something that cannot even be sent. */
 void transfer_refuse(struct upload *u, uint64_t items, const char *why);
 
@@ -131,10 +145,23 @@ void transfer_documents_skip(struct documents *d, uint64_t to);
 /* ERR_NOT_FOUND: there are no more. ERR_INVALID: the rest is not to be read. */
 MUST_CHECK enum err_code transfer_documents_next(struct documents *d, struct document *out,
     struct err *err);
-/* Of a JSON request, by its members; false: it is none. */
+/* Of a JSON request, or of comments, by its members; false: it is neither. */
 bool transfer_document_signal(struct str json, enum signal_kind *out);
 /* By the name of a file: "traces", "spans", "logs", "metrics" in it. */
 bool transfer_document_signal_of_name(const char *path, enum signal_kind *out);
+
+/* ---- comments.c: no part of OTLP, each is a line of JSON as the API has it */
+
+enum { TRANSFER_CURSOR_BYTES = 512 };
+
+/* The lines of a page of GET /api/v1/comments, appended; how many, and where the next page begins (empty: nowhere).
+ * ERR_CORRUPT: it is no such page. */
+MUST_CHECK enum err_code transfer_comment_lines(struct str page, struct buf *lines,
+    uint64_t *count_out, char cursor_out[TRANSFER_CURSOR_BYTES], struct err *err);
+/* One such line, or a whole page, to the API that `api` is connected to: each comment until it is taken, or refused for
+ * good, which is counted. What is there already under the same id and says the same counts as taken. */
+MUST_CHECK enum err_code transfer_send_comments(struct upload *u, struct http_client *api,
+    struct str json, struct str tenant, struct err *err);
 
 /* ---- parquet.c */
 

@@ -18,7 +18,7 @@ count_items(enum signal_kind signal, struct str body)
 	    : 0;
 }
 
-enum { TRIES_MAX = 600, WAIT_S_MAX = 30 };
+enum { WAIT_S_MAX = 30 };
 
 void
 transfer_refuse(struct upload *u, uint64_t items, const char *why)
@@ -68,18 +68,17 @@ refuse_by(struct upload *u, int status, uint64_t items)
 	transfer_refuse(u, items, why);
 }
 
-/* Retry-After of an answer, in whole seconds. */
-static uint64_t
-wait_of(const struct http_client_answer *answer)
+void
+transfer_wait(const struct http_client_answer *answer)
 {
 	uint64_t seconds = 1;
 	if (!str_to_u64(str_from(answer->field), &seconds) || seconds < 1)
 		seconds = 1;
-	return seconds < WAIT_S_MAX ? seconds : WAIT_S_MAX;
+	clock_sleep_ns((seconds < WAIT_S_MAX ? seconds : WAIT_S_MAX) * NS_PER_S);
 }
 
-static bool
-comes_again(int status)
+bool
+transfer_comes_again(int status)
 {
 	return status == 429 || status == 502 || status == 503 || status == 504;
 }
@@ -99,7 +98,7 @@ transfer_send(struct upload *u, enum signal_kind signal, struct str body, struct
 	    .tenant = tenant,
 	    .wanted = "Retry-After"};
 	uint64_t items = count_items(signal, body);
-	for (int i = 0; i < TRIES_MAX; i++) {
+	for (int i = 0; i < TRANSFER_TRIES_MAX; i++) {
 		enum err_code code = http_client_exchange(u->client, &req, &answer, err);
 		if (code != ERR_OK)
 			return code;
@@ -111,11 +110,11 @@ transfer_send(struct upload *u, enum signal_kind signal, struct str body, struct
 			return err_set(err, ERR_FORBIDDEN, "the server answered %d: %.*s",
 			    answer.status, (int)(u->answer.len < 300 ? u->answer.len : 300),
 			    u->answer.ptr);
-		if (!comes_again(answer.status)) {
+		if (!transfer_comes_again(answer.status)) {
 			refuse_by(u, answer.status, items);
 			return ERR_OK;
 		}
-		clock_sleep_ns(wait_of(&answer) * NS_PER_S);
+		transfer_wait(&answer);
 	}
 	return err_set(err, ERR_BUSY, "the server has been too busy for too long");
 }

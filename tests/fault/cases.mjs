@@ -2,18 +2,8 @@
 //
 // Which operation fails how: every one that the scenario reaches, or a sample that is spread over
 // all kinds of operations, files and failures.
+import { randomOf } from '../scenario/lib/random.mjs';
 import { Image, runCase } from './run.mjs';
-
-// mulberry32: the same cases for the same seed.
-export function random(seed) {
-	let a = seed >>> 0;
-	return () => {
-		a = (a + 0x6d2b79f5) >>> 0;
-		let t = Math.imul(a ^ (a >>> 15), a | 1);
-		t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-		return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-	};
-}
 
 export function shuffle(list, rnd) {
 	for (let i = list.length - 1; i > 0; i--) {
@@ -99,7 +89,7 @@ export async function injected({ limit, seed, only, suite }) {
 	const image = await Image.make();
 	try {
 		const cases = only ? [parseCase(only)] : await reachable(image, suite);
-		const chosen = limit && !only ? sample(cases, limit, random(seed)) : cases;
+		const chosen = limit && !only ? sample(cases, limit, randomOf(seed)) : cases;
 		let reached = 0;
 		await inParallel(chosen, suite.workers, async (c) => {
 			await suite.attempt(caseName(c), async () => {

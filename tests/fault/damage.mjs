@@ -4,7 +4,8 @@
 // zeros and with flipped bits. What must be there is computed from the log as log.mjs reads it.
 import { closeSync, ftruncateSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { inParallel, random } from './cases.mjs';
+import { randomOf } from '../scenario/lib/random.mjs';
+import { inParallel } from './cases.mjs';
 import { newestSegment } from './log.mjs';
 import { Folder, Image, verify } from './run.mjs';
 import { stop, tryStart } from './server.mjs';
@@ -69,7 +70,7 @@ function spread(from, to, limit, rnd) {
 
 export async function logTail({ limit, seed, only, suite }) {
 	const image = await Image.make({ round: 'small' });
-	const rnd = random(seed);
+	const rnd = randomOf(seed);
 	const { records, bytes } = newestSegment(image.folder.data, image.ledger);
 	const last = records.filter((r) => r.request).slice(-2);
 	const end = Math.min(last.at(-1).to + 1, bytes.length);
@@ -88,7 +89,7 @@ export async function logTail({ limit, seed, only, suite }) {
 
 // duck: the log still has all that is in DuckDB's log. trimmed: it has not.
 export async function duckLog({ limit, seed, only, suite }) {
-	const rnd = random(seed);
+	const rnd = randomOf(seed);
 	for (const [name, args] of [['duck', { '--segment-bytes': '1m' }], ['trimmed', {}]]) {
 		const image = await Image.make({ args });
 		Object.assign(image, { name, args });

@@ -6,7 +6,8 @@
 import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { inParallel, random } from './cases.mjs';
+import { randomOf } from '../scenario/lib/random.mjs';
+import { inParallel } from './cases.mjs';
 import { Folder, newLedger, sendAll, verify, wave } from './run.mjs';
 import { faultEnv, readReport, settle, stop, tryStart } from './server.mjs';
 import { post } from './telemetry.mjs';
@@ -102,7 +103,7 @@ async function tmpfsCase() {
 }
 
 export async function diskFull({ limit, seed, only, suite }) {
-	const rnd = random(seed);
+	const rnd = randomOf(seed);
 	const total = await growth();
 	if (only === 'tmpfs') return suite.result(only, (await tmpfsCase()) ?? []);
 	const cases = only ? [Number(only)] : Array.from({ length: limit ?? 60 }, (_, i) => Math.floor((i + rnd()) * total / (limit ?? 60)));

@@ -2,7 +2,7 @@
 //
 // kill -9 at random moments, in one folder that grows: under load of all signals with retries, during
 // the start, during the catching up. After each the round's requests are compared, at the end all.
-import { random } from './cases.mjs';
+import { randomOf } from '../scenario/lib/random.mjs';
 import { Folder, newLedger, sendAll, verify } from './run.mjs';
 import { settle, sleep, start, tryStart } from './server.mjs';
 
@@ -34,7 +34,7 @@ async function round(folder, name, rnd, all) {
 }
 
 export async function randomKills({ limit, seed, only, suite }) {
-	const rnd = random(seed);
+	const rnd = randomOf(seed);
 	const folder = new Folder();
 	const ledger = [];
 	const rounds = limit ?? (only ? Number(only) : 200);

@@ -3,6 +3,7 @@
 // The command line against a real server: the demo's shop, questions about it, exit codes, wrong usage.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { Weir, newDataDir, patience, removeDataDir, run, sleep, weirBin } from './lib/weir.mjs';
 
@@ -50,7 +51,9 @@ describe('the demo', () => {
 	it('ends with 0 on SIGINT, and says why when the server goes', async () => {
 		for (const [how, code] of [['SIGINT', 0], ['SIGTERM', 0]]) {
 			const child = spawn(weirBin, ['demo', '--grpc', weir.grpc, '--history', '0'], { stdio: 'ignore' });
-			await sleep(300);
+			// Once a signal is something that it waits for.
+			for (const deadline = Date.now() + patience; !(Number.parseInt(readFileSync(`/proc/${child.pid}/status`, 'utf8').match(/SigBlk:\s+([0-9a-f]+)/)[1].slice(-4), 16) & 2); await sleep(20))
+				assert.ok(Date.now() < deadline);
 			child.kill(how);
 			assert.equal(await new Promise((done) => child.on('exit', done)), code);
 		}

@@ -7,6 +7,10 @@ import { describe, it } from 'node:test';
 import { goalsOf, makeCase, pageOf } from '../../tools/bench-page.mjs';
 import { run, Weir } from './lib/weir.mjs';
 
+const spanQuestions = ['trace', 'trace_absent', 'attribute', 'attribute_absent', 'anywhere', 'anywhere_absent', 'newest', 'search', 'search_anywhere',
+	'services', 'summary', 'anomalies', 'sql_group', 'sql_quantile'];
+const logQuestions = ['body_frequent', 'body_rare', 'body_once', 'body_absent'];
+
 describe('weir bench', () => {
 	it('loads in rounds, asks, and finds every answer right', async () => {
 		const w = await Weir.start();
@@ -19,15 +23,53 @@ describe('weir bench', () => {
 		assert.deepEqual(got.rounds.map((r) => r.total_spans), [2000, 4000, 6000]);
 		assert.equal(got.rounds[2].cpu_us_per_span, null);
 		assert.match(got.rounds[2].why, /needs --server-pid/);
-		assert.deepEqual(got.queries.map((q) => [q.query, q.right, q.wrong, q.why]), ['trace', 'trace_absent', 'attribute',
-			'attribute_absent', 'newest', 'services'].map((name) => [name, 10, 0, '']));
+		assert.deepEqual(got.queries.map((q) => [q.query, q.right, q.wrong, q.why]), spanQuestions.map((name) => [name, 10, 0, '']));
+		for (const q of got.queries) assert.deepEqual([q.live, q.cpu_ms], [false, null]);
 		for (const q of got.queries) assert.ok(q.p50_ms > 0 && q.p50_ms <= q.p99_ms && q.p99_ms <= q.max_ms, JSON.stringify(q));
 		assert.equal((await w.get('/api/v1/services')).body.services.reduce((n, s) => n + s.span_count, 0), 6000);
 		// A server that holds something else as well does not give the answers that are expected.
 		const again = await run([...args, '--rounds', '1']);
 		assert.equal(again.code, 1);
 		assert.match(again.stderr, /answers of the API were wrong/);
-		assert.match(JSON.parse(again.stdout).queries.at(-1).why, /10 services with 8000 spans instead of 10 with 2000/);
+		assert.match(JSON.parse(again.stdout).queries.at(-1).why, /8000 spans of all services instead of 2000/);
+		await w.stop();
+	});
+
+	it('has log records with words to look for, and asks again while spans are sent', async () => {
+		const w = await Weir.start();
+		const args = ['bench', '--grpc', w.grpc, '--api', w.api, '--server-pid', String(w.child.pid), '--payload', 'jaeger', '--spans', '100',
+			'--requests', '20', '--rounds', '2', '--warm-up', '0', '--queries', '20', '--seal-wait', '1s', '--logs', '1950', '--live', '2000',
+			'--live-lead', '1s', '-o', 'json'];
+		const { code, stdout, stderr } = await run(args);
+		assert.equal(code, 0, stderr);
+		const got = JSON.parse(stdout);
+		const f = got.figures;
+		const names = [...spanQuestions, ...logQuestions];
+		assert.deepEqual(got.queries.map((q) => [q.query, q.live, q.right, q.wrong, q.why]),
+			[false, true].flatMap((live) => names.map((name) => [name, live, 20, 0, ''])));
+		for (const q of got.queries.filter((x) => !x.live)) assert.ok(q.query.startsWith('sql_') ? q.cpu_ms === null : q.cpu_ms > 0, JSON.stringify(q));
+		assert.equal(f.log_records, 2000); // whole requests
+		assert.ok(f.live_spans > 0 && f.live_spans % 100 === 0);
+		assert.ok(f.live_spans_per_s > 0 && f.live_spans_per_s < 2500, String(f.live_spans_per_s));
+		assert.ok(f.live_ack_p99_ms > 0 || got.unknown.live_ack_p99_ms);
+		assert.match(got.conditions.live, /^2000 spans\/s of the same tenant/);
+		assert.match(got.conditions.sums, /as many spans of each service as it acknowledged/);
+		const { services } = (await w.get('/api/v1/services')).body;
+		assert.equal(services.reduce((n, s) => n + s.span_count, 0), 4000 + f.live_spans);
+		assert.equal(services.reduce((n, s) => n + s.log_count, 0), 2000);
+		// The words are where the bench says, as an API client sees it.
+		const found = async (word) => (await w.get(`/api/v1/logs?limit=1000&text=${word}`)).body.logs;
+		assert.equal((await found('warranty')).length, 200);
+		const [log] = await found('order');
+		const id = log.body.match(/req_[0-9a-f]{16}/)[0];
+		assert.deepEqual((await found(id)).map((x) => x.body), (await found('order')).filter((x) => x.body.includes(id)).map((x) => x.body));
+		assert.equal((await found(id)).length, 1);
+		// Seven of ten are of a span that is there.
+		const traced = (await found('warranty')).filter((x) => x.trace_id);
+		assert.equal(traced.length, 140);
+		const { trace_id, span_id, service } = traced.at(-1); // the oldest: there are more records than spans' traces
+		const trace = (await w.get(`/api/v1/traces/${trace_id}`)).body;
+		assert.ok(trace.spans.some((s) => s.span_id === span_id && s.service === service));
 		await w.stop();
 	});
 
@@ -72,6 +114,8 @@ describe('weir bench', () => {
 			[['--rounds', '2'], /--rounds needs --api/],
 			[['--rounds', '0'], /--rounds must be a number/],
 			[['--queries', '1', '--api', 'x:1'], /--queries needs --payload jaeger/],
+			[['--logs', '1'], /--logs goes with --queries only/],
+			[['--live', '1'], /--live goes with --queries only/],
 			[['--greedy', '5', '--payload', 'jaeger'], /--greedy needs --api and --payload jaeger/],
 		]) {
 			const { code, stderr } = await run(['bench', ...args]);
@@ -143,6 +187,42 @@ describe('the page of tools/bench.sh', () => {
 		assert.equal(metOf([millions(1e7, [query('trace', 1, { right: 199, wrong: 1, why: 'x' })])])[trace], 'no: 1 wrong');
 		assert.equal(metOf([millions(1e7, [query('trace', null, { right: 0, wrong: 9, why: 'x' })])])[trace], 'no: 9 wrong');
 		assert.equal(metOf([millions(1e7, [])])[trace], '-');
+	});
+
+	const liveFigures = { live_spans_per_s: 10000, live_spans: 1e6, log_records: 1e6 };
+	const beside = (figures, queries) => makeCase('jaeger-millions', { ...loadRun({ total_spans: 1e7, ...liveFigures, ...figures }), queries,
+		conditions: { live: '10000 spans/s of the same tenant', sums: 'they agree' },
+		rounds: [{ spans: 1e6, total_spans: 1e6, cpu_us_per_span: 7, why: '' }] }, '', seen({ kind: 'millions' }));
+	const live = (name, p99_ms, more = {}) => query(name, p99_ms, { live: true, cpu_ms: 3, ...more });
+
+	it('has a goal for live ingest met only beside as much of it, and by answers of that time', () => {
+		const trace = 'trace by id, beside live ingest, p99', text = 'text in log bodies, one in 10,000 has it, beside live ingest, p99';
+		assert.equal(metOf([beside({}, [live('trace', 10)])])[trace], 'yes');
+		assert.equal(metOf([beside({}, [live('trace', 10.1)])])[trace], 'no');
+		assert.equal(metOf([beside({ live_spans_per_s: 9700 }, [live('trace', 10)])])[trace], 'only beside 9,700 spans/s');
+		assert.equal(metOf([beside({ live_spans_per_s: 9900 }, [live('trace', 10)])])[trace], 'yes');
+		assert.equal(metOf([beside({ total_spans: 2e6 }, [live('trace', 10)])])[trace], 'only at 2 million');
+		assert.equal(metOf([beside({}, [live('trace', 1, { right: 150 })])])[trace], 'only 150 asked');
+		assert.equal(metOf([beside({}, [query('trace', 1), live('trace', 20)])])[trace], 'no');
+		assert.equal(metOf([beside({}, [query('trace', 20), live('trace', 1)])])['trace by id, p99'], 'no');
+		assert.equal(metOf([beside({}, [query('trace', 1)])])[trace], undefined); // it was not asked for
+		assert.equal(metOf([beside({}, [live('trace', 1)])])[text], '-');
+		assert.equal(metOf([beside({}, [live('trace', 1)])])['summary of the last hour, beside live ingest, p99'], '-'); // it was not asked
+		assert.equal(metOf([beside({}, [live('body_rare', 500)])])[text], 'yes');
+		assert.equal(metOf([beside({ log_records: 9e5 }, [live('body_rare', 500)])])[text], 'only 900,000 log records');
+		assert.equal(metOf([beside({}, [live('body_rare', 5, { wrong: 2, why: 'x' })])])[text], 'no: 2 wrong');
+	});
+
+	it('has a table of the questions beside live ingest, with goals, and no size that is of spans and log records', () => {
+		const c = beside({ live_ack_p99_ms: null }, [query('trace', 9), live('trace', 11), live('services', 12.5), live('newest', 3)]);
+		assert.equal(c.figures.store_at_rest_bytes_per_span, null);
+		const page = pageOf([c], goalsOf([c]), {});
+		const section = page.slice(page.indexOf('## Questions at 10 million spans, with live ingest'));
+		assert.match(section, /\| trace +\| +10 \| +1\.00 \| +11\.00 \| +11\.00 \| +3\.00 \| +200 \| +0 \| +no \|/);
+		assert.match(section, /\| services +\| +20 \| +1\.00 \| +12\.50 .* yes \|/);
+		assert.match(section, /\| newest +\| +\| +1\.00 \| +3\.00 /);
+		assert.match(section, /In the end: they agree/);
+		assert.doesNotMatch(page, /NaN|undefined|null/);
 	});
 
 	it('compares the last million with the first', () => {

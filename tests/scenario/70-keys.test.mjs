@@ -92,6 +92,7 @@ const harmless = (text) => {
 const api = [
 	['GET', '/api/v1/traces', 'read'], ['GET', '/api/v1/traces/0af7651916cd43dd8448eb211c80319c', 'read'],
 	['GET', '/api/v1/logs', 'read'], ['GET', '/api/v1/metrics', 'read'], ['GET', '/api/v1/services', 'read'],
+	['GET', '/api/v1/live/spans?nonsense=1', 'read'], ['GET', '/api/v1/live/logs?nonsense=1', 'read'],
 	['GET', '/api/v1/dlq', 'admin'], ['GET', '/api/v1/dlq/0000000000000001-00000000', 'admin'], ['POST', '/api/v1/dlq/retry?state=quarantined', 'admin'],
 	['DELETE', '/api/v1/dlq?state=quarantined', 'admin'],
 	['GET', '/api/v1/keys', 'admin'], ['POST', '/api/v1/keys?right=nothing', 'admin'], ['POST', '/api/v1/keys/nobody/rotate', 'admin'], ['DELETE', '/api/v1/keys/nobody', 'admin'],

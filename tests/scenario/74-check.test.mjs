@@ -129,14 +129,33 @@ function recordsOf(path) {
 	return { at, end: at.length ? at.at(-1) + 32 + ((bytes.readUInt32LE(at.at(-1)) + 7) & ~7) : 24 };
 }
 
-// What DuckDB's log is when weir was killed, with a flipped bit.
+// The entries of DuckDB's log that are whole: behind a head of some bytes each is u64 size, u64 checksum, and so many bytes.
+// A kill may leave the last one torn, and a bit of what is torn is no damage: nobody reads it.
+function entriesOf(bytes) {
+	const entriesFrom = (at) => {
+		const all = [];
+		for (let size; at + 16 <= bytes.length; at += 16 + size) {
+			size = Number(bytes.readBigUInt64LE(at));
+			if (size === 0 || at + 16 + size > bytes.length) break;
+			all.push({ at: at + 16, size });
+		}
+		return all;
+	};
+	const length = (all) => all.reduce((n, e) => n + e.size, 0);
+	return Array.from({ length: 200 }, (_, head) => entriesFrom(head)).reduce((a, b) => length(b) > length(a) ? b : a);
+}
+
+// What DuckDB's log is when weir was killed, with a flipped bit in the largest entry.
 let killed;
 function duckLog(dir) {
 	for (const name of ['weir.duckdb', 'weir.duckdb.wal']) cpSync(join(killed, name), join(dir, name));
 	rmSync(join(dir, 'wal'), { recursive: true });
 	cpSync(join(killed, 'wal'), join(dir, 'wal'), { recursive: true });
 	rmSync(join(dir, 'wal', 'next.tmp'), { force: true }); // has a test of its own
-	edit(join(dir, 'weir.duckdb.wal'), flip(statSync(join(dir, 'weir.duckdb.wal')).size >> 1));
+	edit(join(dir, 'weir.duckdb.wal'), (bytes) => {
+		const { at, size } = entriesOf(bytes).reduce((a, b) => b.size > a.size ? b : a);
+		flip(at + (size >> 1))(bytes);
+	});
 }
 
 // Between two checkpoints DuckDB's log is all that has the last seals.

@@ -49,7 +49,7 @@ export function ask(url, { method = 'GET', headers = {}, body, agent = false, ..
 export class Weir {
 	// Options: dataDir (kept if given, else made and removed), args (more flags), ready (false: do
 	// not wait for /readyz), tls (it speaks TLS: what get() needs for it).
-	static async start({ dataDir, args = [], env = {}, http = '127.0.0.1:0', tls } = {}) {
+	static async start({ dataDir, args = [], env = {}, http = '127.0.0.1:0', api = '127.0.0.1:0', tls } = {}) {
 		const w = new Weir();
 		w.tls = tls;
 		w.ownDir = dataDir === undefined;
@@ -58,7 +58,7 @@ export class Weir {
 		w.child = spawn(
 			weirBin,
 			['serve', '--data-dir', w.dataDir, '--grpc', '127.0.0.1:0', '--http', http,
-				'--api', '127.0.0.1:0', ...args],
+				'--api', api, ...args],
 			{ stdio: ['ignore', 'inherit', 'pipe'], env: { ...process.env, ...env } },
 		);
 		w.exited = new Promise((done) => {

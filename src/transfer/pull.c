@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `weir pull`: where weir stands in a source, what is behind that, brought; again and again.
+ *
+ * The position is weir's to know (POST /api/v1/pulls, ingest/pull.h), never ours: it is asked at the start and after every doubt, so
+ * that a process that was killed anywhere goes on exactly behind what is durable. While one end is away the batch in
+ * hand is kept, and tried again. A batch whose answer was lost is known by the position: when weir stands at its end it was taken.
+ */
+#include "transfer/pull_priv.h"
+
+#include "base/bits.h"
+#include "base/timefmt.h"
+#include "sys/clock.h"
+#include "sys/signal.h"
+#include "sys/tcp.h"
+#include "wire/json_read.h"
+#include "wire/pb.h"
+
+#include <stdlib.h>
+
+#define API_DEFAULT "http://127.0.0.1:7700"
+
+enum {
+	CONNECT_MS = 5000,
+	TIMEOUT_S = 60,
+	BATCH_DEFAULT = 1000,
+	BATCH_MAX = 10000,
+	BACKOFF_MS = 250,
+	BACKOFF_MAX_MS = 15000,
+	NAME_MAX_BYTES = LIMIT_SOURCE_BYTES,
+};
+
+struct pulling {
+	struct transfer_args args;
+	char name[NAME_MAX_BYTES + 1];
+	char path[NAME_MAX_BYTES + 32]; /* of the API */
+	uint64_t batch_max, interval_ns;
+	bool once, quiet, stopped;
+	struct http_client *api;
+	struct pull_source source;
+	struct pull_position at;
+	struct pull_batch batch;
+	struct buf body, answer;
+	uint64_t
+	    limit; /* spans of the next batch: less than batch_max after one that was too large */
+	uint64_t accepted, rejected, batches;
+	uint64_t backoff_ms;
+	bool away; /* that an end is away has been said */
+	bool rival; /* that somebody else pulls it too has been said */
+	struct progress progress;
+};
+
+static const struct usage_option options[] = {
+    {.name = "source",
+        .value = "NAME",
+        .help = "what weir calls it, and remembers its position by",
+        .fallback = "made of ADDR"},
+    {.name = "source-key",
+        .value = "KEY",
+        .help = "sent to it as x-junjo-api-key ($WEIR_SOURCE_KEY)"},
+    {.name = "batch",
+        .value = "N",
+        .help = "spans to ask for at once",
+        .fallback = "1000",
+        .min = 1,
+        .max = BATCH_MAX},
+    {.name = "interval",
+        .value = "TIME",
+        .help = "wait so long when there is nothing new",
+        .fallback = "1s"},
+    {.name = "once", .help = "end when all there is has been pulled"},
+    {.name = "url", .value = "URL", .help = "the API of weir ($WEIR_URL)", .fallback = API_DEFAULT},
+    {.name = "token", .value = "KEY", .help = "a key that may ingest (better: $WEIR_TOKEN)"},
+    {.name = "tenant", .value = "NAME", .help = "whose spans they become ($WEIR_TENANT)"},
+    TRANSFER_OPTIONS_TLS,
+    {.name = ""},
+};
+_Static_assert(ARRAY_LEN(options) <= TRANSFER_OPTIONS_MAX, "a place for the value of each");
+
+const struct usage transfer_pull_usage = {.name = "pull",
+    .help = "pull spans out of a service that keeps them in a log",
+    .arguments = "ADDR",
+    .argument = {.value = "ADDR"},
+    .about = "ADDR is host:port, or an http:// or https:// URL, of a gRPC service that has\n"
+             "ingestion.InternalIngestionService/ReadSpans. Each span becomes visible exactly\n"
+             "once: the position in the source is kept by weir, with the spans. What is no\n"
+             "valid span is put into quarantine (weir dlq list) and does not stop the others;\n"
+             "one that is larger than weir takes at once (--max-wire-bytes) ends it.\n"
+             "It goes on until it is interrupted, whichever end goes away meanwhile.\n",
+    .example = "weir pull junjo-ingestion:50052 --once",
+    .options = options};
+
+/* ---- words */
+
+static bool
+is_stopped(void *ctx)
+{
+	struct pulling *p = ctx;
+	p->stopped = p->stopped || signal_wait_stop(clock_mono_ns()) != 0;
+	return p->stopped;
+}
+
+static void
+note(struct pulling *p, const char *what, const struct err *err)
+{
+	struct buf text = {0};
+	transfer_progress_end(&p->progress);
+	buf_printf(&text, "%s%s%s", what, err ? ": " : "", err ? err->message : "");
+	transfer_say_text("pull", buf_view(&text));
+	buf_fini(&text);
+}
+
+/* An end is away: say so once, and wait, longer each time. False: stopped. */
+static bool
+back_off(struct pulling *p, const char *who, const struct err *err)
+{
+	char what[120];
+	snprintf(what, sizeof(what), "%s cannot be asked now, it is tried again until it can", who);
+	if (!p->away)
+		note(p, what, err);
+	p->away = true;
+	p->backoff_ms = p->backoff_ms == 0 ? BACKOFF_MS : 2 * p->backoff_ms;
+	if (p->backoff_ms > BACKOFF_MAX_MS)
+		p->backoff_ms = BACKOFF_MAX_MS;
+	p->stopped =
+	    p->stopped || signal_wait_stop(clock_mono_ns() + p->backoff_ms * NS_PER_MS) != 0;
+	return !p->stopped;
+}
+
+static void
+all_well(struct pulling *p)
+{
+	if (p->away && !p->quiet)
+		note(p, "it goes on", NULL);
+	p->away = false;
+	p->backoff_ms = 0;
+}
+
+/* ---- weir */
+
+/* A member of the answer, which is an object; empty: it has none such. */
+static struct str
+member(const struct buf *json, const char *name)
+{
+	struct json_reader r;
+	enum json_token token;
+	jsonr_begin(&r, buf_view(json));
+	if (jsonr_next(&r) != JSON_OBJECT)
+		return STR_EMPTY;
+	while (jsonr_next(&r) == JSON_KEY) {
+		bool found = str_eq(r.raw, str_from(name));
+		token = jsonr_next(&r);
+		if (found)
+			return token == JSON_STRING || token == JSON_NUMBER ? r.raw : STR_EMPTY;
+		if (!jsonr_skip(&r, token))
+			break;
+	}
+	return STR_EMPTY;
+}
+
+static enum err_code
+read_position(const struct buf *json, struct pull_position *out, struct err *err)
+{
+	struct str hex = member(json, "position");
+	if (!hex.ptr || hex.len > 2 * LIMIT_POSITION_BYTES || hex.len % 2 != 0 ||
+	    !hex_decode(hex.ptr, hex.len / 2, out->bytes))
+		return err_set(err, ERR_CORRUPT,
+		    "weir answers with what is no position: is that the right --url?");
+	out->len = hex.len / 2;
+	return ERR_OK;
+}
+
+/* One request; an answer that says "come back" is ERR_UNAVAILABLE, a conflict ERR_CONFLICT. */
+static enum err_code
+ask_weir(struct pulling *p, const char *method, struct str body, struct err *err)
+{
+	struct http_client_answer answer = {.body = &p->answer};
+	struct http_client_request req = {.method = method,
+	    .path_and_query = str_from(p->path),
+	    .content_type = body.len > 0 ? "application/x-protobuf" : NULL,
+	    .body = body};
+	enum err_code code = http_client_exchange(p->api, &req, &answer, err);
+	if (code != ERR_OK)
+		return err_set(err, ERR_UNAVAILABLE, "%s", err->message);
+	if (answer.status == 200)
+		return ERR_OK;
+	if (answer.status == 409)
+		return err_set(err, ERR_CONFLICT, "weir stands somewhere else");
+	code = transfer_comes_again(answer.status) || answer.status >= 500 ? ERR_UNAVAILABLE
+	    : answer.status == 413                                         ? ERR_TOO_LARGE
+	                                                                   : ERR_FORBIDDEN;
+	struct str said = str_trim(buf_view(&p->answer));
+	return err_set(err, code, "weir answers %d: %.*s", answer.status,
+	    (int)(said.len < 120 ? said.len : 120), said.len > 0 ? said.ptr : "");
+}
+
+/* Until weir has said where the source stands. */
+static enum err_code
+ask_position(struct pulling *p, struct err *err)
+{
+	enum err_code code;
+	while ((code = ask_weir(p, "GET", STR_EMPTY, err)) == ERR_UNAVAILABLE)
+		if (!back_off(p, "weir", err))
+			return ERR_CANCELLED;
+	return code == ERR_OK ? read_position(&p->answer, &p->at, err) : code;
+}
+
+static bool
+is_at(const struct pull_position *a, const struct pull_position *b)
+{
+	return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+static void
+count_answer(struct pulling *p)
+{
+	uint64_t accepted = 0, rejected = 0;
+	if (str_to_u64(member(&p->answer, "accepted"), &accepted))
+		p->accepted += accepted;
+	if (str_to_u64(member(&p->answer, "rejected"), &rejected))
+		p->rejected += rejected;
+	if (rejected > 0 && !p->quiet) {
+		char text[300];
+		struct str why = member(&p->answer, "reason");
+		snprintf(text, sizeof(text),
+		    "%llu of %llu spans are not valid and are in quarantine: %.*s",
+		    (unsigned long long)rejected,
+		    (unsigned long long)accepted + (unsigned long long)rejected,
+		    (int)(why.len < 160 ? why.len : 160), why.len > 0 ? why.ptr : "");
+		note(p, text, NULL);
+	}
+}
+
+/* Weir does not stand where the batch begins: because it was taken and the answer was lost, or by somebody else's doing. */
+static enum err_code
+resolve(struct pulling *p, struct err *err)
+{
+	enum err_code code = ask_position(p, err);
+	if (code != ERR_OK)
+		return code;
+	if (is_at(&p->at, &p->batch.end)) {
+		p->accepted += p->batch.count;
+		p->batches++;
+	} else if (!p->rival) {
+		p->rival = true;
+		note(p,
+		    "somebody else pulls this source too, or the name is another's: each span is taken once all "
+		    "the same",
+		    NULL);
+	}
+	return ERR_OK;
+}
+
+/* The batch is in hand until it is taken. */
+static enum err_code
+bring(struct pulling *p, struct err *err)
+{
+	enum err_code code;
+	buf_reset(&p->body);
+	pb_put_bytes(&p->body, 1, str_of((const char *)p->at.bytes, p->at.len));
+	pb_put_bytes(&p->body, 2, str_of((const char *)p->batch.end.bytes, p->batch.end.len));
+	buf_str(&p->body, buf_view(&p->batch.records));
+	if (p->body.failed)
+		return err_set(err, ERR_INTERNAL, "no memory for a batch");
+	while ((code = ask_weir(p, "POST", buf_view(&p->body), err)) == ERR_UNAVAILABLE)
+		if (!back_off(p, "weir", err))
+			return ERR_CANCELLED;
+	if (code == ERR_CONFLICT)
+		return resolve(p, err);
+	if (code == ERR_TOO_LARGE && p->batch.count > 1) {
+		p->limit = p->batch.count / 2;
+		return ERR_OK; /* from the same place, with less */
+	}
+	if (code == ERR_TOO_LARGE)
+		return err_set(err, code,
+		    "the next span has %zu bytes, more than weir takes at once: nothing behind it comes "
+		    "before it does (weir serve --max-wire-bytes)",
+		    p->batch.records.len);
+	if (code != ERR_OK)
+		return code;
+	count_answer(p);
+	p->at = p->batch.end;
+	p->batches++;
+	p->limit = p->limit * 2 < p->batch_max ? p->limit * 2 : p->batch_max;
+	return ERR_OK;
+}
+
+/* ---- the loop */
+
+static enum err_code
+read_batch(struct pulling *p, struct err *err)
+{
+	enum err_code code;
+	while ((code = pull_source_read(&p->source, &p->at, p->limit, &p->batch, err)) ==
+	        ERR_UNAVAILABLE ||
+	    code == ERR_BUSY)
+		if (!back_off(p, "the source", err))
+			return ERR_CANCELLED;
+	return code == ERR_OK || code == ERR_CANCELLED ? code : err_wrap(err, "the source");
+}
+
+static enum err_code
+pull(struct pulling *p, struct err *err)
+{
+	enum err_code code = ask_position(p, err);
+	while (code == ERR_OK && !is_stopped(p)) {
+		uint64_t asked = p->limit;
+		code = read_batch(p, err);
+		if (code != ERR_OK)
+			break;
+		all_well(p);
+		bool moved = p->batch.end.len > 0 && !is_at(&p->batch.end, &p->at);
+		bool more =
+		    moved && (p->batch.count >= asked || p->batch.remaining > 0 || p->batch.cut);
+		if (moved) {
+			code = bring(p, err);
+			more = more || p->limit < asked;
+			if (code == ERR_OK)
+				all_well(p);
+		}
+		transfer_progress_move(&p->progress, 0, p->accepted + p->rejected);
+		if (code != ERR_OK || more)
+			continue;
+		if (p->once)
+			return ERR_OK;
+		p->stopped = signal_wait_stop(clock_mono_ns() + p->interval_ns) != 0;
+	}
+	return code == ERR_CANCELLED ? ERR_OK : code;
+}
+
+/* ---- the command */
+
+static struct str
+bare_address(struct str address)
+{
+	static const char *const schemes[] = {"http://", "https://"};
+	for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+		if (str_starts(address, str_from(schemes[i])))
+			address = str_skip(address, strlen(schemes[i]));
+	while (address.len > 1 && address.ptr[address.len - 1] == '/')
+		address.len--;
+	return address;
+}
+
+/* "http://10.0.0.7:50052/" is 10.0.0.7_50052. */
+static void
+make_name(struct str address, char out[NAME_MAX_BYTES + 1])
+{
+	size_t n = 0;
+	address = bare_address(address);
+	for (size_t i = 0; i < address.len && n < NAME_MAX_BYTES; i++) {
+		char c = address.ptr[i];
+		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		    (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+		out[n++] = plain ? c : '_';
+	}
+	out[n] = '\0';
+}
+
+static bool
+name_is_good(const char *name)
+{
+	char made[NAME_MAX_BYTES + 1];
+	size_t len = strlen(name);
+	if (len == 0 || len > NAME_MAX_BYTES || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return false;
+	make_name(str_from(name), made);
+	return strcmp(name, made) == 0;
+}
+
+static enum err_code
+read_numbers(struct pulling *p, struct err *err)
+{
+	const char *batch = transfer_value(&p->args, "batch");
+	const char *interval = transfer_value(&p->args, "interval");
+	p->batch_max = BATCH_DEFAULT;
+	p->interval_ns = NS_PER_S;
+	if (batch &&
+	    (!str_to_u64(str_from(batch), &p->batch_max) || p->batch_max == 0 ||
+	        p->batch_max > BATCH_MAX))
+		return err_set(err, ERR_INVALID, "--batch: \"%.40s\" is no number from 1 to %d",
+		    batch, BATCH_MAX);
+	if (interval && !time_parse_span(str_from(interval), &p->interval_ns))
+		return err_set(err, ERR_INVALID,
+		    "--interval: \"%.40s\" is no length of time, like 500ms or 2s", interval);
+	p->limit = p->batch_max;
+	return ERR_OK;
+}
+
+static enum err_code
+prepare(struct pulling *p, struct err *err)
+{
+	if (p->args.word_count != 1)
+		return err_set(err, ERR_INVALID, "which service? One address is needed");
+	p->source.address = str_from(p->args.words[0]);
+	if (tcp_address_check(bare_address(p->source.address), err) != ERR_OK)
+		return ERR_INVALID;
+	const char *name = transfer_value(&p->args, "source");
+	make_name(p->source.address, p->name);
+	if (name && !name_is_good(name))
+		return err_set(err, ERR_INVALID,
+		    "--source: a name is 1 to %d of the characters A-Z a-z 0-9 . _ -",
+		    NAME_MAX_BYTES);
+	if (name)
+		snprintf(p->name, sizeof(p->name), "%s", name);
+	if (!name_is_good(p->name))
+		return err_set(err, ERR_INVALID,
+		    "no name can be made of the address: say --source");
+	snprintf(p->path, sizeof(p->path), "/api/v1/pulls/%s", p->name);
+	enum err_code code = read_numbers(p, err);
+	if (code != ERR_OK)
+		return code;
+	p->once = transfer_value(&p->args, "once") != NULL;
+	p->quiet = transfer_value(&p->args, "quiet") != NULL;
+	p->source.key = transfer_setting(&p->args, "source-key", "WEIR_SOURCE_KEY", NULL, "");
+	p->source.tls = transfer_tls(&p->args);
+	p->source.stopped = is_stopped;
+	p->source.ctx = p;
+	p->answer.bytes_max = 1 << 20;
+	return http_client_open(&(struct http_client_options){.base_url = transfer_setting(&p->args,
+	                                                          "url", "WEIR_URL", NULL,
+	                                                          API_DEFAULT),
+	                            .connect_timeout_ms = CONNECT_MS,
+	                            .timeout_ms = TIMEOUT_S * UINT64_C(1000),
+	                            .body_bytes_max = 1 << 20,
+	                            .tls = transfer_tls(&p->args),
+	                            .token =
+	                                transfer_setting(&p->args, "token", "WEIR_TOKEN", NULL, ""),
+	                            .tenant = transfer_setting(&p->args, "tenant", "WEIR_TENANT",
+	                                NULL, "")},
+	    &p->api, err);
+}
+
+static void
+sum_up(struct pulling *p)
+{
+	char sum[120];
+	transfer_progress_end(&p->progress);
+	transfer_progress_sum(&p->progress, sum, sizeof(sum));
+	if (p->quiet)
+		return;
+	fprintf(stderr, "%s: %s, %llu of them in quarantine, %llu %s\n", p->name, sum,
+	    (unsigned long long)p->rejected, (unsigned long long)p->batches,
+	    p->batches == 1 ? "batch" : "batches");
+}
+
+int
+transfer_pull(int argc, char **argv)
+{
+	struct pulling *p = xcalloc(1, sizeof(*p));
+	struct err err = {0};
+	int exit_code = TRANSFER_OK;
+	p->args.usage = &transfer_pull_usage;
+	enum err_code code = transfer_parse(argc - 1, argv + 1, false, &p->args, &err);
+	if (code == ERR_OK)
+		code = prepare(p, &err);
+	if (code != ERR_OK) {
+		transfer_say("pull", &err);
+		fputs("try: weir pull --help\n", stderr);
+		exit_code = TRANSFER_USAGE;
+	} else {
+		signal_block_stop();
+		transfer_progress_start(&p->progress, "spans", 0, p->quiet);
+		code = pull(p, &err);
+		transfer_progress_end(&p->progress);
+		if (code != ERR_OK) {
+			transfer_say("pull", &err);
+			exit_code = TRANSFER_ERROR;
+		}
+		sum_up(p);
+	}
+	pull_source_close(&p->source);
+	http_client_close(p->api);
+	buf_fini(&p->batch.records);
+	buf_fini(&p->body);
+	buf_fini(&p->answer);
+	free(p);
+	return exit_code;
+}
