@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Spans of traces in which some span meets other conditions (store_query.beside): first all traces in which one does,
- * as a set of their ids, then the search for rows as ever, which leaves out those of other traces by their keys.
+ * Traces in which some span meets other conditions (store_query.beside), as a set of their ids: of all there are, or of
+ * some. duck_search.c says when it asks for which.
  */
 #include "duck/duck_query_priv.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 enum { SLOTS_FIRST = 4096, SET_BYTES_MAX = 256 << 20 };
@@ -65,12 +64,6 @@ duck_beside_has(const struct duck_beside *set, uint64_t hi, uint64_t lo)
 		return false;
 	const struct trace_id *slot = slot_of(set->slots, set->cap, id);
 	return slot->hi == hi && slot->lo == lo;
-}
-
-bool
-duck_beside_is_empty(const struct duck_beside *set)
-{
-	return set->count == 0;
 }
 
 void
@@ -134,20 +127,23 @@ find_traces(struct duck_question *ask, struct duck_beside *set, struct err *err)
 	return code;
 }
 
-static void
-forget_dicts(struct duck_question *ask)
+static struct duck_pick *
+pick_traces(struct duck_question *ask, const struct duck_key *keys, size_t count)
 {
-	for (size_t i = 0; i < STORE_ATTRS_MAX; i++) {
-		buf_reset(&ask->ids[i].list);
-		ask->ids[i].many = false;
-	}
+	struct duck_pick *pick = duck_pick_begin(&ask->d->picks, DUCK_PICK_TRACES, count);
+	for (size_t i = 0; i < count; i++)
+		duck_pick_add(pick, keys[i].trace_hi, keys[i].trace_lo, keys[i].trace_lo);
+	return pick;
 }
 
 enum err_code
-duck_beside_find(struct duck_question *ask, struct duck_beside **out, struct err *err)
+duck_beside_find(struct duck_question *ask, const struct duck_key *keys, size_t key_count,
+    struct duck_beside **out, struct err *err)
 {
 	const struct store_query *asked = ask->q;
 	struct store_query q = *asked->beside;
+	struct duck_ids kept[STORE_ATTRS_MAX]; /* what the question's own attributes need */
+	struct duck_pick *pick = keys ? pick_traces(ask, keys, key_count) : NULL;
 	size_t bytes_max = ask->result->arena->bytes_max;
 	if (bytes_max == 0 || bytes_max > SET_BYTES_MAX)
 		bytes_max = SET_BYTES_MAX;
@@ -157,25 +153,16 @@ duck_beside_find(struct duck_question *ask, struct duck_beside **out, struct err
 	q.tenant = asked->tenant;
 	q.deadline_mono_ns = asked->deadline_mono_ns;
 	q.after = (struct store_cursor){0};
+	memcpy(kept, ask->ids, sizeof(kept));
+	memset(ask->ids, 0, sizeof(ask->ids));
 	ask->q = &q;
+	ask->pick = pick;
 	enum err_code code = find_traces(ask, *out, err);
+	ask->pick = NULL;
 	ask->q = asked;
-	forget_dicts(ask);
+	for (size_t i = 0; i < STORE_ATTRS_MAX; i++)
+		buf_fini(&ask->ids[i].list);
+	memcpy(ask->ids, kept, sizeof(kept));
+	duck_pick_end(pick);
 	return code;
-}
-
-/* ---- by name */
-
-void
-duck_beside_put_names(struct buf *also, const struct duck_key *keys, size_t count)
-{
-	buf_reset(also);
-	buf_str(also, STR(" AND trace_hi IN ("));
-	for (size_t i = 0; i < count; i++)
-		buf_printf(also, "%s%" PRIu64 "::UBIGINT", i > 0 ? ", " : "", keys[i].trace_hi);
-	buf_str(also, STR(") AND (trace_hi, trace_lo) IN ("));
-	for (size_t i = 0; i < count; i++)
-		buf_printf(also, "%s(%" PRIu64 "::UBIGINT, %" PRIu64 "::UBIGINT)",
-		    i > 0 ? ", " : "", keys[i].trace_hi, keys[i].trace_lo);
-	buf_char(also, ')');
 }

@@ -194,6 +194,7 @@ close_store(struct store *s)
 	buf_fini(&d->outbox.requests);
 	duck_pulls_fini(&d->pulls);
 	duck_views_fini(&d->views);
+	duck_picks_fini(&d->picks);
 	hot_free(d->hot);
 	mutex_fini(&d->outbox.lock);
 	mutex_fini(&w->lock);
@@ -517,6 +518,8 @@ duck_open_state(struct duck *d, struct err *err)
 	if (code == ERR_OK)
 		code = duck_view_register(d, con, err);
 	if (code == ERR_OK)
+		code = duck_pick_register(d, con, err);
+	if (code == ERR_OK)
 		code = duck_write_register(d, con, err);
 	if (code == ERR_OK)
 		code = duck_check_register(d, con, err);
@@ -564,6 +567,7 @@ init(struct duck *d, const struct duck_options *opt)
 	arena_init(&d->writer.scratch, 0, SCRATCH_KEEP_BYTES);
 	d->hot = hot_new();
 	duck_views_init(&d->views);
+	duck_picks_init(&d->picks);
 	d->writer.filter = ident_filter_new(d->opt.identity_bytes_max);
 	d->writer.hot_spans = ident_set_new();
 	d->writer.requests = ident_requests_new(d->opt.request_count_max, d->opt.request_age_ns);

@@ -17,11 +17,10 @@
  *     duck_shred.c   attributes as columns, and back         duck_catalog.c what is in the file
  *
  *     duck_query.c   questions    duck_search.c  rows, in order    duck_where.c  conditions    duck_help.c  threads
- *     duck_parts.c   sums of a seal    duck_analyse.c  what analyses make of them
- *     duck_view.c    one moment of hot tail and file         duck_read.c    data chunks -> rows
+ *     duck_parts.c   sums of a seal    duck_analyse.c  what analyses make of them    duck_read.c  data chunks -> rows
+ *     duck_view.c    one moment of hot tail and file         duck_pick.c    rows known by name
  *     duck_attr.c, duck_text.c, duck_merge.c   SQL functions     duck_user*.c   SQL of users
- *     duck_traces.c  the list of traces                      duck_counts.c  how many, over time
- *     duck_check.c                     is the file whole? duck_check_priv.h
+ *     duck_traces.c  the list of traces    duck_counts.c  how many, over time    duck_check.c  is the file whole? duck_check_priv.h
  *
  * `struct duck_writer` belongs to the thread that appends, `struct duck_keeper` to the sealer's. Everything else that threads
  * share is atomic, or inside hot/, duck_{pool,gate,catalog,pulls}.c. Whoever reads the file, but for the sealer, has to go by duck_gate.h.
@@ -35,6 +34,7 @@
 #include "duck/duck_gate.h"
 #include "duck/duck_help.h"
 #include "duck/duck_keep.h"
+#include "duck/duck_pick.h"
 #include "duck/duck_pulls.h"
 #include "duck/duck_recall.h"
 #include "duck/duck_seal.h"
@@ -131,6 +131,7 @@ struct duck {
 	struct file beside; /* the same file, see duck_repair_metadata(); closed as a rule */
 	struct hot *hot;
 	struct duck_views views;
+	struct duck_picks picks;
 	struct duck_catalog catalog;
 	struct duck_writer writer;
 	struct duck_outbox outbox;
@@ -220,8 +221,7 @@ MUST_CHECK enum err_code duck_fault(struct duck *d, enum duck_step step, struct 
 /* weir_attr_is(attributes, key, value): NULL when there is no such key, else whether its value is
  * equal as text. `key` is as stored (the '$' rule applied).
  * weir_attr_cmp(attributes, key, op, value): NULL when there is no such key, false when its value is
- * neither int nor double or `value` is no decimal, else the comparison (duck/duck_number.h); op is
- * one of >=, >, <=, <. */
+ * neither int nor double or `value` is no decimal, else the comparison (duck/duck_number.h); op is one of >=, >, <=, <. */
 MUST_CHECK enum err_code duck_attr_register(struct duck *d, duckdb_connection con, struct err *err);
 /* weir_has(text, folded): base/fold.h; weir_json_has(typed JSON, folded), weir_code_has(value of a shared column, folded):
  * is it in a string that is no key? false for NULL. duck_text.c */

@@ -146,7 +146,6 @@ begin_answer(struct duck_question *ask)
 	table_init(&r->resources, TABLE_RESOURCES, r->arena);
 	table_init(&r->scopes, TABLE_SCOPES, r->arena);
 	r->more = false;
-	buf_reset(&ask->also);
 	if (ask->partial)
 		partial_reset(ask->partial);
 	for (size_t i = 0; i < STORE_ATTRS_MAX; i++) {
@@ -318,7 +317,6 @@ duck_ask(struct store *s, const struct store_query *q, struct store_result *resu
 	for (size_t i = 0; i < STORE_ATTRS_MAX; i++)
 		buf_fini(&ask.ids[i].list);
 	buf_fini(&ask.folded);
-	buf_fini(&ask.also);
 	buf_fini(&arrivals.list);
 	map_fini(&arrivals.by_gen);
 	return code;

@@ -64,12 +64,6 @@ struct duck_ids {
 	bool many;
 };
 
-struct duck_trace;
-struct duck_some_traces {
-	const struct duck_trace *list;
-	size_t count;
-};
-
 struct duck_question {
 	struct duck *d;
 	struct duck_view view;
@@ -80,12 +74,10 @@ struct duck_question {
 	struct duck_ids ids[STORE_ATTRS_MAX];
 	struct buf folded; /* what the words are in */
 	struct str words[STORE_WORDS_MAX]; /* of q, folded, the longest first */
-	struct buf also; /* " AND .." of every branch; empty: nothing more */
-	const struct duck_some_traces
-	    *only; /* units that cannot have one of them are left out; NULL: any */
+	/* What is left of every unit, and units that cannot have any of it are left out; NULL: all. */
+	const struct duck_pick *pick;
 	void *callback_ctx; /* for the `columns` of duck_units_put() */
 	bool with_traces; /* keys have the trace they are of */
-	const struct duck_beside *beside; /* rows of other traces are left out; NULL: none are */
 	struct partial *partial; /* it is an analysis: its answer; NULL: it is not */
 	struct duck_arrivals *arrivals; /* of STORE_ARRIVALS; else NULL */
 	struct duck_services_memo *memo; /* to be given back if what was read is true; NULL: none */
@@ -137,17 +129,14 @@ MUST_CHECK enum err_code duck_search(struct duck_question *ask, struct err *err)
 void duck_query_column(struct duck_question *ask, const struct duck_source *source,
     const struct table_def *def, size_t col);
 
-/* ---- duck_beside.c: what ask->q->beside asks for */
+/* ---- duck_beside.c: traces in which a span meets ask->q->beside */
 
 struct duck_beside;
-/* To be freed on an error too. */
-MUST_CHECK enum err_code duck_beside_find(struct duck_question *ask, struct duck_beside **out,
-    struct err *err);
+/* Of all traces there are, or of those of `keys` (NULL: all). To be freed on an error too. */
+MUST_CHECK enum err_code duck_beside_find(struct duck_question *ask, const struct duck_key *keys,
+    size_t key_count, struct duck_beside **out, struct err *err);
 void duck_beside_free(struct duck_beside *set); /* NULL allowed */
 bool duck_beside_has(const struct duck_beside *set, uint64_t hi, uint64_t lo);
-bool duck_beside_is_empty(const struct duck_beside *set);
-/* " AND .." that leaves the traces of these keys. */
-void duck_beside_put_names(struct buf *also, const struct duck_key *keys, size_t count);
 
 /* ---- duck_arrivals.c */
 

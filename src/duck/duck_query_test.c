@@ -487,7 +487,7 @@ TEST(duck_query, a_view_is_refused_by_its_number_when_it_has_ended)
 	assert_int_equal(duck_view_begin(d, con, true, &view, &err), ERR_OK);
 	snprintf(sql, sizeof(sql),
 	    "SELECT * FROM weir_hot(%" PRIu64 ", 0, 0::UBIGINT, %" PRIu64
-	    "::UBIGINT, 0::UBIGINT, 0::UBIGINT)",
+	    "::UBIGINT, 0::UBIGINT, 0::UBIGINT, 0::UBIGINT)",
 	    view.handle, UINT64_MAX);
 	assert_true(runs(other, sql));
 	/* A statement that is bound outlives it. */
@@ -500,11 +500,11 @@ TEST(duck_query, a_view_is_refused_by_its_number_when_it_has_ended)
 	duckdb_destroy_prepare(&st);
 	assert_false(runs(other, sql));
 	assert_false(runs(other,
-	    "SELECT * FROM weir_hot(1, 0, 0::UBIGINT, 1::UBIGINT, 0::UBIGINT, 0::UBIGINT)"));
+	    "SELECT * FROM weir_hot(1, 0, 0::UBIGINT, 1::UBIGINT, 0::UBIGINT, 0::UBIGINT, 0::UBIGINT)"));
 	assert_false(runs(other,
-	    "SELECT * FROM weir_hot(NULL, 0, 0::UBIGINT, 1::UBIGINT, 0::UBIGINT, 0::UBIGINT)"));
+	    "SELECT * FROM weir_hot(NULL, 0, 0::UBIGINT, 1::UBIGINT, 0::UBIGINT, 0::UBIGINT, 0::UBIGINT)"));
 	assert_false(runs(other,
-	    "SELECT * FROM weir_hot(-1, -1, 0::UBIGINT, 1::UBIGINT, 0::UBIGINT, 0::UBIGINT)"));
+	    "SELECT * FROM weir_hot(-1, -1, 0::UBIGINT, 1::UBIGINT, 0::UBIGINT, 0::UBIGINT, 0::UBIGINT)"));
 	assert_int_equal(d->views.count, 0);
 	duckdb_disconnect(&other);
 	duck_pool_give(d, con, false);

@@ -16,6 +16,10 @@
  * all of a window come before all of the next one, so that no unit is sorted for the few rows that are wanted of it. More keys are looked for than rows are wanted: so it is known
  * how many are behind them (STORE_REMAINING_MAX).
  *
+ * Spans of traces that have other spans (store_query.beside) are found as others are; then those of other traces are
+ * dropped from what a step has found. A step that finds too many, or too few that stay, has all traces looked for that have
+ * such a span, once, and from there on that set tells.
+ *
  * Where there is little to read, or a trace is asked for, which is little too, one pass does.
  */
 #include "duck/duck_query_priv.h"
@@ -29,8 +33,9 @@ enum {
 	WINDOW_SEQS = 64, /* of arrivals, when nothing is known */
 	/* Fewer rows than this part of a seal are read in one pass. */
 	FEW_ROWS_PART = 32,
-	/* Keys that are kept unsorted beyond those that are wanted, where the database cannot say which are. */
+	/* Keys of a step whose traces are looked at; and, when all such traces are known, that are kept unsorted. */
 	LOOSE_KEYS_MAX = 65536,
+	BESIDE_STEP_GROWS_MAX = 4,
 };
 
 #define WINDOW_SEQS_MAX (UINT64_C(1) << 60)
@@ -45,6 +50,10 @@ struct search {
 	unsigned char *chosen; /* a unit */
 	size_t key_max; /* row_max, or more */
 	struct buf keys; /* of struct duck_key, in order; at most key_max + 1 */
+	struct buf
+	    loose; /* of struct duck_key: found in a step, whose traces have not been looked at */
+	bool too_loose;
+	struct duck_beside *beside; /* all traces that ask->q->beside is about; NULL: not known */
 	struct map by_gen; /* generation -> place in units */
 };
 
@@ -231,19 +240,23 @@ take_keys(void *ctx, duckdb_data_chunk chunk, struct err *err)
 	struct search *s = ctx;
 	idx_t count = duckdb_data_chunk_get_size(chunk);
 	bool with_traces = s->ask->with_traces;
-	const struct duck_beside *beside = s->ask->beside;
+	bool is_loose = s->ask->q->beside && !s->beside;
+	struct buf *out = is_loose ? &s->loose : &s->keys;
 	const uint64_t *cols[6];
 	for (idx_t c = 0; c < (with_traces ? 6 : 4); c++)
 		cols[c] = duck_chunk_column(chunk, c);
 	for (idx_t i = 0; i < count; i++) {
 		struct duck_key k = {cols[0][i], cols[1][i], cols[2][i], cols[3][i],
 		    with_traces ? cols[4][i] : 0, with_traces ? cols[5][i] : 0};
-		if (!beside || duck_beside_has(beside, k.trace_hi, k.trace_lo))
-			buf_append(&s->keys, &k, sizeof(k));
+		if (!s->beside || duck_beside_has(s->beside, k.trace_hi, k.trace_lo))
+			buf_append(out, &k, sizeof(k));
 	}
-	if (beside && key_count(s) > s->ask->q->row_max + LOOSE_KEYS_MAX)
+	s->too_loose = is_loose && out->len > LOOSE_KEYS_MAX * sizeof(struct duck_key);
+	if (s->too_loose)
+		return err_set(err, ERR_TOO_LARGE, "more rows than whose traces are looked at");
+	if (s->beside && key_count(s) > s->ask->q->row_max + LOOSE_KEYS_MAX)
 		keep_first(s);
-	return s->keys.failed ? err_set(err, ERR_TOO_LARGE, "too many rows") : ERR_OK;
+	return out->failed ? err_set(err, ERR_TOO_LARGE, "too many rows") : ERR_OK;
 }
 
 static bool
@@ -290,7 +303,7 @@ narrowed(const struct search *s)
 }
 
 static enum err_code
-find_in_chosen(struct search *s, struct err *err)
+read_keys(struct search *s, struct err *err)
 {
 	struct duck_question *ask = s->ask;
 	size_t limit = s->key_max + 1;
@@ -299,12 +312,47 @@ find_in_chosen(struct search *s, struct err *err)
 	buf_str(&ask->sql.text, STR("SELECT * FROM ("));
 	if (!duck_units_put(ask, &q, &s->units, s->chosen, key_columns))
 		return ERR_OK;
-	if (ask->beside)
+	if (ask->q->beside)
 		buf_char(&ask->sql.text, ')');
 	else
 		put_order(ask, limit);
-	enum err_code code = duck_read_chunks(ask->d, ask->view.con, &ask->sql, q.deadline_mono_ns,
-	    take_keys, s, err);
+	return duck_read_chunks(ask->d, ask->view.con, &ask->sql, q.deadline_mono_ns, take_keys, s,
+	    err);
+}
+
+/* Of the keys whose traces have not been looked at, those stay that belong. */
+static enum err_code
+sift(struct search *s, struct err *err)
+{
+	const struct duck_key *keys = (const void *)s->loose.ptr;
+	size_t count = s->loose.len / sizeof(*keys);
+	struct duck_beside *among = NULL;
+	enum err_code code =
+	    count > 0 ? duck_beside_find(s->ask, keys, count, &among, err) : ERR_OK;
+	for (size_t i = 0; i < count && code == ERR_OK; i++)
+		if (duck_beside_has(among, keys[i].trace_hi, keys[i].trace_lo))
+			buf_append(&s->keys, &keys[i], sizeof(*keys));
+	duck_beside_free(among);
+	buf_reset(&s->loose);
+	if (code == ERR_OK && s->keys.failed)
+		code = err_set(err, ERR_TOO_LARGE, "too many rows");
+	return code;
+}
+
+static enum err_code
+find_in_chosen(struct search *s, struct err *err)
+{
+	s->too_loose = false;
+	enum err_code code = read_keys(s, err);
+	if (s->too_loose) {
+		buf_reset(&s->loose);
+		s->too_loose = false;
+		code = duck_beside_find(s->ask, NULL, 0, &s->beside, err);
+		if (code == ERR_OK)
+			code = read_keys(s, err);
+	} else if (code == ERR_OK && s->ask->q->beside && !s->beside) {
+		code = sift(s, err);
+	}
 	if (code == ERR_OK)
 		keep_first(s);
 	return code;
@@ -333,6 +381,9 @@ find_keys(struct search *s, struct err *err)
 		if (code == ERR_OK)
 			code = find_in_chosen(s, err);
 		step = next_step(s, end);
+		if (s->ask->q->beside && !s->beside && !enough(s) && code == ERR_OK &&
+		    end < s->units.count && step > BESIDE_STEP_GROWS_MAX * STEP_UNITS)
+			code = duck_beside_find(s->ask, NULL, 0, &s->beside, err);
 	}
 	return code;
 }
@@ -451,55 +502,50 @@ block_of(struct search *s, size_t first, size_t end)
 	return end;
 }
 
+/* In any order. */
+static enum err_code
+read_picked(struct search *s, struct err *err)
+{
+	struct duck_question *ask = s->ask;
+	duck_sql_reset(&ask->sql);
+	if (!duck_units_put(ask, ask->q, &s->units, s->chosen, row_columns))
+		return ERR_OK;
+	return duck_read(ask->d, ask->view.con, &ask->sql, ask->q->deadline_mono_ns,
+	    &ask->result->rows, err);
+}
+
+/* Their keys say which rows they are, and nothing else is looked at. */
 static enum err_code
 fetch_block(struct search *s, size_t first, size_t end, struct err *err)
 {
 	const struct duck_key *keys = keys_of(s);
-	struct store_query q = *s->ask->q;
+	struct duck_question *ask = s->ask;
+	const struct store_query *asked = ask->q;
 	uint64_t a = keys[first].time_ns, b = keys[end - 1].time_ns;
 	uint64_t last = upwards(s) ? b : a;
-	q.from_ns = upwards(s) ? a : b;
-	q.to_ns = last == UINT64_MAX ? UINT64_MAX : last + 1;
-	if (first > 0)
-		q.after = (struct store_cursor){keys[first - 1].time_ns, keys[first - 1].seq,
-		    (uint32_t)keys[first - 1].ord, true};
-	size_t before = s->ask->result->rows.row_count;
-	if (s->ask->beside)
-		duck_beside_put_names(&s->ask->also, keys + first, end - first);
-	enum err_code code = read_rows(s, &q, end - first, err);
-	buf_reset(&s->ask->also);
+	struct store_query q = {
+	    .kind = asked->kind,
+	    .tenant = asked->tenant,
+	    .oldest_first = asked->oldest_first,
+	    .from_ns = upwards(s) ? a : b,
+	    .to_ns = last == UINT64_MAX ? UINT64_MAX : last + 1,
+	    .deadline_mono_ns = asked->deadline_mono_ns,
+	};
+	size_t before = ask->result->rows.row_count;
+	struct duck_pick *pick = duck_pick_begin(&ask->d->picks, DUCK_PICK_ROWS, end - first);
+	for (size_t i = first; i < end; i++)
+		duck_pick_add(pick, keys[i].seq, keys[i].ord, keys[i].time_ns);
+	ask->pick = pick;
+	ask->q = &q;
+	enum err_code code = read_picked(s, err);
+	ask->q = asked;
+	ask->pick = NULL;
+	duck_pick_end(pick);
 	if (code == ERR_OK && s->ask->result->rows.row_count - before != end - first)
 		return err_set(err, ERR_INTERNAL, "%zu rows were found, but %zu read", end - first,
 		    s->ask->result->rows.row_count - before);
 	return code;
 }
-
-static enum err_code
-fetch_rows(struct search *s, struct err *err)
-{
-	const struct store_query *q = s->ask->q;
-	struct store_result *r = s->ask->result;
-	size_t count = key_count(s) < q->row_max ? key_count(s) : q->row_max;
-	enum err_code code = ERR_OK;
-	bool indexed = index_seals(s);
-	CHECK(indexed);
-	for (size_t first = 0, end; first < count && code == ERR_OK; first = end) {
-		end = block_of(s, first, count);
-		code = end > first
-		    ? fetch_block(s, first, end, err)
-		    : err_set(err, ERR_UNAVAILABLE, "a commit fell into the question");
-	}
-	r->more = key_count(s) > q->row_max;
-	if (s->ask->arrivals)
-		r->remaining = key_count(s) - count;
-	if (r->more) {
-		const struct duck_key *k = &keys_of(s)[count - 1];
-		r->next = (struct store_cursor){k->time_ns, k->seq, (uint32_t)k->ord, true};
-	}
-	return code;
-}
-
-/* ---- one pass */
 
 static void
 sort_rows(struct search *s)
@@ -518,6 +564,38 @@ sort_rows(struct search *s)
 	free(keys);
 	free(order);
 }
+
+static enum err_code
+fetch_rows(struct search *s, struct err *err)
+{
+	const struct store_query *q = s->ask->q;
+	struct store_result *r = s->ask->result;
+	size_t count = key_count(s) < q->row_max ? key_count(s) : q->row_max;
+	enum err_code code = ERR_OK;
+	bool indexed = index_seals(s);
+	CHECK(indexed);
+	/* What a seal may hold of the conditions parts no branches any more. */
+	for (size_t i = 0; i < s->units.count; i++)
+		s->units.list[i].form = FORM_ALL;
+	for (size_t first = 0, end; first < count && code == ERR_OK; first = end) {
+		end = block_of(s, first, count);
+		code = end > first
+		    ? fetch_block(s, first, end, err)
+		    : err_set(err, ERR_UNAVAILABLE, "a commit fell into the question");
+	}
+	if (code == ERR_OK)
+		sort_rows(s);
+	r->more = key_count(s) > q->row_max;
+	if (s->ask->arrivals)
+		r->remaining = key_count(s) - count;
+	if (r->more) {
+		const struct duck_key *k = &keys_of(s)[count - 1];
+		r->next = (struct store_cursor){k->time_ns, k->seq, (uint32_t)k->ord, true};
+	}
+	return code;
+}
+
+/* ---- one pass */
 
 /* The rows of a trace are few as a rule, and cheaper sorted here: in SQL, ORDER BY and LIMIT over all the columns
  * take 3 of 8 ms. False: they are not few, and nothing was read. */
@@ -570,7 +648,7 @@ answered_at_once(struct search *s, enum err_code *code, struct err *err)
 	const struct duck_units *u = &s->units;
 	const struct store_query *q = s->ask->q;
 	uint64_t rows = 0;
-	if (s->ask->beside || s->ask->arrivals)
+	if (s->ask->q->beside || s->ask->arrivals)
 		return false;
 	for (size_t i = 0; i < u->count; i++)
 		rows += u->list[i].rows;
@@ -587,14 +665,15 @@ answered_at_once(struct search *s, enum err_code *code, struct err *err)
 	return true;
 }
 
-static enum err_code
-search_rows(struct duck_question *ask, struct err *err)
+enum err_code
+duck_search(struct duck_question *ask, struct err *err)
 {
 	struct search s = {.ask = ask, .key_max = ask->q->row_max};
 	uint64_t from, last;
 	enum err_code code = ERR_OK;
 	if (ask->arrivals && s.key_max < SIZE_MAX - STORE_REMAINING_MAX)
 		s.key_max += STORE_REMAINING_MAX - 1;
+	ask->with_traces = ask->q->beside != NULL;
 	window_of(ask->q, &from, &last);
 	duck_units_find(ask, ask->id, from, last, &s.units);
 	s.chosen = xcalloc(s.units.count + 1, 1);
@@ -603,29 +682,13 @@ search_rows(struct duck_question *ask, struct err *err)
 		if (code == ERR_OK)
 			code = fetch_rows(&s, err);
 	}
+	ask->with_traces = false;
 	map_fini(&s.by_gen);
 	buf_fini(&s.keys);
+	buf_fini(&s.loose);
+	duck_beside_free(s.beside);
 	free(s.chosen);
 	duck_units_fini(&s.units);
-	return code;
-}
-
-enum err_code
-duck_search(struct duck_question *ask, struct err *err)
-{
-	struct duck_beside *beside = NULL;
-	if (!ask->q->beside)
-		return search_rows(ask, err);
-	enum err_code code = duck_beside_find(ask, &beside, err);
-	for (size_t i = 0; i < ask->q->attr_count && code == ERR_OK; i++)
-		code = duck_where_dicts(ask, i, err);
-	ask->beside = beside;
-	ask->with_traces = true;
-	if (code == ERR_OK && !duck_beside_is_empty(beside))
-		code = search_rows(ask, err);
-	ask->beside = NULL;
-	ask->with_traces = false;
-	duck_beside_free(beside);
 	return code;
 }
 

@@ -8,7 +8,7 @@
  *
  *     keys      12:07:31 trace 7   12:07:30 trace 4   12:07:30 trace 7   12:07:28 trace 9 ..
  *     candidates   7, 4, 9 ..
- *     spans     SELECT ids, times, service .., (the conditions) AS m WHERE trace_hi IN (7, 4, 9 ..)
+ *     spans     SELECT ids, times, service .., (the conditions) AS m WHERE weir_picked(..7, 4, 9 ..)
  *
  * A candidate is in the answer when it meets the conditions on traces, and when its newest span of those with m is
  * the one it was found by: otherwise that one came before the cursor, and the trace was on an earlier page. It goes on
@@ -122,7 +122,7 @@ take_spans(void *ctx, duckdb_data_chunk chunk, struct err *err)
 		};
 		struct duck_trace *t = duck_traces_get(&l->seen,
 		    ((const uint64_t *)cols[COL_HI])[i], ((const uint64_t *)cols[COL_LO])[i]);
-		/* Of another one with the same first half. */
+		/* Of another one: a commit fell into the question. */
 		if (!t || t < l->seen.list + l->done || t >= l->seen.list + l->end)
 			continue;
 		if (!duck_trace_take(&l->seen, t, &s))
@@ -131,16 +131,14 @@ take_spans(void *ctx, duckdb_data_chunk chunk, struct err *err)
 	return ERR_OK;
 }
 
-static void
-put_traces(struct listing *l)
+static struct duck_pick *
+pick_candidates(const struct listing *l)
 {
-	struct buf *also = &l->ask->also;
-	buf_reset(also);
-	buf_str(also, STR(" AND trace_hi IN ("));
+	struct duck_pick *pick =
+	    duck_pick_begin(&l->ask->d->picks, DUCK_PICK_TRACES, l->end - l->done);
 	for (size_t i = l->done; i < l->end; i++)
-		buf_printf(also, "%s%" PRIu64 "::UBIGINT", i > l->done ? ", " : "",
-		    l->seen.list[i].hi);
-	buf_char(also, ')');
+		duck_pick_add(pick, l->seen.list[i].hi, l->seen.list[i].lo, l->seen.list[i].lo);
+	return pick;
 }
 
 /* All spans of the candidates from l->done to l->end, whatever the window. */
@@ -152,17 +150,17 @@ sum_up(struct listing *l, struct err *err)
 	struct store_query all = {
 	    .kind = STORE_SPANS, .tenant = ask->q->tenant, .to_ns = UINT64_MAX};
 	enum err_code code = ERR_OK;
-	ask->only = &(struct duck_some_traces){l->seen.list + l->done, l->end - l->done};
+	struct duck_pick *pick = pick_candidates(l);
+	ask->pick = pick;
 	duck_units_find(ask, TABLE_SPANS, 0, UINT64_MAX, &u);
-	ask->only = NULL;
 	unsigned char *chosen = xcalloc(u.count + 1, 1);
 	memset(chosen, 1, u.count);
-	put_traces(l);
 	duck_sql_reset(&ask->sql);
 	if (duck_units_put(ask, &all, &u, chosen, span_columns))
 		code = duck_read_chunks(ask->d, ask->view.con, &ask->sql, ask->q->deadline_mono_ns,
 		    take_spans, l, err);
-	buf_reset(&ask->also);
+	ask->pick = NULL;
+	duck_pick_end(pick);
 	free(chosen);
 	duck_units_fini(&u);
 	return code;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "duck/duck_traces.h"
+#include "duck/duck_query_priv.h"
 
 #include "base/arena.h"
 #include "base/timefmt.h"
@@ -8,6 +8,8 @@
 #include <stdlib.h>
 
 _Static_assert(STORE_ATTRS_MAX *FORM_BITS <= 64, "the forms of all conditions fit");
+
+enum { PICKED_FILTERED_MAX = 1000 };
 
 /* ---- finding them */
 
@@ -50,43 +52,42 @@ by_trace(const struct store_query *q, enum table_id id)
 	return q->has_trace_id && duck_trace_col(id) >= 0;
 }
 
-/* May it have one of the traces that are asked for? */
+/* NULL: it is not by traces that something was picked. */
+static const struct duck_pick *
+picked_traces(const struct duck_question *ask)
+{
+	const struct duck_pick *pick = ask->pick;
+	return pick && duck_pick_is_of(pick) == DUCK_PICK_TRACES ? pick : NULL;
+}
+
+/* May it have one of the traces that were picked? A filter is wrong for one of a hundred: of many it says nothing. */
 static bool
 seal_may_have(const struct duck_question *ask, const struct duck_seal_info *s)
 {
-	const struct duck_some_traces *only = ask->only;
-	if (!only || !s->traces.ptr)
+	const struct duck_pick *pick = picked_traces(ask);
+	if (!pick || !s->traces.ptr || duck_pick_count(pick) > PICKED_FILTERED_MAX)
 		return true;
-	for (size_t i = 0; i < only->count; i++)
-		if (bloom_maybe(s->traces, only->list[i].hash))
+	for (size_t i = 0; i < duck_pick_count(pick); i++) {
+		uint64_t hi, lo;
+		duck_pick_at(pick, i, &hi, &lo);
+		if (bloom_maybe(s->traces, duck_trace_hash(hi, lo)))
 			return true;
+	}
 	return false;
 }
 
-/* The first halves of their ids as a set of bits, which most rows are not in: some rows are for nothing. */
 static bool
 part_may_have(const struct duck_question *ask, const struct hot_view_part *part)
 {
-	enum { BITS = 1 << 16 };
-	static const uint64_t spread = UINT64_C(0x9E3779B97F4A7C15);
-	const struct duck_some_traces *only = ask->only;
-	bool found = !only;
-	if (found)
-		return true;
-	uint64_t *bits = xcalloc(BITS / 64, sizeof(*bits));
-	for (size_t i = 0; i < only->count; i++) {
-		uint64_t bit = only->list[i].hi * spread >> 48;
-		bits[bit / 64] |= UINT64_C(1) << bit % 64;
-	}
+	const struct duck_pick *pick = picked_traces(ask);
+	bool found = !pick;
+	int col = duck_trace_col(part->table);
 	for (size_t i = 0; i < part->slice_count && !found; i++) {
 		const struct hot_slice *s = &part->slices[i];
-		const uint64_t *hi = s->rows->cols[SPAN_TRACE_HI].u64;
-		for (uint32_t row = s->first; row < s->first + s->count && !found; row++) {
-			uint64_t bit = hi[row] * spread >> 48;
-			found = bits[bit / 64] >> bit % 64 & 1;
-		}
+		const uint64_t *hi = s->rows->cols[col].u64, *lo = s->rows->cols[col + 1].u64;
+		for (uint32_t row = s->first; row < s->first + s->count && !found; row++)
+			found = duck_pick_has(pick, hi[row], lo[row]);
 	}
-	free(bits);
 	return found;
 }
 
@@ -378,6 +379,23 @@ put_seals(struct duck_question *ask, const struct duck_units *u, const unsigned 
 	free(list);
 }
 
+/* Only what was picked. The function of one column is what the scan itself looks at. */
+static void
+put_pick(struct duck_question *ask, enum table_id id)
+{
+	struct buf *text = &ask->sql.text;
+	uint64_t number = duck_pick_number(ask->pick);
+	const struct column_def *cols = table_defs[id].cols;
+	int a = duck_seq_col(id), hint = ask->arrivals ? a : table_defs[id].time_col;
+	if (duck_pick_is_of(ask->pick) == DUCK_PICK_TRACES) {
+		a = duck_trace_col(id);
+		hint = a + 1;
+	}
+	buf_printf(text, " AND weir_picked(%" PRIu64 ", %s)", number, cols[hint].name);
+	buf_printf(text, " AND weir_picked_pair(%" PRIu64 ", %s, %s::UBIGINT)", number,
+	    cols[a].name, cols[a + 1].name);
+}
+
 static void
 put_branch(struct duck_question *ask, const struct store_query *q, const struct duck_units *u,
     const unsigned char *chosen, size_t place,
@@ -395,7 +413,7 @@ put_branch(struct duck_question *ask, const struct store_query *q, const struct 
 		buf_printf(&sql->text, " FROM %s", source->name);
 	} else {
 		buf_str(&sql->text, STR(" FROM "));
-		duck_view_put(sql, &ask->view, unit->place, q);
+		duck_view_put(sql, &ask->view, unit->place, q, ask->pick);
 	}
 	buf_str(&sql->text, STR(" WHERE tenant = "));
 	duck_sql_text(sql, q->tenant);
@@ -404,7 +422,8 @@ put_branch(struct duck_question *ask, const struct store_query *q, const struct 
 	if (unit->kind == UNIT_LOOSE)
 		buf_str(&sql->text, STR(" AND seal = 0::UBIGINT"));
 	duck_where(ask, q, id, source, unit->form);
-	buf_str(&sql->text, buf_view(&ask->also));
+	if (ask->pick)
+		put_pick(ask, id);
 }
 
 bool

@@ -313,7 +313,7 @@ read_dictionary(struct piece *p, const unsigned char *chosen, struct err *err)
 		buf_str(&sql->text, STR(" UNION ALL SELECT "));
 		wanted_columns(&s->ask, NULL, NULL, 0);
 		buf_str(&sql->text, STR(" FROM "));
-		duck_view_put(sql, &p->run->view, (uint32_t)i, NULL);
+		duck_view_put(sql, &p->run->view, (uint32_t)i, NULL, NULL);
 		buf_str(&sql->text, STR(" WHERE tenant = "));
 		duck_sql_text(sql, s->q.tenant);
 	}

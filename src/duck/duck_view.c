@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "duck/duck_view.h"
 
+#include "duck/duck_pick.h"
 #include "duck/duck_priv.h"
 #include "sys/clock.h"
 #include "sys/rand.h"
@@ -211,6 +212,37 @@ duck_view_has_trace(const struct hot_view_part *part, uint64_t trace_hi, uint64_
 	return false;
 }
 
+/* ---- rows that were picked */
+
+static bool
+is_picked(const struct hot_slice *slice, const struct duck_pick *pick, uint32_t row)
+{
+	enum table_id id = (enum table_id)(slice->rows->def - table_defs);
+	const struct column *cols = slice->rows->cols;
+	if (duck_pick_is_of(pick) == DUCK_PICK_ROWS) {
+		int seq = duck_seq_col(id);
+		return duck_pick_has(pick, cols[seq].u64[row], cols[seq + 1].u32[row]);
+	}
+	int trace = duck_trace_col(id);
+	CHECK(trace >= 0);
+	return duck_pick_has(pick, cols[trace].u64[row], cols[trace + 1].u64[row]);
+}
+
+/* Rows from `at` on that were picked and stand together; count 0: there are no more. */
+static struct hot_slice
+next_picked(const struct hot_slice *slice, uint32_t at, const struct duck_pick *pick)
+{
+	struct hot_slice run = *slice;
+	uint32_t end = slice->first + slice->count;
+	while (at < end && !is_picked(slice, pick, at))
+		at++;
+	run.first = at;
+	while (at < end && is_picked(slice, pick, at))
+		at++;
+	run.count = at - run.first;
+	return run;
+}
+
 /* ---- columns of a chunk */
 
 struct target {
@@ -316,19 +348,29 @@ give_column(struct target *t)
 
 /* ---- the table function */
 
-enum { PARAM_VIEW, PARAM_PART, PARAM_FROM, PARAM_TO, PARAM_TRACE_HI, PARAM_TRACE_LO, PARAM_COUNT };
+enum {
+	PARAM_VIEW,
+	PARAM_PART,
+	PARAM_FROM,
+	PARAM_TO,
+	PARAM_TRACE_HI,
+	PARAM_TRACE_LO,
+	PARAM_PICK,
+	PARAM_COUNT
+};
 
 struct scan {
 	struct duck_live_view *live;
 	const struct hot_view_part *part;
 	uint64_t from_ns, to_ns;
 	uint64_t trace_hi, trace_lo;
-	bool by_trace; /* then one thread scans */
+	struct duck_pick *pick; /* or NULL */
+	bool by_run; /* a trace, or what was picked: then one thread scans */
 };
 
 struct scan_state {
 	atomic_size_t next; /* slice */
-	const struct hot_slice *slice; /* by trace: the one at hand, from `at` on */
+	const struct hot_slice *slice; /* by run: the one at hand, from `at` on */
 	uint32_t at;
 	idx_t count;
 	idx_t cols[];
@@ -339,6 +381,8 @@ scan_free(void *p)
 {
 	struct scan *s = p;
 	unref_view(s->live);
+	if (s->pick)
+		duck_pick_unref(s->pick);
 	free(s);
 }
 
@@ -365,8 +409,15 @@ bind_scan(duckdb_bind_info info)
 	struct duck_live_view *live = NULL;
 	if (get_params(info, params))
 		live = ref_view(&d->views, params[PARAM_VIEW]);
-	if (!live || params[PARAM_PART] >= live->hot->part_count) {
-		duckdb_bind_set_error(info, "weir_hot() is weir's own: there is no such view");
+	struct duck_pick *pick = NULL;
+	bool good = live && params[PARAM_PART] < live->hot->part_count;
+	if (good && params[PARAM_PICK] != 0) {
+		pick = duck_pick_ref(&d->picks, params[PARAM_PICK]);
+		good = pick != NULL;
+	}
+	if (!good) {
+		duckdb_bind_set_error(info,
+		    "weir_hot() is weir's own: there is no such view or pick");
 		if (live)
 			unref_view(live);
 		return;
@@ -377,9 +428,11 @@ bind_scan(duckdb_bind_info info)
 	    .from_ns = params[PARAM_FROM],
 	    .to_ns = params[PARAM_TO],
 	    .trace_hi = params[PARAM_TRACE_HI],
-	    .trace_lo = params[PARAM_TRACE_LO]};
-	s->by_trace = (s->trace_hi != 0 || s->trace_lo != 0) && s->part->table < SIGNAL_TABLES &&
+	    .trace_lo = params[PARAM_TRACE_LO],
+	    .pick = pick};
+	bool by_trace = (s->trace_hi != 0 || s->trace_lo != 0) && s->part->table < SIGNAL_TABLES &&
 	    duck_trace_col(s->part->table) >= 0;
+	s->by_run = by_trace || pick;
 	duckdb_bind_set_bind_data(info, s, scan_free);
 	const struct table_def *def = &table_defs[s->part->table];
 	for (size_t c = 0; c < def->col_count; c++) {
@@ -399,7 +452,7 @@ init_scan(duckdb_init_info info)
 	state->count = count;
 	for (idx_t i = 0; i < count; i++)
 		state->cols[i] = duckdb_init_get_column_index(info, i);
-	idx_t threads = s->by_trace                   ? 1
+	idx_t threads = s->by_run                     ? 1
 	    : s->part->slice_count < SCAN_THREADS_MAX ? s->part->slice_count
 	                                              : SCAN_THREADS_MAX;
 	duckdb_init_set_max_threads(info, threads > 0 ? threads : 1);
@@ -431,7 +484,9 @@ next_rows(const struct scan *s, struct scan_state *state)
 				return (struct hot_slice){0};
 			state->at = state->slice->first;
 		}
-		struct hot_slice run = next_run(state->slice, state->at, s->trace_hi, s->trace_lo);
+		struct hot_slice run = s->pick
+		    ? next_picked(state->slice, state->at, s->pick)
+		    : next_run(state->slice, state->at, s->trace_hi, s->trace_lo);
 		state->at = run.first + run.count;
 		if (run.count > 0)
 			return run;
@@ -465,8 +520,8 @@ give_slice(duckdb_function_info info, duckdb_data_chunk chunk)
 	const struct scan *s = duckdb_function_get_bind_data(info);
 	struct scan_state *state = duckdb_function_get_init_data(info);
 	struct hot_slice run;
-	const struct hot_slice *slice = s->by_trace ? &run : next_slice(s, state);
-	if (s->by_trace)
+	const struct hot_slice *slice = s->by_run ? &run : next_slice(s, state);
+	if (s->by_run)
 		run = next_rows(s, state);
 	if (!slice || slice->count == 0) {
 		duckdb_data_chunk_set_size(chunk, 0);
@@ -482,11 +537,12 @@ give_slice(duckdb_function_info info, duckdb_data_chunk chunk)
 
 void
 duck_view_put(struct duck_sql *sql, const struct duck_view *v, uint32_t part,
-    const struct store_query *q)
+    const struct store_query *q, const struct duck_pick *pick)
 {
 	bool by_trace = q && q->has_trace_id, by_time = q && q->kind != STORE_ARRIVALS;
 	const uint64_t bounds[] = {by_time ? q->from_ns : 0, by_time ? q->to_ns : UINT64_MAX,
-	    by_trace ? q->trace_hi : 0, by_trace ? q->trace_lo : 0};
+	    by_trace ? q->trace_hi : 0, by_trace ? q->trace_lo : 0,
+	    pick ? duck_pick_number(pick) : 0};
 	buf_printf(&sql->text, "weir_hot(%" PRIu64 ", %" PRIu32, v->handle, part);
 	for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
 		buf_str(&sql->text, STR(", "));
@@ -503,7 +559,8 @@ duck_view_register(struct duck *d, duckdb_connection con, struct err *err)
 	    [PARAM_FROM] = DUCKDB_TYPE_UBIGINT,
 	    [PARAM_TO] = DUCKDB_TYPE_UBIGINT,
 	    [PARAM_TRACE_HI] = DUCKDB_TYPE_UBIGINT,
-	    [PARAM_TRACE_LO] = DUCKDB_TYPE_UBIGINT};
+	    [PARAM_TRACE_LO] = DUCKDB_TYPE_UBIGINT,
+	    [PARAM_PICK] = DUCKDB_TYPE_UBIGINT};
 	duckdb_table_function f = duckdb_create_table_function();
 	duckdb_table_function_set_name(f, "weir_hot");
 	for (size_t i = 0; i < ARRAY_LEN(params); i++) {

@@ -8,11 +8,11 @@
  * will look at that needs no transaction, and the newest generation is known: that saves 0.5 ms.
  * SQL sees the hot rows of a view through a table function,
  *
- *     weir_hot(view BIGINT, part INTEGER, from_ns UBIGINT, to_ns UBIGINT, trace_hi UBIGINT, trace_lo UBIGINT)
+ *     weir_hot(view BIGINT, part INTEGER, from_ns UBIGINT, to_ns UBIGINT, trace_hi UBIGINT, trace_lo UBIGINT, pick UBIGINT)
  *
  * whose columns are those of the part's table in model/columns.h; rows outside of [from_ns, to_ns) may
  * be left out, and are when whole slices are; to_ns 2^64 - 1 is no end. Of spans and logs only those of the
- * trace are there, unless its id is 0, 0. `view` is a random number that this
+ * trace are there, unless its id is 0, 0; and only what was picked (duck_pick.h), unless that is 0. `view` is a random number that this
  * process gave out and that is refused once the view has ended; SQL from users may name any number
  * and gets an error. A statement that has been bound keeps what it reads alive by itself, so that it
  * may even outlive the view.
@@ -34,6 +34,7 @@
 
 struct duck;
 struct duck_live_view;
+struct duck_pick;
 struct duck_sql;
 struct store_query;
 
@@ -77,9 +78,9 @@ bool duck_view_give(duckdb_data_chunk chunk, const struct hot_slice *slice, cons
 /* The oldest generation that a view is of; UINT64_MAX: there is none. */
 uint64_t duck_views_oldest(struct duck_views *all);
 
-/* Append a call of weir_hot() for a part: what q's bounds in time and its trace leave of it; NULL: all. */
+/* Append a call of weir_hot() for a part: what q's bounds in time and its trace, and a pick, leave of it; NULL: all. */
 void duck_view_put(struct duck_sql *sql, const struct duck_view *v, uint32_t part,
-    const struct store_query *q);
+    const struct store_query *q, const struct duck_pick *pick);
 
 /* Once per database. */
 MUST_CHECK enum err_code duck_view_register(struct duck *d, duckdb_connection con, struct err *err);

@@ -433,7 +433,7 @@ put_dict_with(struct duck_question *ask, const struct store_attr *a)
 		if (hot->parts[i].table != dict || hot->parts[i].rows == 0)
 			continue;
 		buf_str(&sql->text, STR(" UNION ALL SELECT id FROM "));
-		duck_view_put(sql, &ask->view, (uint32_t)i, NULL);
+		duck_view_put(sql, &ask->view, (uint32_t)i, NULL, NULL);
 		buf_str(&sql->text, STR(" WHERE tenant = "));
 		duck_sql_text(sql, ask->q->tenant);
 		buf_str(&sql->text, STR(" AND "));
