@@ -2,6 +2,7 @@
 #include "duck/duck_gate.h"
 
 #include "base/check.h"
+#include "sys/clock.h"
 
 void
 duck_gate_init(struct duck_gate *g)
@@ -15,15 +16,22 @@ void
 duck_gate_fini(struct duck_gate *g)
 {
 	CHECK(g->questions == 0 && g->appends == 0 && !g->wanted);
+	CHECK(g->under_way[0] == 0 && g->under_way[1] == 0);
 	cond_fini(&g->changed);
 	mutex_fini(&g->lock);
 }
 
 void
-duck_gate_close(struct duck_gate *g)
+duck_gate_close(struct duck_gate *g, uint64_t patience_ns)
 {
+	uint64_t until = clock_mono_ns() + patience_ns;
+	bool in_time = patience_ns > 0;
 	mutex_lock(&g->lock);
 	CHECK(!g->wanted);
+	unsigned before = g->side;
+	g->side = 1 - before;
+	while (g->under_way[before] > 0 && in_time)
+		in_time = cond_wait_until(&g->changed, &g->lock, until);
 	g->wanted = true;
 	while (g->questions > 0 || g->appends > 0)
 		cond_wait(&g->changed, &g->lock);
@@ -61,6 +69,27 @@ duck_gate_same(struct duck_gate *g, uint64_t commits)
 	bool same = g->commits == commits;
 	mutex_unlock(&g->lock);
 	return same;
+}
+
+unsigned
+duck_gate_enter(struct duck_gate *g)
+{
+	mutex_lock(&g->lock);
+	unsigned side = g->side;
+	g->under_way[side]++;
+	mutex_unlock(&g->lock);
+	return side;
+}
+
+void
+duck_gate_leave(struct duck_gate *g, unsigned side)
+{
+	mutex_lock(&g->lock);
+	CHECK(g->under_way[side] > 0);
+	bool last = --g->under_way[side] == 0;
+	mutex_unlock(&g->lock);
+	if (last)
+		cond_broadcast(&g->changed);
 }
 
 bool

@@ -17,6 +17,9 @@
  *     an append      passes: a statement of a few ms that a commit waits for. It waits itself while
  *                    a commit runs, but not while that waits for questions, which may take seconds
  *
+ * A commit is in no hurry, and a question that is thrown away takes twice as long: so it waits for the end of those that
+ * are under way, for as long as its patience lasts; not for those that come meanwhile, or it might wait for ever.
+ *
  * The sealer's own statements are never beside its commits. Threads: one closes (the sealer), any number
  * do the rest.
  */
@@ -30,6 +33,8 @@ struct duck_gate {
 	struct cond changed;
 	uint64_t commits; /* that have begun */
 	unsigned questions, appends; /* inside */
+	unsigned under_way[2]; /* questions, by the side they came to */
+	unsigned side; /* where those come to that a commit need not wait for */
 	bool wanted; /* a commit waits for those inside, or runs */
 	bool closed; /* it runs */
 };
@@ -37,8 +42,8 @@ struct duck_gate {
 void duck_gate_init(struct duck_gate *g);
 void duck_gate_fini(struct duck_gate *g);
 
-/* The sealer, around a COMMIT. close() waits for those inside. */
-void duck_gate_close(struct duck_gate *g);
+/* The sealer, around a COMMIT. close() waits for those under way, at most so long, and then for those inside. */
+void duck_gate_close(struct duck_gate *g, uint64_t patience_ns);
 void duck_gate_open(struct duck_gate *g);
 
 /* When no commit runs: how many there have been. False: it is time. */
@@ -46,6 +51,10 @@ MUST_CHECK bool duck_gate_look(struct duck_gate *g, uint64_t deadline_mono_ns,
     uint64_t *commits_out);
 /* No commit has begun since: what was read is true. */
 MUST_CHECK bool duck_gate_same(struct duck_gate *g, uint64_t commits);
+
+/* A question is under way, from before it looks until it ends: what enter() gave is for leave(). */
+unsigned duck_gate_enter(struct duck_gate *g);
+void duck_gate_leave(struct duck_gate *g, unsigned side);
 
 /* No commit until release(). False: it is time, and nothing is held. */
 MUST_CHECK bool duck_gate_hold(struct duck_gate *g, uint64_t deadline_mono_ns);

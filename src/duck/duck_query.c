@@ -187,9 +187,12 @@ ask_beside_commits(struct duck_question *ask, duckdb_connection con, bool *reusa
 	struct duck_gate *gate = &ask->d->gate;
 	struct arena_mark mark = arena_mark(ask->result->arena);
 	uint64_t commits;
-	if (duck_gate_look(gate, ask->q->deadline_mono_ns, &commits)) {
-		enum err_code code = ask_in_view(ask, con, reusable, err);
-		bool same = duck_gate_same(gate, commits);
+	unsigned side = duck_gate_enter(gate);
+	bool looked = duck_gate_look(gate, ask->q->deadline_mono_ns, &commits);
+	enum err_code code = looked ? ask_in_view(ask, con, reusable, err) : ERR_OK;
+	bool same = looked && duck_gate_same(gate, commits);
+	duck_gate_leave(gate, side);
+	if (looked) {
 		settle_memo(ask, same && code == ERR_OK);
 		duck_arrivals_settle(ask, same);
 		if (same || (code != ERR_OK && !*reusable))
@@ -201,7 +204,7 @@ ask_beside_commits(struct duck_question *ask, duckdb_connection con, bool *reusa
 	arena_rewind(ask->result->arena, mark);
 	begin_answer(ask);
 	ask->sql.gate = gate;
-	enum err_code code = ask_in_view(ask, con, reusable, err);
+	code = ask_in_view(ask, con, reusable, err);
 	settle_memo(ask, code == ERR_OK);
 	duck_arrivals_settle(ask, true);
 	return code;

@@ -18,6 +18,7 @@ enum {
 	KEYS_AT_ONCE = 64, /* in one statement; each is a parameter */
 	TRACES_BYTES_MAX = 256 << 10, /* of one seal's filters */
 	ATTRS_BYTES_MAX = 256 << 10,
+	COMMIT_PATIENCE_NS = 500000000,
 	/* A seal that is asked in vain for a trace costs 1 to 2 ms, and there are hundreds; for an
 	 * attribute each answers anyhow. */
 	TRACES_BITS = 20,
@@ -58,11 +59,21 @@ duck_table_day(const struct duck *d, uint64_t day)
 	return near ? (int64_t)day : DUCK_DAY_OTHER;
 }
 
+/* None when memory is wanted, or it is the end. */
+static uint64_t
+patience_ns(const struct duck *d)
+{
+	struct hot_info info;
+	hot_info(d->hot, &info);
+	bool hurry = info.bytes > d->opt.hot_bytes_max / 2 || atomic_load(&d->cancelled);
+	return hurry ? 0 : COMMIT_PATIENCE_NS;
+}
+
 /* Who finds the gate open knows which generation the file has. */
 static enum err_code
 commit(struct duck *d, uint64_t generation, struct err *err)
 {
-	duck_gate_close(&d->gate);
+	duck_gate_close(&d->gate, patience_ns(d));
 	enum err_code code = duck_exec(d, d->keeper.con, "COMMIT", err);
 	if (code == ERR_OK)
 		atomic_store(&d->generation, generation);

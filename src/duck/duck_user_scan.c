@@ -370,11 +370,15 @@ read_truly(struct piece *p, reader *read, const unsigned char *chosen, struct er
 		p->start = r->out.len;
 		p->bytes = 0;
 		p->typed = false;
-		if (!duck_gate_look(gate, r->q->deadline_mono_ns, &commits))
-			return err_set(err, ERR_DEADLINE, "the query did not end in its time");
+		unsigned side = duck_gate_enter(gate);
+		bool looked = duck_gate_look(gate, r->q->deadline_mono_ns, &commits);
 		p->scan->ask.sql.gate = held ? gate : NULL;
-		enum err_code code = read(p, chosen, err);
-		if (r->done || held || duck_gate_same(gate, commits)) {
+		enum err_code code = looked ? read(p, chosen, err) : ERR_OK;
+		bool same = looked && duck_gate_same(gate, commits);
+		duck_gate_leave(gate, side);
+		if (!looked)
+			return err_set(err, ERR_DEADLINE, "the query did not end in its time");
+		if (r->done || held || same) {
 			r->ready = r->out.len;
 			return code;
 		}
