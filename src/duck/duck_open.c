@@ -193,8 +193,8 @@ close_store(struct store *s)
 	arena_fini(&w->scratch);
 	buf_fini(&d->outbox.requests);
 	duck_pulls_fini(&d->pulls);
-	duck_views_fini(&d->views);
-	duck_picks_fini(&d->picks);
+	duck_handles_fini(&d->views);
+	duck_handles_fini(&d->picks);
 	hot_free(d->hot);
 	mutex_fini(&d->outbox.lock);
 	mutex_fini(&w->lock);
@@ -566,8 +566,8 @@ init(struct duck *d, const struct duck_options *opt)
 	duck_memo_init(&d->services_memo);
 	arena_init(&d->writer.scratch, 0, SCRATCH_KEEP_BYTES);
 	d->hot = hot_new();
-	duck_views_init(&d->views);
-	duck_picks_init(&d->picks);
+	duck_handles_init(&d->views);
+	duck_handles_init(&d->picks);
 	d->writer.filter = ident_filter_new(d->opt.identity_bytes_max);
 	d->writer.hot_spans = ident_set_new();
 	d->writer.requests = ident_requests_new(d->opt.request_count_max, d->opt.request_age_ns);

@@ -14,11 +14,9 @@ struct pair {
 
 /* Two tables of 2^bits places each; a place is what a multiplication with a random odd number leaves in the high bits. */
 struct duck_pick {
-	struct duck_picks *all;
+	struct duck_handle handle; /* its owner's, and one for each who looks */
 	enum duck_pick_of of;
-	uint64_t number;
 	uint64_t spread; /* odd */
-	unsigned refs; /* its owner's, and one for each who looks */
 	unsigned bits;
 	uint64_t *hints; /* 0: empty */
 	bool has_zero; /* among the hints */
@@ -27,100 +25,58 @@ struct duck_pick {
 	size_t count, max;
 };
 
-/* ---- the list */
+/* ---- one */
 
-void
-duck_picks_init(struct duck_picks *all)
+static void
+free_pick(struct duck_handle *h)
 {
-	*all = (struct duck_picks){0};
-	mutex_init(&all->lock);
-}
-
-void
-duck_picks_fini(struct duck_picks *all)
-{
-	CHECK(all->count == 0);
-	free(all->live);
-	mutex_fini(&all->lock);
-	*all = (struct duck_picks){0};
-}
-
-struct duck_pick *
-duck_pick_ref(struct duck_picks *all, uint64_t number)
-{
-	struct duck_pick *found = NULL;
-	mutex_lock(&all->lock);
-	for (size_t i = 0; i < all->count && !found; i++)
-		if (all->live[i]->number == number)
-			found = all->live[i];
-	if (found)
-		found->refs++;
-	mutex_unlock(&all->lock);
-	return found;
-}
-
-void
-duck_pick_unref(struct duck_pick *p)
-{
-	mutex_lock(&p->all->lock);
-	bool last = --p->refs == 0;
-	mutex_unlock(&p->all->lock);
-	if (!last)
-		return;
+	struct duck_pick *p = (struct duck_pick *)h;
 	free(p->hints);
 	free(p->pairs);
 	free(p->places);
 	free(p);
 }
 
-/* ---- one */
-
 struct duck_pick *
-duck_pick_begin(struct duck_picks *all, enum duck_pick_of of, size_t max)
+duck_pick_begin(struct duck_handles *all, enum duck_pick_of of, size_t max)
 {
 	struct duck_pick *p = xcalloc(1, sizeof(*p));
 	CHECK(max < UINT32_MAX);
-	p->all = all;
 	p->of = of;
-	p->number = rand_u64() >> 1; /* a BIGINT */
 	p->spread = rand_u64() | 1;
-	p->refs = 1;
 	p->max = max;
 	for (p->bits = BITS_MIN; (size_t)1 << p->bits < 2 * max; p->bits++)
 		;
 	p->hints = xcalloc((size_t)1 << p->bits, sizeof(*p->hints));
 	p->places = xcalloc((size_t)1 << p->bits, sizeof(*p->places));
 	p->pairs = xcalloc(max + 1, sizeof(*p->pairs));
-	mutex_lock(&all->lock);
-	if (all->count == all->cap) {
-		all->cap = all->cap ? all->cap * 2 : 16;
-		all->live = xrealloc(all->live, all->cap * sizeof(struct duck_pick *));
-	}
-	all->live[all->count++] = p;
-	mutex_unlock(&all->lock);
+	duck_handle_begin(all, &p->handle, free_pick);
 	return p;
 }
 
 void
 duck_pick_end(struct duck_pick *p)
 {
-	if (!p)
-		return;
-	struct duck_picks *all = p->all;
-	mutex_lock(&all->lock);
-	for (size_t i = 0; i < all->count; i++)
-		if (all->live[i] == p) {
-			all->live[i] = all->live[--all->count];
-			break;
-		}
-	mutex_unlock(&all->lock);
-	duck_pick_unref(p);
+	if (p)
+		duck_handle_end(&p->handle);
+}
+
+struct duck_pick *
+duck_pick_ref(struct duck_handles *all, uint64_t number)
+{
+	return (struct duck_pick *)duck_handle_ref(all, number);
+}
+
+void
+duck_pick_unref(struct duck_pick *p)
+{
+	duck_handle_unref(&p->handle);
 }
 
 uint64_t
 duck_pick_number(const struct duck_pick *p)
 {
-	return p->number;
+	return p->handle.number;
 }
 
 enum duck_pick_of

@@ -23,8 +23,9 @@
 #ifndef DUCK_DUCK_PICK_H
 #define DUCK_DUCK_PICK_H
 
+#include "duck/duck_handle.h"
+
 #include "base/err.h"
-#include "sys/thread.h"
 
 #include <duckdb.h>
 #include <stddef.h>
@@ -34,18 +35,8 @@ struct duck_pick;
 
 enum duck_pick_of { DUCK_PICK_ROWS, DUCK_PICK_TRACES };
 
-/* The picks there are, by number. Part of struct duck; it outlives the database. */
-struct duck_picks {
-	struct mutex lock; /* leaf; of the references too */
-	struct duck_pick **live;
-	size_t count, cap;
-};
-
-void duck_picks_init(struct duck_picks *all);
-void duck_picks_fini(struct duck_picks *all); /* the database is closed */
-
 /* An empty one, for at most `max` names. */
-struct duck_pick *duck_pick_begin(struct duck_picks *all, enum duck_pick_of of, size_t max);
+struct duck_pick *duck_pick_begin(struct duck_handles *all, enum duck_pick_of of, size_t max);
 /* Not once a statement names it. */
 void duck_pick_add(struct duck_pick *p, uint64_t a, uint64_t b, uint64_t hint);
 uint64_t duck_pick_number(const struct duck_pick *p);
@@ -59,7 +50,7 @@ bool duck_pick_has_hint(const struct duck_pick *p, uint64_t hint);
 bool duck_pick_has(const struct duck_pick *p, uint64_t a, uint64_t b);
 
 /* One of a number, which stays until it is given back; NULL: there is none. */
-struct duck_pick *duck_pick_ref(struct duck_picks *all, uint64_t number);
+struct duck_pick *duck_pick_ref(struct duck_handles *all, uint64_t number);
 void duck_pick_unref(struct duck_pick *p);
 
 /* Once per database. */

@@ -15,9 +15,9 @@
 
 TEST(duck_pick, it_has_what_was_added_and_nothing_else)
 {
-	struct duck_picks all;
+	struct duck_handles all;
 	struct rng r = {7};
-	duck_picks_init(&all);
+	duck_handles_init(&all);
 	for (int round = 0; round < 200; round++) {
 		size_t count = rng_below(&r, 40);
 		struct duck_pick *p = duck_pick_begin(&all, DUCK_PICK_ROWS, count);
@@ -40,7 +40,7 @@ TEST(duck_pick, it_has_what_was_added_and_nothing_else)
 		}
 		duck_pick_end(p);
 	}
-	duck_picks_fini(&all);
+	duck_handles_fini(&all);
 }
 
 /* What anybody could choose so that all fall into one place, were the place known: steps are counted by the clock of
@@ -48,8 +48,8 @@ TEST(duck_pick, it_has_what_was_added_and_nothing_else)
 TEST(duck_pick, chosen_names_do_not_fall_into_one_place)
 {
 	enum { NAMES = 50000, LOOKS = 1000000 };
-	struct duck_picks all;
-	duck_picks_init(&all);
+	struct duck_handles all;
+	duck_handles_init(&all);
 	struct duck_pick *p = duck_pick_begin(&all, DUCK_PICK_TRACES, NAMES);
 	for (uint64_t i = 1; i <= NAMES; i++)
 		duck_pick_add(p, i << 32, i << 40, i << 40);
@@ -58,7 +58,7 @@ TEST(duck_pick, chosen_names_do_not_fall_into_one_place)
 		found += duck_pick_has(p, i << 32, i << 40) + duck_pick_has_hint(p, i << 40);
 	assert_int_equal(found, 2 * NAMES);
 	duck_pick_end(p);
-	duck_picks_fini(&all);
+	duck_handles_fini(&all);
 }
 
 /* ---- as SQL */

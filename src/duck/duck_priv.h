@@ -18,7 +18,7 @@
  *
  *     duck_query.c   questions    duck_search.c  rows, in order    duck_where.c  conditions    duck_help.c  threads
  *     duck_parts.c   sums of a seal    duck_analyse.c  what analyses make of them    duck_read.c  data chunks -> rows
- *     duck_view.c    one moment of hot tail and file         duck_pick.c    rows known by name
+ *     duck_view.c    one moment of hot tail and file         duck_pick.c    rows by name   duck_handle.c
  *     duck_attr.c, duck_text.c, duck_merge.c   SQL functions     duck_user*.c   SQL of users
  *     duck_traces.c  the list of traces    duck_counts.c  how many, over time    duck_check.c  is the file whole? duck_check_priv.h
  *
@@ -130,8 +130,7 @@ struct duck {
 	duckdb_database db;
 	struct file beside; /* the same file, see duck_repair_metadata(); closed as a rule */
 	struct hot *hot;
-	struct duck_views views;
-	struct duck_picks picks;
+	struct duck_handles views, picks; /* by the numbers that SQL knows them by */
 	struct duck_catalog catalog;
 	struct duck_writer writer;
 	struct duck_outbox outbox;

@@ -18,99 +18,38 @@ enum {
 };
 
 struct duck_live_view {
-	struct duck_views *all;
+	struct duck_handle handle; /* its owner's, and one for each statement that is bound to it */
 	struct hot_view *hot;
-	uint64_t handle;
 	uint64_t gen;
-	unsigned refs; /* its owner's and one for each statement that is bound to it */
 };
 
-/* ---- the list */
-
-void
-duck_views_init(struct duck_views *all)
-{
-	*all = (struct duck_views){0};
-	mutex_init(&all->lock);
-}
-
-void
-duck_views_fini(struct duck_views *all)
-{
-	CHECK(all->count == 0);
-	free(all->live);
-	mutex_fini(&all->lock);
-	*all = (struct duck_views){0};
-}
-
-static struct duck_live_view *
-add_view(struct duck_views *all, struct hot_view *hot, uint64_t gen)
-{
-	struct duck_live_view *v = xcalloc(1, sizeof(*v));
-	v->all = all;
-	v->hot = hot;
-	v->gen = gen;
-	v->handle = rand_u64() >> 1; /* a BIGINT */
-	v->refs = 1;
-	mutex_lock(&all->lock);
-	if (all->count == all->cap) {
-		all->cap = all->cap ? all->cap * 2 : 16;
-		all->live = xrealloc(all->live, all->cap * sizeof(struct duck_live_view *));
-	}
-	all->live[all->count++] = v;
-	mutex_unlock(&all->lock);
-	return v;
-}
-
-/* NULL: there is no such view. */
-static struct duck_live_view *
-ref_view(struct duck_views *all, uint64_t handle)
-{
-	struct duck_live_view *found = NULL;
-	mutex_lock(&all->lock);
-	for (size_t i = 0; i < all->count && !found; i++)
-		if (all->live[i]->handle == handle)
-			found = all->live[i];
-	if (found)
-		found->refs++;
-	mutex_unlock(&all->lock);
-	return found;
-}
-
 static void
-unref_view(struct duck_live_view *v)
+free_view(struct duck_handle *h)
 {
-	mutex_lock(&v->all->lock);
-	bool last = --v->refs == 0;
-	mutex_unlock(&v->all->lock);
-	if (!last)
-		return;
+	struct duck_live_view *v = (struct duck_live_view *)h;
 	hot_view_free(v->hot);
 	free(v);
 }
 
-/* No statement can be bound to it any more. */
-static void
-end_view(struct duck_live_view *v)
+static struct duck_live_view *
+add_view(struct duck_handles *all, struct hot_view *hot, uint64_t gen)
 {
-	struct duck_views *all = v->all;
-	mutex_lock(&all->lock);
-	for (size_t i = 0; i < all->count; i++)
-		if (all->live[i] == v) {
-			all->live[i] = all->live[--all->count];
-			break;
-		}
-	mutex_unlock(&all->lock);
-	unref_view(v);
+	struct duck_live_view *v = xcalloc(1, sizeof(*v));
+	v->hot = hot;
+	v->gen = gen;
+	duck_handle_begin(all, &v->handle, free_view);
+	return v;
 }
 
 uint64_t
-duck_views_oldest(struct duck_views *all)
+duck_views_oldest(struct duck_handles *all)
 {
 	uint64_t oldest = UINT64_MAX;
 	mutex_lock(&all->lock);
-	for (size_t i = 0; i < all->count; i++)
-		oldest = all->live[i]->gen < oldest ? all->live[i]->gen : oldest;
+	for (size_t i = 0; i < all->count; i++) {
+		const struct duck_live_view *v = (const struct duck_live_view *)all->live[i];
+		oldest = v->gen < oldest ? v->gen : oldest;
+	}
 	mutex_unlock(&all->lock);
 	return oldest;
 }
@@ -153,7 +92,7 @@ duck_view_begin(struct duck *d, duckdb_connection con, bool transaction, struct 
 		return code;
 	out->live = add_view(&d->views, hot, out->gen);
 	out->hot = hot;
-	out->handle = out->live->handle;
+	out->handle = out->live->handle.number;
 	return ERR_OK;
 }
 
@@ -161,7 +100,7 @@ bool
 duck_view_end(struct duck *d, struct duck_view *v)
 {
 	struct err ignored;
-	end_view(v->live);
+	duck_handle_end(&v->live->handle);
 	v->live = NULL;
 	v->hot = NULL;
 	/* A transaction that only reads ends with ROLLBACK as well as with COMMIT. */
@@ -380,7 +319,7 @@ static void
 scan_free(void *p)
 {
 	struct scan *s = p;
-	unref_view(s->live);
+	duck_handle_unref(&s->live->handle);
 	if (s->pick)
 		duck_pick_unref(s->pick);
 	free(s);
@@ -408,7 +347,7 @@ bind_scan(duckdb_bind_info info)
 	uint64_t params[PARAM_COUNT];
 	struct duck_live_view *live = NULL;
 	if (get_params(info, params))
-		live = ref_view(&d->views, params[PARAM_VIEW]);
+		live = (struct duck_live_view *)duck_handle_ref(&d->views, params[PARAM_VIEW]);
 	struct duck_pick *pick = NULL;
 	bool good = live && params[PARAM_PART] < live->hot->part_count;
 	if (good && params[PARAM_PICK] != 0) {
@@ -419,7 +358,7 @@ bind_scan(duckdb_bind_info info)
 		duckdb_bind_set_error(info,
 		    "weir_hot() is weir's own: there is no such view or pick");
 		if (live)
-			unref_view(live);
+			duck_handle_unref(&live->handle);
 		return;
 	}
 	struct scan *s = xcalloc(1, sizeof(*s));

@@ -20,11 +20,11 @@
  * Text is not copied: the strings that SQL sees point into the view's memory.
  *
  * Threading: a view has one owner; the scans of its statement may run on several threads of DuckDB.
- * The list of views that live is any thread's.
  */
 #ifndef DUCK_DUCK_VIEW_H
 #define DUCK_DUCK_VIEW_H
 
+#include "duck/duck_handle.h"
 #include "hot/hot.h"
 
 #include "base/err.h"
@@ -37,16 +37,6 @@ struct duck_live_view;
 struct duck_pick;
 struct duck_sql;
 struct store_query;
-
-/* The views there are, by number. Part of struct duck; it outlives the database. */
-struct duck_views {
-	struct mutex lock; /* leaf; of the references too */
-	struct duck_live_view **live;
-	size_t count, cap;
-};
-
-void duck_views_init(struct duck_views *all);
-void duck_views_fini(struct duck_views *all); /* the database is closed */
 
 struct duck_view {
 	duckdb_connection con; /* borrowed */
@@ -76,7 +66,7 @@ bool duck_view_give(duckdb_data_chunk chunk, const struct hot_slice *slice, cons
     idx_t count);
 
 /* The oldest generation that a view is of; UINT64_MAX: there is none. */
-uint64_t duck_views_oldest(struct duck_views *all);
+uint64_t duck_views_oldest(struct duck_handles *all);
 
 /* Append a call of weir_hot() for a part: what q's bounds in time and its trace, and a pick, leave of it; NULL: all. */
 void duck_view_put(struct duck_sql *sql, const struct duck_view *v, uint32_t part,
