@@ -268,7 +268,7 @@ TEST(ingest, pulled_batch_of_nothing_good_moves_the_position)
 	struct err err = {0};
 	struct buf b = {0};
 	struct ingest_pulled out;
-	char position[8] = "", after[8] = "";
+	char position[16] = "", after[8] = "";
 	struct store *s = up();
 	for (int i = 0; i < 5; i++) { /* none of them is a repeat of another */
 		memcpy(after, position, sizeof(after));
@@ -301,7 +301,7 @@ TEST(ingest, many_bad_records_of_a_batch_share_a_letter)
 	struct store *s = up();
 	begin(&b, "", "p1");
 	for (int i = 0; i < 500; i++) {
-		char key[8];
+		char key[16];
 		snprintf(key, sizeof(key), "k%d", i);
 		put_raw(&b, key, STR(BAD_SPAN), STR_EMPTY);
 	}
