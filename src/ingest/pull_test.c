@@ -268,7 +268,7 @@ TEST(ingest, pulled_batch_of_nothing_good_moves_the_position)
 	struct err err = {0};
 	struct buf b = {0};
 	struct ingest_pulled out;
-	char position[16] = "", after[8] = "";
+	char position[16] = "", after[16] = "";
 	struct store *s = up();
 	for (int i = 0; i < 5; i++) { /* none of them is a repeat of another */
 		memcpy(after, position, sizeof(after));

@@ -66,7 +66,7 @@ store_conformance_position_of_a_source_is_the_newest_of_its_tenant(struct store 
 	check(s, "globex", "one", "p9", 1);
 	check(s, "acme", "two", "q", 3);
 	for (int i = 0; i < 50; i++) {
-		char position[8];
+		char position[16];
 		snprintf(position, sizeof(position), "r%d", i);
 		pull(s, "acme", "one", position, 1, false);
 		check(s, "acme", "one", position, 7 + (uint64_t)i);
