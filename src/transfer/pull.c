@@ -5,6 +5,10 @@
  * The position is weir's to know (POST /api/v1/pulls, ingest/pull.h), never ours: it is asked at the start and after every doubt, so
  * that a process that was killed anywhere goes on exactly behind what is durable. While one end is away the batch in
  * hand is kept, and tried again. A batch whose answer was lost is known by the position: when weir stands at its end it was taken.
+ *
+ * What may pass (refused, not found, unavailable, silent) is tried again without an end, for somebody watches who can end it; with
+ * --once a script waits for an answer, and gets one after --tries in a row. An end that is busy has answered, and is waited for
+ * longer. What cannot pass (no such service, the key is not good) ends it at once.
  */
 #include "transfer/pull_priv.h"
 
@@ -27,6 +31,10 @@ enum {
 	BATCH_MAX = 10000,
 	BACKOFF_MS = 250,
 	BACKOFF_MAX_MS = 15000,
+	BUSY_PAUSE_MS = 1000, /* as weir's Retry-After says */
+	BUSY_MINUTES = 10, /* with --once */
+	TRIES_DEFAULT = 5,
+	TRIES_MAX = 1000,
 	NAME_MAX_BYTES = LIMIT_SOURCE_BYTES,
 };
 
@@ -45,6 +53,9 @@ struct pulling {
 	    limit; /* spans of the next batch: less than batch_max after one that was too large */
 	uint64_t accepted, rejected, batches;
 	uint64_t backoff_ms;
+	uint64_t tries_max; /* of an end that is away, in a row; 0: without an end */
+	uint64_t tries; /* that have failed */
+	uint64_t busy_since_ns; /* clock_mono_ns; 0: it is not */
 	bool away; /* that an end is away has been said */
 	bool rival; /* that somebody else pulls it too has been said */
 	struct progress progress;
@@ -69,6 +80,12 @@ static const struct usage_option options[] = {
         .help = "wait so long when there is nothing new",
         .fallback = "1s"},
     {.name = "once", .help = "end when all there is has been pulled"},
+    {.name = "tries",
+        .value = "N",
+        .help = "with --once: ask an end that is away so often",
+        .fallback = "5",
+        .min = 1,
+        .max = TRIES_MAX},
     {.name = "url", .value = "URL", .help = "the API of weir ($WEIR_URL)", .fallback = API_DEFAULT},
     {.name = "token", .value = "KEY", .help = "a key that may ingest (better: $WEIR_TOKEN)"},
     {.name = "tenant", .value = "NAME", .help = "whose spans they become ($WEIR_TENANT)"},
@@ -86,7 +103,11 @@ const struct usage transfer_pull_usage = {.name = "pull",
              "once: the position in the source is kept by weir, with the spans. What is no\n"
              "valid span is put into quarantine (weir dlq list) and does not stop the others;\n"
              "one that is larger than weir takes at once (--max-wire-bytes) ends it.\n"
-             "It goes on until it is interrupted, whichever end goes away meanwhile.\n",
+             "It goes on until it is interrupted, whichever end goes away meanwhile. With\n"
+             "--once it ends when there is nothing more, and with an error when an end cannot\n"
+             "be asked --tries times in a row (5 take 4 seconds, and what connecting takes)\n"
+             "or weir says for 10 minutes that it is busy. No such service, or a key that is\n"
+             "not good, is an error at once either way.\n",
     .example = "weir pull junjo-ingestion:50052 --once",
     .options = options};
 
@@ -110,21 +131,70 @@ note(struct pulling *p, const char *what, const struct err *err)
 	buf_fini(&text);
 }
 
-/* An end is away: say so once, and wait, longer each time. False: stopped. */
+/* It may go well later. */
 static bool
-back_off(struct pulling *p, const char *who, const struct err *err)
+may_pass(enum err_code code)
+{
+	return code == ERR_UNAVAILABLE || code == ERR_BUSY;
+}
+
+/* It has been tried often enough. */
+static bool
+is_enough(struct pulling *p, bool busy)
+{
+	uint64_t now_ns = clock_mono_ns();
+	if (!busy)
+		return p->tries_max > 0 && ++p->tries >= p->tries_max;
+	p->tries = 0; /* it is there */
+	if (p->busy_since_ns == 0)
+		p->busy_since_ns = now_ns;
+	return p->tries_max > 0 && now_ns > p->busy_since_ns + BUSY_MINUTES * 60 * NS_PER_S;
+}
+
+static enum err_code
+give_up(const struct pulling *p, const char *who, struct err *err)
+{
+	if (err->code == ERR_BUSY)
+		return err_wrap(err, "%s has been busy for %d minutes", who, BUSY_MINUTES);
+	return err_wrap(err, "%s cannot be asked, tried %llu %s (--tries)", who,
+	    (unsigned long long)p->tries, p->tries == 1 ? "time" : "times");
+}
+
+static void
+say_away(struct pulling *p, const char *who, const struct err *err)
 {
 	char what[120];
-	snprintf(what, sizeof(what), "%s cannot be asked now, it is tried again until it can", who);
+	if (p->tries_max == 0)
+		snprintf(what, sizeof(what),
+		    "%s cannot be asked now, it is tried again until it can", who);
+	else if (err->code == ERR_BUSY)
+		snprintf(what, sizeof(what), "%s is busy, it is tried again for %d minutes", who,
+		    BUSY_MINUTES);
+	else
+		snprintf(what, sizeof(what),
+		    "%s cannot be asked now, it is tried %llu times in all", who,
+		    (unsigned long long)p->tries_max);
+	note(p, what, err);
+}
+
+/* It was asked and failed with what may pass. Say so once, and wait, longer each time; ERR_OK: now again. ERR_CANCELLED: stopped;
+ * else it was enough, and *err says of what. */
+static enum err_code
+back_off(struct pulling *p, const char *who, struct err *err)
+{
+	bool busy = err->code == ERR_BUSY;
+	uint64_t most_ms = busy ? BUSY_PAUSE_MS : BACKOFF_MAX_MS;
+	if (is_enough(p, busy))
+		return give_up(p, who, err);
 	if (!p->away)
-		note(p, what, err);
+		say_away(p, who, err);
 	p->away = true;
 	p->backoff_ms = p->backoff_ms == 0 ? BACKOFF_MS : 2 * p->backoff_ms;
-	if (p->backoff_ms > BACKOFF_MAX_MS)
-		p->backoff_ms = BACKOFF_MAX_MS;
+	if (p->backoff_ms > most_ms)
+		p->backoff_ms = most_ms;
 	p->stopped =
 	    p->stopped || signal_wait_stop(clock_mono_ns() + p->backoff_ms * NS_PER_MS) != 0;
-	return !p->stopped;
+	return p->stopped ? ERR_CANCELLED : ERR_OK;
 }
 
 static void
@@ -133,7 +203,7 @@ all_well(struct pulling *p)
 	if (p->away && !p->quiet)
 		note(p, "it goes on", NULL);
 	p->away = false;
-	p->backoff_ms = 0;
+	p->backoff_ms = p->tries = p->busy_since_ns = 0;
 }
 
 /* ---- weir */
@@ -170,9 +240,20 @@ read_position(const struct buf *json, struct pull_position *out, struct err *err
 	return ERR_OK;
 }
 
-/* One request; an answer that says "come back" is ERR_UNAVAILABLE, a conflict ERR_CONFLICT. */
+/* What an answer that is none of 200, 409 means. */
 static enum err_code
-ask_weir(struct pulling *p, const char *method, struct str body, struct err *err)
+code_of_status(int status)
+{
+	if (status == 429)
+		return ERR_BUSY;
+	if (status == 413)
+		return ERR_TOO_LARGE;
+	return status == 500 || transfer_comes_again(status) ? ERR_UNAVAILABLE : ERR_FORBIDDEN;
+}
+
+/* One request; what may pass is may_pass(), a conflict ERR_CONFLICT. */
+static enum err_code
+ask_weir_once(struct pulling *p, const char *method, struct str body, struct err *err)
 {
 	struct http_client_answer answer = {.body = &p->answer};
 	struct http_client_request req = {.method = method,
@@ -180,28 +261,37 @@ ask_weir(struct pulling *p, const char *method, struct str body, struct err *err
 	    .content_type = body.len > 0 ? "application/x-protobuf" : NULL,
 	    .body = body};
 	enum err_code code = http_client_exchange(p->api, &req, &answer, err);
-	if (code != ERR_OK)
+	if (code == ERR_DEADLINE)
 		return err_set(err, ERR_UNAVAILABLE, "%s", err->message);
-	if (answer.status == 200)
-		return ERR_OK;
+	if (code != ERR_OK || answer.status == 200)
+		return code;
 	if (answer.status == 409)
 		return err_set(err, ERR_CONFLICT, "weir stands somewhere else");
-	code = transfer_comes_again(answer.status) || answer.status >= 500 ? ERR_UNAVAILABLE
-	    : answer.status == 413                                         ? ERR_TOO_LARGE
-	                                                                   : ERR_FORBIDDEN;
 	struct str said = str_trim(buf_view(&p->answer));
-	return err_set(err, code, "weir answers %d: %.*s", answer.status,
+	return err_set(err, code_of_status(answer.status), "weir answers %d: %.*s", answer.status,
 	    (int)(said.len < 120 ? said.len : 120), said.len > 0 ? said.ptr : "");
 }
 
-/* Until weir has said where the source stands. */
+/* Until it answers what does not pass. */
+static enum err_code
+ask_weir(struct pulling *p, const char *method, struct str body, struct err *err)
+{
+	enum err_code code;
+	while (may_pass(code = ask_weir_once(p, method, body, err))) {
+		code = back_off(p, "weir", err);
+		if (code != ERR_OK)
+			return code;
+	}
+	if (code == ERR_OK)
+		all_well(p);
+	return code;
+}
+
+/* Where the source stands, as weir says. */
 static enum err_code
 ask_position(struct pulling *p, struct err *err)
 {
-	enum err_code code;
-	while ((code = ask_weir(p, "GET", STR_EMPTY, err)) == ERR_UNAVAILABLE)
-		if (!back_off(p, "weir", err))
-			return ERR_CANCELLED;
+	enum err_code code = ask_weir(p, "GET", STR_EMPTY, err);
 	return code == ERR_OK ? read_position(&p->answer, &p->at, err) : code;
 }
 
@@ -262,9 +352,7 @@ bring(struct pulling *p, struct err *err)
 	buf_str(&p->body, buf_view(&p->batch.records));
 	if (p->body.failed)
 		return err_set(err, ERR_INTERNAL, "no memory for a batch");
-	while ((code = ask_weir(p, "POST", buf_view(&p->body), err)) == ERR_UNAVAILABLE)
-		if (!back_off(p, "weir", err))
-			return ERR_CANCELLED;
+	code = ask_weir(p, "POST", buf_view(&p->body), err);
 	if (code == ERR_CONFLICT)
 		return resolve(p, err);
 	if (code == ERR_TOO_LARGE && p->batch.count > 1) {
@@ -291,11 +379,13 @@ static enum err_code
 read_batch(struct pulling *p, struct err *err)
 {
 	enum err_code code;
-	while ((code = pull_source_read(&p->source, &p->at, p->limit, &p->batch, err)) ==
-	        ERR_UNAVAILABLE ||
-	    code == ERR_BUSY)
-		if (!back_off(p, "the source", err))
-			return ERR_CANCELLED;
+	while (may_pass(code = pull_source_read(&p->source, &p->at, p->limit, &p->batch, err))) {
+		code = back_off(p, "the source", err);
+		if (code != ERR_OK)
+			return code;
+	}
+	if (code == ERR_OK)
+		all_well(p);
 	return code == ERR_OK || code == ERR_CANCELLED ? code : err_wrap(err, "the source");
 }
 
@@ -308,15 +398,12 @@ pull(struct pulling *p, struct err *err)
 		code = read_batch(p, err);
 		if (code != ERR_OK)
 			break;
-		all_well(p);
 		bool moved = p->batch.end.len > 0 && !is_at(&p->batch.end, &p->at);
 		bool more =
 		    moved && (p->batch.count >= asked || p->batch.remaining > 0 || p->batch.cut);
 		if (moved) {
 			code = bring(p, err);
 			more = more || p->limit < asked;
-			if (code == ERR_OK)
-				all_well(p);
 		}
 		transfer_progress_move(&p->progress, 0, p->accepted + p->rejected);
 		if (code != ERR_OK || more)
@@ -368,21 +455,35 @@ name_is_good(const char *name)
 	return strcmp(name, made) == 0;
 }
 
+/* An option that is a number from 1 to max. */
+static enum err_code
+read_number(const struct pulling *p, const char *name, uint64_t max, uint64_t *out, struct err *err)
+{
+	const char *text = transfer_value(&p->args, name);
+	if (!text || (str_to_u64(str_from(text), out) && *out > 0 && *out <= max))
+		return ERR_OK;
+	return err_set(err, ERR_INVALID, "--%s: \"%.40s\" is no number from 1 to %llu", name, text,
+	    (unsigned long long)max);
+}
+
 static enum err_code
 read_numbers(struct pulling *p, struct err *err)
 {
-	const char *batch = transfer_value(&p->args, "batch");
 	const char *interval = transfer_value(&p->args, "interval");
 	p->batch_max = BATCH_DEFAULT;
 	p->interval_ns = NS_PER_S;
-	if (batch &&
-	    (!str_to_u64(str_from(batch), &p->batch_max) || p->batch_max == 0 ||
-	        p->batch_max > BATCH_MAX))
-		return err_set(err, ERR_INVALID, "--batch: \"%.40s\" is no number from 1 to %d",
-		    batch, BATCH_MAX);
+	p->tries_max = p->once ? TRIES_DEFAULT : 0;
+	enum err_code code = read_number(p, "batch", BATCH_MAX, &p->batch_max, err);
+	if (code == ERR_OK)
+		code = read_number(p, "tries", TRIES_MAX, &p->tries_max, err);
+	if (code != ERR_OK)
+		return code;
 	if (interval && !time_parse_span(str_from(interval), &p->interval_ns))
 		return err_set(err, ERR_INVALID,
 		    "--interval: \"%.40s\" is no length of time, like 500ms or 2s", interval);
+	if (transfer_value(&p->args, "tries") && !p->once)
+		return err_set(err, ERR_INVALID,
+		    "--tries is for --once: without it an end that is away is asked again until it answers");
 	p->limit = p->batch_max;
 	return ERR_OK;
 }
@@ -407,11 +508,11 @@ prepare(struct pulling *p, struct err *err)
 		return err_set(err, ERR_INVALID,
 		    "no name can be made of the address: say --source");
 	snprintf(p->path, sizeof(p->path), "/api/v1/pulls/%s", p->name);
+	p->once = transfer_value(&p->args, "once") != NULL;
+	p->quiet = transfer_value(&p->args, "quiet") != NULL;
 	enum err_code code = read_numbers(p, err);
 	if (code != ERR_OK)
 		return code;
-	p->once = transfer_value(&p->args, "once") != NULL;
-	p->quiet = transfer_value(&p->args, "quiet") != NULL;
 	p->source.key = transfer_setting(&p->args, "source-key", "WEIR_SOURCE_KEY", NULL, "");
 	p->source.tls = transfer_tls(&p->args);
 	p->source.stopped = is_stopped;

@@ -3,6 +3,8 @@
 // weir pull against a service that speaks ReadSpans, written here: exactly once, whoever is killed when.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import http from 'node:http';
+import http2 from 'node:http2';
 import { after, test } from 'node:test';
 import { Weir, newDataDir, patience, removeDataDir, run, sdk, sleep, weirBin } from './lib/weir.mjs';
 
@@ -294,6 +296,105 @@ test('R16: what can never succeed ends with a sentence', async (t) => {
 		assert.equal(bad.code, 2, args.join(' '));
 		assert.match(bad.stderr, sentence);
 	}
+	await weir.stop();
+});
+
+// A service whose every call fails with `code`, but those from the `good`-th on.
+async function failing(t, code, good = Infinity) {
+	const server = new grpc.Server();
+	const s = { calls: 0 };
+	const identity = { path: '/ingestion.InternalIngestionService/ReadSpans', requestStream: false, responseStream: true,
+		requestSerialize: (x) => x, requestDeserialize: (x) => x, responseSerialize: (x) => x, responseDeserialize: (x) => x };
+	server.addService({ ReadSpans: identity }, { ReadSpans: (call) => (++s.calls < good ? call.emit('error', { code, details: 'not today' }) : call.end()) });
+	s.address = `127.0.0.1:${await new Promise((done) => server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (_, p) => done(p)))}`;
+	t.after(() => server.forceShutdown());
+	return s;
+}
+async function listening(t, server) {
+	await new Promise((done) => server.listen(0, '127.0.0.1', done));
+	t.after(() => server.close());
+	return `127.0.0.1:${server.address().port}`;
+}
+
+test('R16: what cannot pass ends a pull at its first try, with --once or without', async (t) => {
+	const weir = await start(t);
+	for (const [code, sentence] of [[grpc.status.UNIMPLEMENTED, /the source: it has no \/ingestion\.InternalIngestionService\/ReadSpans: not today/],
+		[grpc.status.UNAUTHENTICATED, /the source: it does not take the key \(--source-key\): not today/], [grpc.status.PERMISSION_DENIED, /the source: it does not take the key \(--source-key\): not today/]]) {
+		const s = await failing(t, code);
+		for (const more of [['--once'], []]) {
+			s.calls = 0;
+			const { code: exit, stderr } = await run(pullArgs(weir, s, ...more));
+			assert.equal(exit, 1, stderr);
+			assert.match(stderr, sentence);
+			assert.doesNotMatch(stderr, /tried|cannot be asked/);
+			assert.equal(s.calls, 1);
+		}
+	}
+	// No gRPC at all, but HTTP/2; and a weir that is none.
+	const plain = http2.createServer((_, res) => res.writeHead(404).end());
+	const missing = await run(pullArgs(weir, { address: await listening(t, plain) }));
+	assert.equal(missing.code, 1, missing.stderr);
+	assert.match(missing.stderr, /it has no \/ingestion\.InternalIngestionService\/ReadSpans: no grpc-status; HTTP status 404/);
+	let asked = 0;
+	for (const status of [404, 501]) {
+		const other = http.createServer((_, res) => (asked++, res.writeHead(status).end('nothing here')));
+		const { code, stderr } = await run(['pull', '127.0.0.1:1', '--url', `http://${await listening(t, other)}`]);
+		assert.equal(code, 1, stderr);
+		assert.match(stderr, new RegExp(`weir pull: weir answers ${status}: nothing here`));
+	}
+	assert.equal(asked, 2);
+	await weir.stop();
+});
+
+test('R16: with --once what may pass is tried five times, or as --tries says, and ends with a sentence', async (t) => {
+	const weir = await start(t);
+	const never = await failing(t, grpc.status.UNAVAILABLE);
+	const five = await pull(weir, never);
+	assert.equal(five.code, 1, five.stderr);
+	assert.equal(never.calls, 5);
+	assert.match(five.stderr, /weir pull: the source cannot be asked now, it is tried 5 times in all: it answers 14: not today\n/);
+	assert.match(five.stderr, /weir pull: the source cannot be asked, tried 5 times \(--tries\): it answers 14: not today\n/);
+	const late = await failing(t, grpc.status.UNAVAILABLE, 5); // the fifth is in time
+	const { code, stderr } = await pull(weir, late);
+	assert.equal(code, 0, stderr);
+	assert.match(stderr, /it goes on/);
+	for (const [address, sentence] of [['127.0.0.1:1', /cannot connect to 127\.0\.0\.1:1: Connection refused/], ['no-such-host.invalid:50052', /no-such-host\.invalid/],
+		[weir.api, /the server does not speak HTTP\/2: is it the port for gRPC\?/]]) {
+		const bad = await pull(weir, { address }, '--tries', '2');
+		assert.equal(bad.code, 1, bad.stderr);
+		assert.match(bad.stderr, sentence);
+		assert.match(bad.stderr, /the source cannot be asked, tried 2 times \(--tries\): /);
+	}
+	const away = await run(['pull', never.address, '--url', 'http://127.0.0.1:1', '--once', '--tries', '1']);
+	assert.equal(away.code, 1);
+	assert.match(away.stderr, /^weir pull: weir cannot be asked, tried 1 time \(--tries\): cannot reach http:\/\/127\.0\.0\.1:1: Connection refused\n/);
+	assert.equal((await run(['pull', 'a:1', '--once', '--tries', '0'])).code, 2);
+	const alone = await run(['pull', 'a:1', '--tries', '3']);
+	assert.equal(alone.code, 2);
+	assert.match(alone.stderr, /--tries is for --once/);
+	await weir.stop();
+});
+
+test('R16: without --once an end that is away is asked again and again, which is said; a weir that is busy is no such end', async (t) => {
+	const s = await source(t, { count: 3 });
+	let asked = 0;
+	const busy = http.createServer((req, res) => (req.method === 'GET' && ++asked < 7 ? res.writeHead(429).end('later')
+		: res.writeHead(200).end(JSON.stringify({ accepted: 3, rejected: 0, reason: null, position: req.method === 'GET' ? '' : keyOf(3).toString('hex') }))));
+	const once = await run(['pull', s.address, '--url', `http://${await listening(t, busy)}`, '--once']);
+	assert.equal(once.code, 0, once.stderr);
+	assert.equal(asked, 7);
+	assert.match(once.stderr, /weir is busy, it is tried again for 10 minutes: weir answers 429: later/);
+	const weir = await start(t);
+	const never = await failing(t, grpc.status.UNAVAILABLE);
+	const child = spawn(weirBin, pullArgs(weir, never), { stdio: ['ignore', 'ignore', 'pipe'] });
+	t.after(() => child.kill('SIGKILL'));
+	let said = '';
+	child.stderr.setEncoding('utf8').on('data', (text) => (said += text));
+	for (const deadline = Date.now() + patience; never.calls < 6; await sleep(20)) assert.ok(Date.now() < deadline, said);
+	assert.match(said, /^weir pull: the source cannot be asked now, it is tried again until it can: it answers 14: not today\n/);
+	const ended = new Promise((done) => child.on('exit', (code) => done(code)));
+	child.kill('SIGINT');
+	assert.equal(await ended, 0);
 	await weir.stop();
 });
 
