@@ -345,6 +345,7 @@ start_api(struct serve *s, struct err *err)
 	                             .stats_requests = STATS_REQUESTS_API,
 	                             .stats_connections = STATS_CONNS_API,
 	                             .admit = rest_admit,
+	                             .body_max = rest_body_max,
 	                             .challenge = AUTH_CHALLENGE,
 	                             .handle = rest_handle,
 	                             .error_body = rest_error_body,

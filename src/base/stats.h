@@ -65,6 +65,9 @@ enum stats_kind { STATS_COUNTER, STATS_GAUGE, STATS_SECONDS, STATS_SECONDS_GAUGE
 	    "Batches that could not be loaded and are tried again.")                               \
 	X(DEAD_LETTERS, COUNTER, "weir_dead_letters_total", "",                                    \
 	    "Parts of acknowledged requests that could not be loaded and were put aside.")         \
+	X(PULL_LEFT_OUT, COUNTER, "weir_pull_records_left_out_total", "",                          \
+	    "Records of a source that were too large even for a dead letter: only the source has " \
+	    "them.")                                                                               \
 	X(LETTERS_APPLIED, COUNTER, "weir_dead_letter_retries_total", "result=\"applied\"",        \
 	    "Dead letters that were tried again.")                                                 \
 	X(LETTERS_FAILED, COUNTER, "weir_dead_letter_retries_total", "result=\"failed\"", "")      \

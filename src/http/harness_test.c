@@ -66,6 +66,14 @@ error_body(void *ctx, struct http_request *r, const struct err *err, struct buf 
 	return "text/x-error";
 }
 
+static uint64_t
+body_max(void *ctx, const struct http_request *r)
+{
+	const struct ht_server *f = ctx;
+	bool wide = str_eq(http_request_path(r), STR("/wide"));
+	return wide ? 2 * f->limits.wire_bytes_max : f->limits.wire_bytes_max;
+}
+
 static struct ht_server *
 start(void (*adjust)(struct limits *), unsigned threads, bool over_tls)
 {
@@ -90,6 +98,7 @@ start(void (*adjust)(struct limits *), unsigned threads, bool over_tls)
 	    .stats_requests = STATS_REQUESTS_HTTP,
 	    .stats_connections = STATS_CONNS_HTTP,
 	    .handle = handle,
+	    .body_max = body_max,
 	    .error_body = error_body,
 	    .ctx = f};
 	enum err_code code = http_server_start(&opt, &f->server, &err);

@@ -7,7 +7,7 @@
  *
  * The handler: a request to /hold... is put into `held` for the test to answer; so is one to
  * /block, whose handler then does not return; /large gets 32 MiB; all others an echo of what the
- * server understood. Errors of the server itself read "E <code> <message> (<x-probe header>)".
+ * server understood. A body to /wide may have twice as many bytes as others. Errors of the server itself read "E <code> <message> (<x-probe header>)".
  */
 #ifndef HTTP_HARNESS_TEST_H
 #define HTTP_HARNESS_TEST_H

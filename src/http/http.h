@@ -22,7 +22,7 @@
  * as RFC 9110 asks.
  *
  * Size. More than connections_max: 503 and close, at once, from the acceptor. Content-Length beyond
- * wire_bytes_max is answered 413 before the body is read (and before 100 Continue); a chunked body
+ * wire_bytes_max, or what `body_max` says, is answered 413 before the body is read (and before 100 Continue); a chunked body
  * as soon as it passes it. Bodies in flight are counted as they arrive against
  * inflight_bytes_max: 429. Header fields beyond header_bytes_max: 431 (414 while still in the
  * request line); so are more than HTTP_HEADERS_MAX fields.
@@ -78,6 +78,9 @@ struct http_server_options {
 	void (*handle)(void *ctx, struct http_request *req);
 	/* On a server thread, before the body is read; must not block. NULL: all are let in. */
 	enum err_code (*admit)(void *ctx, const struct http_request *req, struct err *err);
+	/* On a server thread, before `admit`: bytes that the body of this request, whose method, path and fields are known, may
+	 * have. NULL: limits.wire_bytes_max, of all. */
+	uint64_t (*body_max)(void *ctx, const struct http_request *req);
 	/* What 401 is answered with: "Bearer realm=\"weir\"". NULL: no such field. */
 	const char *challenge;
 	/* Body of an error that the server itself answers (413, 408, 503 ...): content type returned,

@@ -85,6 +85,7 @@ struct http_request {
 	} *headers;
 	size_t header_count;
 	bool chunked, has_length;
+	uint64_t body_bytes_max;
 	struct buf body;
 	_Atomic uint64_t charged_bytes; /* of the server's budget */
 	uint64_t received_ns;

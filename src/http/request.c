@@ -170,14 +170,13 @@ find_header(const struct http_request *r, struct str name, struct str *value_out
 /* RFC 9112 section 6: how long the body is. Doubtful cases are how requests are smuggled past
  * a proxy, so each is refused. */
 static enum err_code
-check_framing(struct http_request *r, const char *version, struct err *err)
+check_framing(struct http_request *r, const char *version, uint64_t *length_out, struct err *err)
 {
 	struct str length, coding, host;
 	uint64_t n = 0;
 	bool http_1_1 = strcmp(version, "HTTP/1.1") == 0;
 	size_t lengths = find_header(r, STR("Content-Length"), &length);
 	size_t codings = find_header(r, STR("Transfer-Encoding"), &coding);
-	uint64_t max = r->server->limits.wire_bytes_max;
 	if (lengths > 0 && codings > 0)
 		return err_set(err, ERR_INVALID,
 		    "both content-length and transfer-encoding are given");
@@ -192,14 +191,26 @@ check_framing(struct http_request *r, const char *version, struct err *err)
 		    "the only transfer coding served is chunked");
 	if (lengths == 1 && !str_to_u64(length, &n))
 		return err_set(err, ERR_INVALID, "content-length is not a number");
-	if (n > max)
-		return err_set(err, ERR_TOO_LARGE,
-		    "the body has %llu bytes, at most %llu are allowed", (unsigned long long)n,
-		    (unsigned long long)max);
 	r->chunked = codings == 1;
 	r->has_length = n > 0;
-	if (n > 0)
-		(void)buf_reserve(&r->body, n < BODY_FIRST_BYTES_MAX ? n : BODY_FIRST_BYTES_MAX);
+	*length_out = n;
+	return ERR_OK;
+}
+
+/* The path is known. */
+static enum err_code
+check_length(struct http_request *r, uint64_t length, struct err *err)
+{
+	const struct http_server *s = r->server;
+	r->body_bytes_max =
+	    s->opt.body_max ? s->opt.body_max(s->opt.ctx, r) : s->limits.wire_bytes_max;
+	if (length > r->body_bytes_max)
+		return err_set(err, ERR_TOO_LARGE,
+		    "the body has %llu bytes, at most %llu are allowed", (unsigned long long)length,
+		    (unsigned long long)r->body_bytes_max);
+	if (length > 0)
+		(void)buf_reserve(&r->body,
+		    length < BODY_FIRST_BYTES_MAX ? length : BODY_FIRST_BYTES_MAX);
 	return ERR_OK;
 }
 
@@ -208,12 +219,13 @@ http_request_begin(struct http_request *r, struct MHD_Connection *mhd, const cha
     const char *version, struct err *err)
 {
 	struct http_uri uri;
+	uint64_t length = 0;
 	CHECK(!r->begun);
 	r->begun = true;
 	r->method = parse_method(method);
 	enum err_code code = copy_headers(r, mhd, err);
 	if (code == ERR_OK)
-		code = check_framing(r, version, err);
+		code = check_framing(r, version, &length, err);
 	if (code == ERR_OK)
 		code = http_uri_parse(r->uri, &r->arena, &uri, err);
 	if (code != ERR_OK)
@@ -221,13 +233,13 @@ http_request_begin(struct http_request *r, struct MHD_Connection *mhd, const cha
 	r->path = uri.path;
 	r->params = uri.params;
 	r->param_count = uri.param_count;
-	return ERR_OK;
+	return check_length(r, length, err);
 }
 
 enum err_code
 http_request_add_body(struct http_request *r, const char *bytes, size_t n, struct err *err)
 {
-	uint64_t max = r->server->limits.wire_bytes_max;
+	uint64_t max = r->body_bytes_max;
 	if (n > max || r->body.len > max - n)
 		return err_set(err, ERR_TOO_LARGE, "the body has more than %llu bytes",
 		    (unsigned long long)max);

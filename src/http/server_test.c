@@ -269,6 +269,26 @@ TEST(http, a_chunked_body_beyond_the_limit_is_413_when_it_passes_it)
 	ht_finish(f);
 }
 
+TEST(http, a_path_may_have_a_limit_of_its_own)
+{
+	static const char wide[] = "POST /wide HTTP/1.1\r\nHost: h\r\nContent-Length: ";
+	struct ht_server *f = ht_start(small_body, 1);
+	struct ht_client c = ht_dial(f);
+	char head[100], *body = xcalloc(200000, 1);
+	snprintf(head, sizeof(head), "%s200001\r\n\r\n", wide);
+	ht_refused(f, head, 413, "E too_large the body has 200001 bytes, at most 200000");
+	snprintf(head, sizeof(head), "%s200000\r\n\r\n", wide);
+	ht_say(&c, head);
+	assert_true(ht_try_send(&c, str_of(body, 200000)));
+	ht_expect(&c, 200, "path=/wide");
+	/* The next request on the same connection is of another path. */
+	ht_say(&c, "POST /wider HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\n");
+	ht_expect(&c, 413, "at most 100000");
+	ht_hang_up(&c);
+	free(body);
+	ht_finish(f);
+}
+
 TEST(http, a_body_of_just_the_limit_is_taken)
 {
 	struct ht_server *f = ht_start(small_body, 1);

@@ -5,6 +5,7 @@
  */
 #include "ingest/pull.h"
 
+#include "base/bits.h"
 #include "ingest/ingest_priv.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -204,6 +205,8 @@ settle(void *ctx, enum err_code code)
 
 struct pull_record {
 	struct str key, span, resource, scope, resource_url, scope_url;
+	uint64_t left_out; /* bytes of a span that is not here; 0: it is */
+	struct str trace_id, span_id; /* of that, or empty */
 };
 
 static enum err_code
@@ -227,6 +230,9 @@ read_record(struct str bytes, struct pull_record *out)
 		case PB_KEY(4, PB_BYTES): out->scope = f.bytes; break;
 		case PB_KEY(5, PB_BYTES): out->resource_url = f.bytes; break;
 		case PB_KEY(6, PB_BYTES): out->scope_url = f.bytes; break;
+		case PB_KEY(7, PB_VARINT): out->left_out = f.value; break;
+		case PB_KEY(8, PB_BYTES): out->trace_id = f.bytes; break;
+		case PB_KEY(9, PB_BYTES): out->span_id = f.bytes; break;
 		default: break;
 		}
 	return !pb_failed(&r);
@@ -266,6 +272,10 @@ read_batch(struct str body, const struct limits *limits, struct str *after, stru
 		return err_set(err, ERR_TOO_LARGE,
 		    "a batch of %llu records, at most %llu are allowed", (unsigned long long)count,
 		    (unsigned long long)limits->items_max);
+	if (count > 1 && body.len > limits->wire_bytes_max)
+		return err_set(err, ERR_TOO_LARGE,
+		    "a batch of %zu bytes, at most %llu are allowed (--max-wire-bytes) but for one record",
+		    body.len, (unsigned long long)limits->wire_bytes_max);
 	return ERR_OK;
 }
 
@@ -333,7 +343,41 @@ struct taking {
 	struct str bad_key;
 	char bad_why[160];
 	unsigned letters;
+	uint64_t left_out; /* records */
 };
+
+static const char *
+say_left_out(const struct pull_record *r, struct err *why)
+{
+	char ids[80] = "";
+	if (r->trace_id.len == 16 && r->span_id.len == 8) {
+		char trace[33] = "", span[17] = "";
+		hex_encode((const unsigned char *)r->trace_id.ptr, 16, trace);
+		hex_encode((const unsigned char *)r->span_id.ptr, 8, span);
+		snprintf(ids, sizeof(ids), ", span %s of trace %s", span, trace);
+	}
+	(void)err_set(why, ERR_TOO_LARGE,
+	    "it has %llu bytes, more than --max-body-bytes: only the source has it%s",
+	    (unsigned long long)r->left_out, ids);
+	return why->message;
+}
+
+/* NULL: it fits; else why not, in *why. */
+static const char *
+check_size(const struct taking *t, struct err *why)
+{
+	const struct limits *limits = t->in->limits;
+	const char *option = NULL;
+	size_t bytes = t->pull->batch.len;
+	if (bytes > limits->wire_bytes_max)
+		option = "--max-wire-bytes";
+	else if ((bytes = t->one.len) > limits->body_bytes_max)
+		option = "--max-body-bytes";
+	if (!option)
+		return NULL;
+	(void)err_set(why, ERR_TOO_LARGE, "it has %zu bytes, more than %s", bytes, option);
+	return why->message;
+}
 
 /* NULL: it is good; else why not, in *why. */
 static const char *
@@ -342,10 +386,14 @@ look_at(struct taking *t, const struct pull_record *r, struct err *why)
 	struct otlp_counts counts = {0};
 	struct request_maker m = {.out = &t->one};
 	buf_reset(&t->one);
+	if (r->left_out > 0)
+		return say_left_out(r, why);
 	make_span(&m, r);
 	make_end(&m);
 	if (t->one.failed)
 		return "no memory for the record";
+	if (check_size(t, why))
+		return why->message;
 	enum err_code code =
 	    otlp_scan(SIGNAL_TRACES, buf_view(&t->one), t->in->limits, &counts, why);
 	if (code != ERR_OK)
@@ -421,11 +469,33 @@ add_bad(struct taking *t, const struct pull_record *r, const char *why, struct e
 		err_copy(t->bad_why, sizeof(t->bad_why), why);
 	}
 	make_span(&t->bad_maker, r);
+	t->left_out += r->left_out > 0;
 	t->bad_count++;
 	t->out->rejected++;
 	if (t->bad.failed)
 		return err_set(err, ERR_BUSY, "no memory for a dead letter, try again");
 	return t->letters < LETTERS_MAX - 1 ? put_letter(t, err) : ERR_OK;
+}
+
+/* What was put aside. */
+static void
+say_bad(const struct taking *t)
+{
+	const struct ingest_pulled *out = t->out;
+	if (out->rejected == 0)
+		return;
+	log_warn("ingest",
+	    "%llu of %llu records that were pulled from %.*s (tenant %.*s) cannot be taken and were put "
+	    "into quarantine: %s",
+	    (unsigned long long)out->rejected, (unsigned long long)(out->rejected + out->accepted),
+	    STR_ARG(t->pull->source), STR_ARG(t->pull->tenant), out->reason);
+	if (t->left_out == 0)
+		return;
+	stats_add(t->in->stats, STATS_PULL_LEFT_OUT, (int64_t)t->left_out);
+	log_error("ingest",
+	    "%llu records of %.*s (tenant %.*s) are too large even for a dead letter and were left out: "
+	    "only the source has them; weir dlq list names them",
+	    (unsigned long long)t->left_out, STR_ARG(t->pull->source), STR_ARG(t->pull->tenant));
 }
 
 static enum err_code
@@ -459,13 +529,8 @@ sort_out(struct taking *t, struct err *err)
 	make_end(&t->good_maker);
 	if (code == ERR_OK && t->good.failed)
 		code = err_set(err, ERR_BUSY, "no memory for a batch, try again");
-	if (code == ERR_OK && t->out->rejected > 0)
-		log_warn("ingest",
-		    "%llu of %llu records that were pulled from %.*s (tenant %.*s) are no valid spans and "
-		    "were put into quarantine: %s",
-		    (unsigned long long)t->out->rejected,
-		    (unsigned long long)(t->out->rejected + t->out->accepted),
-		    STR_ARG(t->pull->source), STR_ARG(t->pull->tenant), t->out->reason);
+	if (code == ERR_OK)
+		say_bad(t);
 	return code;
 }
 

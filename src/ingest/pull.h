@@ -6,7 +6,8 @@
  *
  *     message PullBatch { bytes after = 1; bytes position = 2; repeated Record records = 3; }
  *     message Record    { bytes key = 1; bytes span = 2; bytes resource = 3; bytes scope = 4;
- *                         string resource_schema_url = 5; string scope_schema_url = 6; }
+ *                         string resource_schema_url = 5; string scope_schema_url = 6;
+ *                         uint64 left_out_bytes = 7; bytes trace_id = 8; bytes span_id = 9; }
  *
  * span, resource and scope are opentelemetry.proto's Span, Resource and InstrumentationScope, positions and keys any 1 to LIMIT_POSITION_BYTES bytes (`after` is
  * empty when nothing was pulled yet). `after` must be where the source stands, else ERR_CONFLICT: so a batch that is
@@ -16,6 +17,11 @@
  * the others become one request that is logged with the position, in one record. A crash between the two leaves the
  * letters, which are the same ones when the batch is brought again. A letter is tried again when an operator says so; then the limits
  * of that day hold.
+ *
+ * So is a record that is larger than what is taken at once (wire_bytes_max, body_bytes_max), which has to come in a batch of its
+ * own: it never fits, and must not hold up what is behind it. Of one that is too large to be brought even so, who brings the batch
+ * sends no span, only how large it is and, if he knows them, its ids: that is what its letter says, and it is counted
+ * (STATS_PULL_LEFT_OUT) and logged as an error, for its bytes are nowhere but in the source.
  *
  * One batch of a source at a time: while one is on its way to the log another is ERR_BUSY. Where a source stands is what is
  * durable, whether or not the loader has come to it; so nothing is taken, and nothing said, before all that was in the log at the

@@ -364,6 +364,134 @@ TEST(ingest, letter_of_a_pulled_record_is_tried_again_by_the_limits_of_now)
 	down(s);
 }
 
+/* Span k with an attribute of so many bytes. */
+static void
+put_large(struct buf *b, uint64_t k, size_t bytes)
+{
+	char span[8], *text = xcalloc(1, bytes);
+	put_u64be(span, k);
+	memset(text, 'x', bytes);
+	size_t record = pb_open(b, 3);
+	pb_put_bytes(b, 1, str_of(span, 8));
+	size_t body = pb_open(b, 2);
+	pb_put_bytes(b, 1, STR("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"));
+	pb_put_bytes(b, 2, str_of(span, 8));
+	pb_put_fixed64(b, 7, CONFORMANCE_NOW_NS + k);
+	pb_put_fixed64(b, 8, CONFORMANCE_NOW_NS + k);
+	size_t attribute = pb_open(b, 9);
+	pb_put_bytes(b, 1, STR("large"));
+	size_t value = pb_open(b, 2);
+	pb_put_bytes(b, 1, str_of(text, bytes));
+	pb_close(b, value);
+	pb_close(b, attribute);
+	pb_close(b, body);
+	put_resource(b, 3, k % 2 ? "odd" : "even");
+	pb_close(b, record);
+	free(text);
+}
+
+static void
+only_letter(struct dlq_letter *out)
+{
+	struct dlq_query q = {.tenant = STR("acme")};
+	struct err err = {0};
+	size_t count;
+	bool more;
+	assert_int_equal(dlq_list(t.dlq, &q, out, 1, &count, &more, &err), ERR_OK);
+	assert_int_equal(count, 1);
+	assert_false(more);
+}
+
+/* By itself; with others it costs the batch, so that whoever brings it brings less. */
+TEST(ingest, pulled_record_that_is_larger_than_is_taken_at_once_is_a_letter_and_holds_nothing_up)
+{
+	struct err err = {0};
+	struct buf b = {0};
+	struct ingest_pulled out;
+	struct dlq_letter letter;
+	struct store *s = up();
+	for (int round = 0; round < 2; round++) { /* by either limit */
+		*(round ? &t.limits.body_bytes_max : &t.limits.wire_bytes_max) = 2000;
+		*(round ? &t.limits.wire_bytes_max : &t.limits.body_bytes_max) = 100000;
+		const char *after = round ? "p1" : "", *at = round ? "p2" : "p1";
+		begin(&b, after, at);
+		put_large(&b, 2, 3000);
+		put_record(&b, 1, "odd");
+		assert_int_equal(bring("a", &b, &out, &err), round ? ERR_OK : ERR_TOO_LARGE);
+		expect_position("a", round ? "p2" : "");
+		if (round)
+			break;
+		begin(&b, after, at);
+		put_large(&b, 2, 3000);
+		assert_int_equal(bring("a", &b, &out, &err), ERR_OK);
+		assert_int_equal(out.accepted, 0);
+		assert_int_equal(out.rejected, 1);
+		assert_non_null(strstr(out.reason, "more than --max-wire-bytes"));
+		expect_position("a", at);
+		s = again(s);
+		expect_position("a", at);
+		assert_int_equal(bring("a", &b, &out, &err), ERR_CONFLICT);
+		only_letter(&letter);
+		assert_non_null(strstr(letter.error, "pulled from a: it has 31"));
+	}
+	assert_non_null(strstr(out.reason, "more than --max-body-bytes"));
+	assert_int_equal(out.accepted, 1);
+	assert_int_equal(out.rejected, 1);
+	/* The same record: the same letter. */
+	only_letter(&letter);
+	assert_int_equal(letter.bytes > 3000, true);
+	expect_spans(s, 1);
+	/* It is whole, and loaded when somebody says so. */
+	t.limits.body_bytes_max = 100000;
+	assert_int_equal(dlq_retry(t.dlq, letter.id, clock_unix_ns(), &err), ERR_OK);
+	assert_true(ingest_test_wait_stat(&t, STATS_LETTERS_APPLIED, 1));
+	expect_spans(s, 2);
+	expect_position("a", "p2");
+	assert_int_equal(stats_get(&t.stats, STATS_PULL_LEFT_OUT), 0);
+	buf_fini(&b);
+	down(s);
+}
+
+TEST(ingest, pulled_record_that_cannot_even_be_brought_is_noted_and_counted)
+{
+	struct err err = {0};
+	struct buf b = {0};
+	struct ingest_pulled out;
+	struct dlq_letter letter;
+	struct store *s = up();
+	begin(&b, "", "p1");
+	put_record(&b, 1, "odd");
+	size_t record = pb_open(&b, 3);
+	pb_put_bytes(&b, 1, STR("k"));
+	put_resource(&b, 3, "even");
+	pb_put_u64(&b, 7, 300000000);
+	pb_put_bytes(&b, 8, STR("0123456789abcdef"));
+	pb_put_bytes(&b, 9, STR("01234567"));
+	pb_close(&b, record);
+	put_record(&b, 2, "even");
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(bring("a", &b, &out, &err), round ? ERR_CONFLICT : ERR_OK);
+		if (round == 0) {
+			assert_int_equal(out.accepted, 2);
+			assert_int_equal(out.rejected, 1);
+		}
+		expect_position("a", "p1");
+		expect_spans(s, 2);
+		only_letter(&letter);
+		assert_non_null(strstr(letter.error,
+		    "it has 300000000 bytes, more than --max-body-bytes: only the source has it, span "
+		    "3031323334353637 of trace 30313233343536373839616263646566"));
+		assert_int_equal(stats_get(&t.stats, STATS_PULL_LEFT_OUT), 1);
+		s = again(s);
+	}
+	/* What is not there never becomes a span. */
+	assert_int_equal(dlq_retry(t.dlq, letter.id, clock_unix_ns(), &err), ERR_OK);
+	assert_true(ingest_test_wait_stat(&t, STATS_LETTERS_FAILED, 1));
+	expect_spans(s, 2);
+	buf_fini(&b);
+	down(s);
+}
+
 TEST(ingest, body_that_is_no_batch_changes_nothing)
 {
 	static const struct {

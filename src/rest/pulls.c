@@ -4,7 +4,8 @@
  *
  * All of it needs the right to ingest, for who brings a batch has to know where its source stands. The body of a batch is
  * protobuf, whatever the Content-Type of it may be called as long as it says so; a reader thread waits for the log, as it does for
- * a comment.
+ * a comment. A batch of one record may be as large as a request that is inflated, for a record that is larger than what is taken
+ * at once must not hold up its source: it becomes a dead letter.
  */
 #include "rest/rest_priv.h"
 
@@ -134,6 +135,20 @@ handle_bring(const struct op_context *ctx, const struct op *op, const struct op_
 	write_position(&w, pulled.position, pulled.position_len);
 	rest_write_end(&w);
 	return ERR_OK;
+}
+
+uint64_t
+rest_body_max(void *ctx, const struct http_request *req)
+{
+	const struct rest *r = ctx;
+	const struct limits *limits = r->opt.limits;
+	uint64_t max = limits->wire_bytes_max;
+	if (!r->opt.puller || http_request_method(req) != HTTP_POST ||
+	    !str_starts(http_request_path(req), STR(PULLS_PATH "/")))
+		return max;
+	if (max < limits->body_bytes_max)
+		max = limits->body_bytes_max;
+	return max < limits->inflight_bytes_max ? max : limits->inflight_bytes_max;
 }
 
 static const struct op_param no_params[] = {{.name = NULL}};

@@ -7,7 +7,7 @@
  * Who may (access.c). Once there are keys, questions need the right to read, dead letters and keys that to administer, and
  * /metrics, which names tenants, and backups a key for all tenants. /, /healthz and the status of /readyz are everybody's.
  *
- * Plug rest_admit(), rest_handle() and rest_error_body() into struct http_server_options, ctx being the struct
+ * Plug rest_admit(), rest_body_max(), rest_handle() and rest_error_body() into struct http_server_options, ctx being the struct
  * rest. An operation is put into a bounded queue and run by one of the reader threads, each with
  * an arena bounded by limits.result_bytes_max; more than limits.queries_max waiting or running
  * are answered 429. Its time (limits.query_timeout_ms) runs from its arrival. The other paths
@@ -130,6 +130,8 @@ void rest_stop(struct rest *r);
 void rest_free(struct rest *r); /* NULL allowed; stops it when that is not done */
 
 enum err_code rest_admit(void *ctx, const struct http_request *req, struct err *err);
+/* limits.wire_bytes_max, but for a record that is pulled and larger than that: it is taken whole into the dead letters. */
+uint64_t rest_body_max(void *ctx, const struct http_request *req);
 void rest_handle(void *ctx, struct http_request *req);
 /* What DELETE, GET or POST of a path below /api/v1/keys does for whoever may do everything, without a server. */
 MUST_CHECK enum err_code rest_keys_offline(struct keys *keys, const char *method, struct str path,

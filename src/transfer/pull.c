@@ -35,6 +35,7 @@ enum {
 	BUSY_MINUTES = 10, /* with --once */
 	TRIES_DEFAULT = 5,
 	TRIES_MAX = 1000,
+	SMALL_RESOURCE_BYTES = 512, /* goes along with a span that does not */
 	NAME_MAX_BYTES = LIMIT_SOURCE_BYTES,
 };
 
@@ -101,8 +102,9 @@ const struct usage transfer_pull_usage = {.name = "pull",
     .about = "ADDR is host:port, or an http:// or https:// URL, of a gRPC service that has\n"
              "ingestion.InternalIngestionService/ReadSpans. Each span becomes visible exactly\n"
              "once: the position in the source is kept by weir, with the spans. What is no\n"
-             "valid span is put into quarantine (weir dlq list) and does not stop the others;\n"
-             "one that is larger than weir takes at once (--max-wire-bytes) ends it.\n"
+             "valid span, or is larger than weir takes at once (--max-wire-bytes), is put into\n"
+             "quarantine (weir dlq list) and does not stop the others; of one that is larger\n"
+             "than --max-body-bytes only its ids are, and it is said and counted.\n"
              "It goes on until it is interrupted, whichever end goes away meanwhile. With\n"
              "--once it ends when there is nothing more, and with an error when an end cannot\n"
              "be asked --tries times in a row (5 take 4 seconds, and what connecting takes)\n"
@@ -313,7 +315,7 @@ count_answer(struct pulling *p)
 		char text[300];
 		struct str why = member(&p->answer, "reason");
 		snprintf(text, sizeof(text),
-		    "%llu of %llu spans are not valid and are in quarantine: %.*s",
+		    "%llu of %llu spans cannot be taken and are in quarantine: %.*s",
 		    (unsigned long long)rejected,
 		    (unsigned long long)accepted + (unsigned long long)rejected,
 		    (int)(why.len < 160 ? why.len : 160), why.len > 0 ? why.ptr : "");
@@ -341,29 +343,77 @@ resolve(struct pulling *p, struct err *err)
 	return ERR_OK;
 }
 
+static void
+begin_body(struct pulling *p)
+{
+	buf_reset(&p->body);
+	pb_put_bytes(&p->body, 1, str_of((const char *)p->at.bytes, p->at.len));
+	pb_put_bytes(&p->body, 2, str_of((const char *)p->batch.end.bytes, p->batch.end.len));
+}
+
+static enum err_code
+send_body(struct pulling *p, struct err *err)
+{
+	if (p->body.failed)
+		return err_set(err, ERR_INTERNAL, "no memory for a batch");
+	return ask_weir(p, "POST", buf_view(&p->body), err);
+}
+
+/* The first field of this number in a message; empty: there is none. */
+static struct str
+field_of(struct str message, uint32_t number)
+{
+	struct pb_reader r;
+	struct pb_field f;
+	pb_reader_init(&r, message);
+	while (pb_next(&r, &f))
+		if (pb_key(&f) == PB_KEY(number, PB_BYTES))
+			return f.bytes;
+	return STR_EMPTY;
+}
+
+/* Instead of the one span in hand, which weir does not take at all: what is known of it, so that it is noted and holds nothing up. */
+static enum err_code
+leave_out(struct pulling *p, struct err *err)
+{
+	char text[160];
+	struct str record = field_of(buf_view(&p->batch.records), 3);
+	struct str span = field_of(record, 2), resource = field_of(record, 3);
+	snprintf(text, sizeof(text),
+	    "the next span has %zu bytes and is left out, only the source has it: more than weir takes "
+	    "(weir serve --max-body-bytes)",
+	    record.len);
+	begin_body(p);
+	size_t mark = pb_open(&p->body, 3);
+	pb_put_bytes(&p->body, 1, field_of(record, 1));
+	if (resource.len > 0 && resource.len <= SMALL_RESOURCE_BYTES)
+		pb_put_bytes(&p->body, 3, resource);
+	pb_put_u64(&p->body, 7, record.len);
+	pb_put_bytes(&p->body, 8, field_of(span, 1));
+	pb_put_bytes(&p->body, 9, field_of(span, 2));
+	pb_close(&p->body, mark);
+	note(p, text, NULL);
+	return send_body(p, err);
+}
+
 /* The batch is in hand until it is taken. */
 static enum err_code
 bring(struct pulling *p, struct err *err)
 {
-	enum err_code code;
-	buf_reset(&p->body);
-	pb_put_bytes(&p->body, 1, str_of((const char *)p->at.bytes, p->at.len));
-	pb_put_bytes(&p->body, 2, str_of((const char *)p->batch.end.bytes, p->batch.end.len));
+	begin_body(p);
 	buf_str(&p->body, buf_view(&p->batch.records));
-	if (p->body.failed)
-		return err_set(err, ERR_INTERNAL, "no memory for a batch");
-	code = ask_weir(p, "POST", buf_view(&p->body), err);
+	enum err_code code = send_body(p, err);
 	if (code == ERR_CONFLICT)
 		return resolve(p, err);
 	if (code == ERR_TOO_LARGE && p->batch.count > 1) {
 		p->limit = p->batch.count / 2;
 		return ERR_OK; /* from the same place, with less */
 	}
-	if (code == ERR_TOO_LARGE)
-		return err_set(err, code,
-		    "the next span has %zu bytes, more than weir takes at once: nothing behind it comes "
-		    "before it does (weir serve --max-wire-bytes)",
-		    p->batch.records.len);
+	if (code == ERR_TOO_LARGE) {
+		code = leave_out(p, err);
+		if (code == ERR_CONFLICT)
+			return resolve(p, err);
+	}
 	if (code != ERR_OK)
 		return code;
 	count_answer(p);

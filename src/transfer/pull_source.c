@@ -21,7 +21,8 @@
 #define METHOD "/ingestion.InternalIngestionService/ReadSpans"
 
 enum { CONNECT_MS = 5000, SILENCE_S = 60, LOOK_MS = 100 };
-#define REPLY_BYTES_MAX ((size_t)96 << 20)
+/* Messages are taken until they fill a request of weir's, so this is about one alone: the largest span that a weir can have. */
+#define REPLY_BYTES_MAX ((size_t)272 << 20)
 
 struct reading {
 	struct pull_batch *out;

@@ -162,7 +162,7 @@ test('R15: a corrupt span is put into quarantine, and the rest of its batch is s
 	const weir = await start(t);
 	const { code, stderr } = await pull(weir, s, '--batch', '40');
 	assert.equal(code, 0, stderr);
-	assert.match(stderr, /2 of 38 spans are not valid and are in quarantine|1 of 39 spans/);
+	assert.match(stderr, /2 of 38 spans cannot be taken and are in quarantine|1 of 39 spans/);
 	await same(weir, s);
 	const found = await letters(weir);
 	assert.deepEqual(found.map((l) => [l.state, l.tenant, l.signal, l.item_count]), Array(4).fill(['quarantined', 'default', 'traces', 1]));
@@ -398,13 +398,48 @@ test('R16: without --once an end that is away is asked again and again, which is
 	await weir.stop();
 });
 
-test('R16: a span that is larger than weir takes ends it with a sentence, and nothing behind it comes before it', async (t) => {
-	const s = await source(t, { count: 10, large: 7 });
-	const weir = await start(t, { args: ['--max-wire-bytes', '100000'] });
+test('R15: a span that is larger than weir takes at once is a dead letter, and what is behind it comes', async (t) => {
+	const s = await source(t, { count: 30, large: 7 });
+	const dataDir = newDataDir();
+	t.after(() => removeDataDir(dataDir));
+	let weir = await start(t, { dataDir, args: ['--max-wire-bytes', '100000'] });
 	const { code, stderr } = await pull(weir, s);
-	assert.equal(code, 1);
-	assert.match(stderr, /the next span has 10\d{5} bytes, more than weir takes at once: .* \(weir serve --max-wire-bytes\)\n/);
-	assert.equal(await position(weir), keyOf(6).toString('hex'));
+	assert.equal(code, 0, stderr);
+	assert.match(stderr, /1 of 1 spans cannot be taken and are in quarantine: it has 10\d{5} bytes, more than --max-wire-bytes\n/);
+	assert.match(stderr, /junjo: 30 spans in .*, 1 of them in quarantine/);
+	s.corrupt.add(7); // no span, as yet
+	await same(weir, s);
+	const [letter, ...others] = await letters(weir);
+	assert.deepEqual(others, []);
+	assert.equal(letter.state, 'quarantined');
+	assert.match(letter.error, /^pulled from junjo: it has 10\d{5} bytes, more than --max-wire-bytes$/);
+	assert.match((await pull(weir, s)).stderr, /junjo: 0 spans/);
+	// Every byte of it is there: it is loaded when somebody says so.
+	await weir.stop();
+	weir = await start(t, { dataDir });
+	assert.equal((await fetch(`http://${weir.api}/api/v1/dlq/${letter.id}/retry`, { method: 'POST' })).status, 200);
+	await weir.until('/api/v1/traces?limit=100', (b) => b.spans?.length === 30);
+	assert.equal((await letters(weir)).length, 0);
+	const { body } = await weir.get('/api/v1/traces?limit=100');
+	assert.equal(body.spans.find((x) => x.operation === 'op 7').service.length, 1 << 20);
+	await weir.stop();
+});
+
+test('R15: a span too large even for a dead letter is named, counted and stepped over', async (t) => {
+	const s = await source(t, { count: 30, large: 7 });
+	const weir = await start(t, { args: ['--max-wire-bytes', '100000', '--max-body-bytes', '200000'] });
+	const { code, stderr } = await pull(weir, s, '--quiet');
+	assert.equal(code, 0, stderr);
+	assert.match(stderr, /^weir pull: the next span has 10\d{5} bytes and is left out, only the source has it: more than weir takes \(weir serve --max-body-bytes\)\n$/);
+	s.corrupt.add(7);
+	await same(weir, s);
+	const [letter, ...others] = await letters(weir);
+	assert.deepEqual(others, []);
+	assert.match(letter.error, new RegExp(`it has 10\\d{5} bytes, more than --max-body-bytes: only the source has it, span ${idOf(7).toString('hex')} of trace 0707070707070707${idOf(7).toString('hex')}`));
+	const metrics = await (await fetch(`http://${weir.api}/metrics`)).text();
+	assert.match(metrics, /^weir_pull_records_left_out_total 1$/m);
+	assert.match(weir.log, /1 records of junjo \(tenant default\) are too large even for a dead letter and were left out/);
+	assert.match((await pull(weir, s)).stderr, /junjo: 0 spans/);
 	await weir.stop();
 });
 
