@@ -89,6 +89,14 @@ split_params(char *text, struct op_value *values)
 	return count;
 }
 
+static bool
+should_stop(const struct op_context *ctx, uint64_t deadline_mono_ns)
+{
+	struct fake *f = (struct fake *)ctx->store;
+	assert_int_equal(deadline_mono_ns, 99);
+	return ++f->stop_count >= f->stop_at && f->stop_at > 0;
+}
+
 enum err_code
 fake_run(struct fake *f, const char *op, const char *params)
 {
@@ -99,6 +107,7 @@ fake_run(struct fake *f, const char *op, const char *params)
 	    .tenant = f->tenant,
 	    .now_unix_ns = f->now_ns,
 	    .deadline_mono_ns = 99,
+	    .stop = f->stop_at > 0 ? should_stop : NULL,
 	    .arena = &arena,
 	    .reply = &f->reply};
 	char *text = strdup(params);
@@ -106,6 +115,7 @@ fake_run(struct fake *f, const char *op, const char *params)
 	buf_fini(&f->answer);
 	buf_init(&f->answer, f->answer_bytes_max);
 	f->err = (struct err){0};
+	f->stop_count = 0;
 	f->reply = (struct ops_reply){0};
 	enum err_code code =
 	    ops_run(ops_find_name(str_from(op)), &ctx, values, count, &f->answer, &f->err);

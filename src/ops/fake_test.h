@@ -21,6 +21,8 @@ struct fake {
 	struct limits limits;
 	uint64_t now_ns;
 	size_t answer_bytes_max, arena_bytes_max;
+	int stop_at; /* asked so often whether to stop, it says yes; 0: never */
+	int stop_count; /* how often it was asked */
 	struct buf answer;
 	struct ops_reply reply;
 	struct err err;

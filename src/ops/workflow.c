@@ -7,6 +7,7 @@
 
 /* States of one answer: those beyond it are left out, and counted. */
 enum { STATES_BYTES_MAX = 32 << 20 };
+enum { LOOK_EVERY = 16 }; /* steps */
 
 #define PARAMS_VIEW                                                                                \
 	{.name = "states",                                                                         \
@@ -251,8 +252,12 @@ put_steps(struct view *v, struct err *err)
 	ops_write_u64(&v->w, "step_count", total);
 	jsonw_key(&v->w, "steps");
 	jsonw_array(&v->w);
-	for (size_t i = first; i < end && !code && !v->w.out->failed; i++)
-		code = put_step(v, i, err);
+	for (size_t i = first; i < end && !code && !v->w.out->failed; i++) {
+		if ((i - first) % LOOK_EVERY == 0)
+			code = ops_run_look(v->ctx, err);
+		if (!code)
+			code = put_step(v, i, err);
+	}
 	jsonw_array_end(&v->w);
 	jsonw_key(&v->w, "next_step");
 	if (end < total)

@@ -38,6 +38,9 @@ MUST_CHECK enum err_code ops_run_read_trace(const struct op_context *ctx, uint64
 MUST_CHECK enum err_code ops_run_read_counts(const struct op_context *ctx, uint64_t span_id,
     struct ops_run *run, struct err *err);
 void ops_run_end(struct ops_run *run);
+/* ERR_DEADLINE: the time of the query is over, or nobody waits for it any more. Reading a run asks by itself; who makes something
+ * of one asks between its pieces. */
+MUST_CHECK enum err_code ops_run_look(const struct op_context *ctx, struct err *err);
 
 /* Sums over the calls of models: { calls, errors, input_tokens .. }; null where there is nothing to sum. */
 void ops_write_llm_sums(struct json_writer *w, const char *key, const struct op_context *ctx,

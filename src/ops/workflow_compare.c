@@ -38,6 +38,9 @@ struct comparison {
 	bool states;
 	size_t diff_bytes, diffs_left_out;
 	uint64_t steps; /* see patch_doc_steps() */
+	uint64_t pairs, looked_steps; /* `steps` when it was last asked whether it is late */
+	enum err_code late; /* nothing more is compared */
+	struct err *err;
 };
 
 /* Which step it is whatever the run: its way down by names and types, without ids. */
@@ -155,6 +158,19 @@ put_side(struct json_writer *w, const char *key, const struct ops_run *run, int 
 	jsonw_object_end(w);
 }
 
+/* Every so many pairs, or steps of comparing: some milliseconds. */
+static bool
+is_late(struct comparison *c)
+{
+	enum { LOOK_PAIRS = 64, LOOK_STEPS = 1 << 18 };
+	if (!c->late &&
+	    (c->pairs++ % LOOK_PAIRS == 0 || c->steps - c->looked_steps >= LOOK_STEPS)) {
+		c->looked_steps = c->steps;
+		c->late = ops_run_look(c->ctx, c->err);
+	}
+	return c->late != ERR_OK;
+}
+
 static void
 put_pair(struct comparison *c, int a, int b)
 {
@@ -165,6 +181,8 @@ put_pair(struct comparison *c, int a, int b)
 	const struct ops_run *of = x ? c->a : c->b;
 	bool same = true;
 	CHECK(s != NULL);
+	if (is_late(c))
+		return;
 	jsonw_object(w);
 	ops_write_text(w, "name", table_str(&of->r.rows, s->row, SPAN_NAME));
 	ops_write_text(w, "type", str_from(ops_run_type(&s->junjo, &s->llm)));
@@ -275,6 +293,8 @@ put_comparison(struct comparison *c, struct err *err)
 	jsonw_array_end(w);
 	ops_write_u64(w, "differences_left_out", c->diffs_left_out);
 	jsonw_object_end(w);
+	if (c->late)
+		return c->late;
 	if (c->steps > COMPARE_STEPS_MAX)
 		return err_set(err, ERR_TOO_LARGE,
 		    "the states of these runs are too large to be compared step by step: compare runs of "
@@ -294,7 +314,7 @@ ops_workflow_compare(const struct op_context *ctx, const struct op *op,
 	CHECK(given);
 	(void)ops_find_value(op, values, value_count, "span_a", &span_a);
 	(void)ops_find_value(op, values, value_count, "span_b", &span_b);
-	struct comparison c = {.ctx = ctx, .a = &a, .b = &b, .states = true};
+	struct comparison c = {.ctx = ctx, .a = &a, .b = &b, .states = true, .err = err};
 	if (ops_find_value(op, values, value_count, "states", &states))
 		c.states = states.i64 != 0;
 	enum err_code code = ops_run_read(ctx, trace_a.hi, trace_a.lo, span_a.lo, &a, err);

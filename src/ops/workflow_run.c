@@ -7,6 +7,17 @@
 
 /* Of one run. A row costs some hundred bytes here, its texts apart. */
 enum { RUN_SPANS_MAX = 100000, STATE_BYTES_MAX = 256 << 20, PATCH_OPS_MAX = 100000 };
+enum { LOOK_EVERY = 256 }; /* rows */
+
+enum err_code
+ops_run_look(const struct op_context *ctx, struct err *err)
+{
+	struct ops_stop stop = {ctx, ctx->deadline_mono_ns};
+	if (!ops_should_stop(&stop))
+		return ERR_OK;
+	return err_set(err, ERR_DEADLINE,
+	    "the query did not end in its time: ask for less of the run");
+}
 
 /* Row of the run that a trace is best known by; SIZE_MAX: it has none. */
 static enum err_code
@@ -18,7 +29,10 @@ choose_root(const struct op_context *ctx, const struct table *t, size_t *row_out
 	for (size_t i = 0; i < t->row_count && best < WORKFLOW_WORKFLOW && !code; i++) {
 		struct arena_mark mark = arena_mark(ctx->arena);
 		enum workflow_kind kind = WORKFLOW_KIND_NONE;
-		code = workflow_kind_of(t, i, ctx->arena, &kind, err);
+		if (i % LOOK_EVERY == 0)
+			code = ops_run_look(ctx, err);
+		if (!code)
+			code = workflow_kind_of(t, i, ctx->arena, &kind, err);
 		if (!code && kind > best) {
 			best = kind;
 			*row_out = i;
@@ -95,12 +109,14 @@ ops_run_read(const struct op_context *ctx, uint64_t trace_hi, uint64_t trace_lo,
 	static const struct patch_limits limits = {.bytes_max = STATE_BYTES_MAX,
 	    .depth_max = LIMIT_MESSAGE_DEPTH,
 	    .ops_max = PATCH_OPS_MAX};
+	struct ops_stop late = {ctx, ctx->deadline_mono_ns};
+	const struct replay_stop stop = {ops_should_stop, &late};
 	size_t root = 0;
 	enum err_code code = ops_run_read_trace(ctx, trace_hi, trace_lo, out, err);
 	if (!code)
 		code = find_root(ctx, trace_hi, trace_lo, &out->r.rows, span_id, &root, err);
 	if (!code)
-		code = workflow_read(&out->r.rows, root, &limits, ctx->arena, &out->w, err);
+		code = workflow_read(&out->r.rows, root, &limits, &stop, ctx->arena, &out->w, err);
 	return code;
 }
 
@@ -109,9 +125,11 @@ ops_run_read_counts(const struct op_context *ctx, uint64_t span_id, struct ops_r
     struct err *err)
 {
 	const struct table *t = &run->r.rows;
+	struct ops_stop late = {ctx, ctx->deadline_mono_ns};
+	const struct replay_stop stop = {ops_should_stop, &late};
 	for (size_t i = 0; i < t->row_count; i++)
 		if (table_u64(t, i, SPAN_SPAN_ID) == span_id)
-			return workflow_read(t, i, NULL, ctx->arena, &run->w, err);
+			return workflow_read(t, i, NULL, &stop, ctx->arena, &run->w, err);
 	return err_set(err, ERR_NOT_FOUND, "the span is not there any more");
 }
 

@@ -138,7 +138,9 @@ put_run(struct run_list *l, const struct table *t, size_t row, struct err *err)
 	struct arena *arena = l->ctx->arena;
 	enum workflow_kind kind = WORKFLOW_KIND_NONE;
 	struct arena_mark mark = arena_mark(arena);
-	enum err_code code = workflow_kind_of(t, row, arena, &kind, err);
+	enum err_code code = ops_run_look(l->ctx, err);
+	if (!code)
+		code = workflow_kind_of(t, row, arena, &kind, err);
 	arena_rewind(arena, mark);
 	if (!code && kind != WORKFLOW_KIND_NONE)
 		code = read_trace(l, table_u64(t, row, SPAN_TRACE_HI),

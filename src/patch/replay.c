@@ -6,8 +6,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/* Between two looks at whether it should stop: some milliseconds of work, or many small patches. */
+enum { LOOK_STEPS = 1 << 18, LOOK_PATCHES = 64 };
+
 struct replay {
 	const struct patch_limits *lim;
+	const struct replay_stop *stop; /* NULL: never */
+	uint64_t looked; /* `work` then */
 	struct replay_result *out;
 	struct patch_doc *doc; /* NULL: there is no start */
 	uint64_t work, work_max; /* steps until now */
@@ -160,13 +165,24 @@ check_end(struct replay *r, struct str text)
 	patch_doc_free(end);
 }
 
+/* Before patch i, or the end. A replay that is short does not ask: there may be many. */
+static bool
+should_stop(struct replay *r, size_t i)
+{
+	bool is_time = i % LOOK_PATCHES == LOOK_PATCHES - 1 || r->work - r->looked >= LOOK_STEPS;
+	if (!r->stop || !is_time)
+		return false;
+	r->looked = r->work;
+	return r->stop->should(r->stop->ctx);
+}
+
 enum err_code
 replay_run(struct str start, struct str end, const struct replay_step *steps, size_t count,
-    const struct patch_limits *lim, replay_each each, void *ctx, struct replay_result *out,
-    struct err *err)
+    const struct patch_limits *lim, const struct replay_stop *stop, replay_each each, void *ctx,
+    struct replay_result *out, struct err *err)
 {
-	struct replay r = {.lim = lim, .out = out, .work_max = REPLAY_STEPS_MAX};
-	(void)err;
+	struct replay r = {.lim = lim, .stop = stop, .out = out, .work_max = REPLAY_STEPS_MAX};
+	bool stopped = false;
 	if (lim->steps_max && lim->steps_max < REPLAY_STEPS_MAX)
 		r.work_max = lim->steps_max;
 	*out = (struct replay_result){.verdict = REPLAY_VERIFIED};
@@ -176,12 +192,14 @@ replay_run(struct str start, struct str end, const struct replay_step *steps, si
 		decide(&r, REPLAY_IMPOSSIBLE, 0, "the state at the start was not sent");
 	else
 		r.doc = parse_state(&r, start, "start");
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && !(stopped = should_stop(&r, i)); i++)
 		run_step(&r, &steps[i], i, each, ctx);
-	check_end(&r, end);
+	stopped = stopped || should_stop(&r, 0);
+	if (!stopped)
+		check_end(&r, end);
 	out->steps = r.work;
 	out->state = r.doc;
-	return ERR_OK;
+	return stopped ? err_set(err, ERR_DEADLINE, "the replay did not end in its time") : ERR_OK;
 }
 
 void

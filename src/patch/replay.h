@@ -16,7 +16,8 @@
  * for people who look at it; a step that fails leaves the state as it was.
  *
  * Memory: lim->bytes_max for the start with all its versions, and as much for the end. Time: a replay may take
- * lim->steps_max steps, at most REPLAY_STEPS_MAX (see PATCH_STEPS_MAX); patches behind that are not tried. Threads: one caller, one replay.
+ * lim->steps_max steps, at most REPLAY_STEPS_MAX (see PATCH_STEPS_MAX); patches behind that are not tried. That is seconds: who has
+ * less says so with a struct replay_stop, which is asked between patches, so that it ends within one of them. Threads: one caller, one replay.
  */
 #ifndef PATCH_REPLAY_H
 #define PATCH_REPLAY_H
@@ -56,11 +57,18 @@ struct replay_result {
 typedef void (*replay_each)(void *ctx, size_t i, const struct patch_doc *before,
     const struct patch_doc *after, enum err_code code, const char *why);
 
-/* start or end empty: it was not sent. `each` may be NULL. Whatever comes from outside is a verdict, and no error: this
- * fails only where *out cannot be filled. replay_fini() is the caller's in any case. */
+/* Should it end now, though it is not done? It may cost a system call, and is not asked for each small thing. */
+struct replay_stop {
+	bool (*should)(void *ctx);
+	void *ctx;
+};
+
+/* start or end empty: it was not sent. `each` may be NULL, so may `stop`. Whatever comes from outside is a verdict, and no error: this
+ * fails only where *out cannot be filled: ERR_DEADLINE, it was to stop. replay_fini() is the caller's in any case. */
 MUST_CHECK enum err_code replay_run(struct str start, struct str end,
-    const struct replay_step *steps, size_t count, const struct patch_limits *lim, replay_each each,
-    void *ctx, struct replay_result *out, struct err *err);
+    const struct replay_step *steps, size_t count, const struct patch_limits *lim,
+    const struct replay_stop *stop, replay_each each, void *ctx, struct replay_result *out,
+    struct err *err);
 void replay_fini(struct replay_result *result); /* frees the state */
 const char *replay_verdict_name(enum replay_verdict v); /* "verified", "mismatch", ... */
 

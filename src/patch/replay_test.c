@@ -41,15 +41,15 @@ run(const char *start, const char *end, const struct replay_step *steps, size_t 
 	struct replay_result r;
 	struct story s = {.why = ""};
 	struct err err = {0};
-	assert_int_equal(replay_run(str_from(start), str_from(end), steps, count, &limits, tell, &s,
-	                     &r, &err),
+	assert_int_equal(replay_run(str_from(start), str_from(end), steps, count, &limits, NULL,
+	                     tell, &s, &r, &err),
 	    ERR_OK);
 	buf_char(&s.text, '\0');
 	assert_string_equal(s.text.ptr, story);
 	/* It is the same without anybody who listens. */
 	struct replay_result again;
 	assert_int_equal(replay_run(str_from(start), str_from(end), steps, count, &limits, NULL,
-	                     NULL, &again, &err),
+	                     NULL, NULL, &again, &err),
 	    ERR_OK);
 	assert_int_equal(again.verdict, r.verdict);
 	assert_int_equal(again.at, r.at);
@@ -161,7 +161,8 @@ TEST(replay, what_cannot_be_told_says_why)
 		struct replay_result r;
 		struct err err = {0};
 		assert_int_equal(replay_run(str_from(cases[i].start), str_from(cases[i].end),
-		                     cases[i].steps, cases[i].count, &limits, NULL, NULL, &r, &err),
+		                     cases[i].steps, cases[i].count, &limits, NULL, NULL, NULL, &r,
+		                     &err),
 		    ERR_OK);
 		assert_int_equal(r.verdict, REPLAY_IMPOSSIBLE);
 		assert_int_equal(r.at, cases[i].at);
@@ -226,7 +227,8 @@ TEST(replay, a_run_that_grows_beyond_the_limits_cannot_be_told)
 	    {.patch = buf_view(&text)},
 	    {.patch = buf_view(&text)},
 	};
-	assert_int_equal(replay_run(STR("[]"), STR("[]"), steps, 4, &limits, NULL, NULL, &r, &err),
+	assert_int_equal(replay_run(STR("[]"), STR("[]"), steps, 4, &limits, NULL, NULL, NULL, &r,
+	                     &err),
 	    ERR_OK);
 	assert_int_equal(r.verdict, REPLAY_IMPOSSIBLE);
 	assert_int_equal(r.at, 4);
@@ -242,17 +244,74 @@ TEST(replay, steps_beyond_the_limit_are_not_tried_and_said)
 	struct replay_result r;
 	struct err err = {0};
 	assert_int_equal(replay_run(STR("{\"n\":0}"), STR("{\"n\":2}"), steps, 2, &limits, NULL,
-	                     NULL, &r, &err),
+	                     NULL, NULL, &r, &err),
 	    ERR_OK);
 	assert_int_equal(r.verdict, REPLAY_VERIFIED);
 	uint64_t needed = r.steps;
 	replay_fini(&r);
 	for (few.steps_max = 1; few.steps_max < needed / 2; few.steps_max++) {
 		assert_int_equal(replay_run(STR("{\"n\":0}"), STR("{\"n\":2}"), steps, 2, &few,
-		                     NULL, NULL, &r, &err),
+		                     NULL, NULL, NULL, &r, &err),
 		    ERR_OK);
 		assert_int_equal(r.verdict, REPLAY_IMPOSSIBLE);
 		assert_true(strlen(r.why) > 0);
 		replay_fini(&r);
 	}
+}
+
+struct patience {
+	int asked, most;
+	size_t steps;
+};
+
+static bool
+is_over(void *ctx)
+{
+	struct patience *p = ctx;
+	return ++p->asked > p->most;
+}
+
+static void
+count_step(void *ctx, size_t i, const struct patch_doc *before, const struct patch_doc *after,
+    enum err_code code, const char *why)
+{
+	struct patience *p = ctx;
+	(void)before;
+	(void)after;
+	(void)why;
+	assert_int_equal(code, ERR_OK);
+	assert_int_equal(i, p->steps);
+	p->steps++;
+}
+
+/* Small patches are many, large ones long: it is asked in time with either. */
+TEST(replay, replay_that_is_told_to_stop_ends_within_a_few_patches)
+{
+	enum { STEPS = 1000, WIDE = 20000 };
+	static struct replay_step steps[STEPS];
+	struct buf start = {0};
+	struct err err = {0};
+	for (int wide = 0; wide < 2; wide++) {
+		buf_reset(&start);
+		buf_str(&start, STR("{\"n\":0,\"a\":[0"));
+		for (int i = 0; wide && i < WIDE; i++)
+			buf_str(&start, STR(",0"));
+		buf_str(&start, STR("]}"));
+		for (int i = 0; i < STEPS; i++)
+			steps[i].patch = wide
+			    ? STR("[{\"op\":\"add\",\"path\":\"/a/0\",\"value\":1}]")
+			    : STR("[{\"op\":\"replace\",\"path\":\"/n\",\"value\":1}]");
+		for (int most = 0; most < 3; most++) {
+			struct patience p = {.most = most};
+			struct replay_result r;
+			const struct replay_stop stop = {is_over, &p};
+			assert_int_equal(replay_run(buf_view(&start), STR_EMPTY, steps, STEPS,
+			                     &limits, &stop, count_step, &p, &r, &err),
+			    ERR_DEADLINE);
+			assert_int_equal(p.asked, most + 1);
+			assert_true(p.steps < (wide ? 20 : 64) * ((size_t)most + 1));
+			replay_fini(&r);
+		}
+	}
+	buf_fini(&start);
 }

@@ -15,6 +15,16 @@ workflow_no_memory(struct err *err)
 	    "the run does not fit the memory of one query: it has too many spans, or too large ones");
 }
 
+enum err_code
+workflow_look(const struct workflow_rows *r, size_t i, struct err *err)
+{
+	enum { LOOK_EVERY = 256 };
+	if (!r->stop || i % LOOK_EVERY != 0 || !r->stop->should(r->stop->ctx))
+		return ERR_OK;
+	return err_set(err, ERR_DEADLINE,
+	    "the run cannot be read in the time of a query: it has too many spans, or too large ones");
+}
+
 /* ---- parents */
 
 struct span_row {
@@ -153,7 +163,9 @@ read_rows(struct workflow_rows *r, struct workflow *w, struct err *err)
 		struct str attributes = table_str(r->spans, i, SPAN_ATTRIBUTES);
 		if (!r->below[i])
 			continue;
-		code = junjo_read(attributes, r->arena, &r->junjo[i], err);
+		code = workflow_look(r, i, err);
+		if (!code)
+			code = junjo_read(attributes, r->arena, &r->junjo[i], err);
 		if (!code)
 			code = llm_read(attributes, table_str(r->spans, i, SPAN_EVENTS), r->arena,
 			    &w->llm_of[i], err);
@@ -354,8 +366,10 @@ find_patches(struct workflow_rows *r, struct workflow *w, const struct map *owne
 		struct junjo_patches found = {0};
 		if (!r->below[i] && owned->count == 0)
 			continue;
-		enum err_code code =
-		    junjo_patches(table_str(r->spans, i, SPAN_EVENTS), r->arena, &found, err);
+		enum err_code code = workflow_look(r, i, err);
+		if (!code)
+			code = junjo_patches(table_str(r->spans, i, SPAN_EVENTS), r->arena, &found,
+			    err);
 		if (code)
 			return code;
 		if (!r->below[i])
@@ -370,9 +384,9 @@ find_patches(struct workflow_rows *r, struct workflow *w, const struct map *owne
 
 enum err_code
 workflow_read(const struct table *spans, size_t root, const struct patch_limits *limits,
-    struct arena *arena, struct workflow *out, struct err *err)
+    const struct replay_stop *stop, struct arena *arena, struct workflow *out, struct err *err)
 {
-	struct workflow_rows r = {.spans = spans, .arena = arena};
+	struct workflow_rows r = {.spans = spans, .arena = arena, .stop = stop};
 	CHECK(root < spans->row_count);
 	*out = (struct workflow){
 	    .root = root, .verdict_store = WORKFLOW_NONE, .verdict_step = WORKFLOW_NONE};

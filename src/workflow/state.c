@@ -396,7 +396,7 @@ replay_store(struct replaying *p, struct err *err)
 	enum err_code code =
 	    replay_run(j->state_start_mode == JUNJO_FULL ? j->state_start : STR_EMPTY,
 	        j->state_end_mode == JUNJO_FULL ? j->state_end : STR_EMPTY, steps, s->patch_count,
-	        &r->limits, take_patch, p, &s->result, err);
+	        &r->limits, r->stop, take_patch, p, &s->result, err);
 	if (code)
 		return code;
 	charge(r, s);
@@ -451,8 +451,11 @@ read_stores(struct workflow_rows *r, struct workflow *w, struct err *err)
 		next[i] = first[store];
 		first[store] = (int)i + 1;
 	}
-	for (size_t i = 0; i < w->store_count && !code; i++)
-		code = read_store(r, w, i, first[i], next, err);
+	for (size_t i = 0; i < w->store_count && !code; i++) {
+		code = workflow_look(r, i, err);
+		if (!code)
+			code = read_store(r, w, i, first[i], next, err);
+	}
 	return code;
 }
 

@@ -16,7 +16,8 @@
  * other's patches so, as they did.
  *
  * Bounds. All stores of a run share the limits: what one takes of memory and steps the next ones have not got. Of a store
- * for which nothing is left the verdict says so. limits->steps_max 0: REPLAY_STEPS_MAX.
+ * for which nothing is left the verdict says so. limits->steps_max 0: REPLAY_STEPS_MAX. Who has less time says so with
+ * `stop`, which is asked every few hundred rows and patches.
  *
  * Ownership. workflow_read() borrows the table and its texts, and allocates in the arena; the states are the caller's to give
  * back, by workflow_fini(). Threads. Any; nothing is kept.
@@ -96,10 +97,11 @@ struct workflow {
 enum workflow_kind { WORKFLOW_KIND_NONE, WORKFLOW_SUBFLOW, WORKFLOW_AGENT, WORKFLOW_WORKFLOW };
 MUST_CHECK enum err_code workflow_kind_of(const struct table *spans, size_t row,
     struct arena *arena, enum workflow_kind *out, struct err *err);
-/* spans: all of one trace, by ascending time; root: a row of it. limits NULL: without stores, states and verdict.
- * ERR_TOO_LARGE: the arena is spent. */
+/* spans: all of one trace, by ascending time; root: a row of it. limits NULL: without stores, states and verdict. stop NULL: never.
+ * ERR_TOO_LARGE: the arena is spent. ERR_DEADLINE: it was to stop. */
 MUST_CHECK enum err_code workflow_read(const struct table *spans, size_t root,
-    const struct patch_limits *limits, struct arena *arena, struct workflow *out, struct err *err);
+    const struct patch_limits *limits, const struct replay_stop *stop, struct arena *arena,
+    struct workflow *out, struct err *err);
 void workflow_fini(struct workflow *w);
 
 #endif

@@ -11,6 +11,7 @@ struct workflow_rows {
 	struct arena *arena;
 	struct patch_limits
 	    limits; /* what is left of it for the stores that have not been replayed */
+	const struct replay_stop *stop; /* NULL: never */
 	struct junjo_span *junjo;
 	int64_t *parent; /* row; -1: not in the table */
 	bool *below; /* of the run, which is itself */
@@ -24,5 +25,7 @@ void workflow_find_owned(const struct workflow_rows *r, struct map *out);
 MUST_CHECK enum err_code workflow_read_states(struct workflow_rows *r, struct workflow *w,
     struct err *err);
 enum err_code workflow_no_memory(struct err *err);
+/* Before the i-th of many. ERR_DEADLINE: it is to stop. */
+MUST_CHECK enum err_code workflow_look(const struct workflow_rows *r, size_t i, struct err *err);
 
 #endif

@@ -65,7 +65,7 @@ add(struct fixture *f, uint64_t id, uint64_t parent, uint64_t start, int64_t len
 static void
 read(struct fixture *f, size_t root)
 {
-	assert_int_equal(workflow_read(&f->spans, root, &limits, &f->arena, &f->w, &f->err),
+	assert_int_equal(workflow_read(&f->spans, root, &limits, NULL, &f->arena, &f->w, &f->err),
 	    ERR_OK);
 }
 
@@ -360,7 +360,7 @@ TEST(workflow, deep_trees_and_memory_that_ends_are_no_danger)
 		struct arena small;
 		struct workflow w;
 		arena_init(&small, bytes, 0);
-		enum err_code code = workflow_read(&f.spans, 0, &limits, &small, &w, &f.err);
+		enum err_code code = workflow_read(&f.spans, 0, &limits, NULL, &small, &w, &f.err);
 		assert_true(code == ERR_OK || code == ERR_TOO_LARGE);
 		if (code == ERR_OK)
 			workflow_fini(&w);
@@ -400,7 +400,7 @@ TEST(workflow, stores_share_the_memory_of_their_run)
 		    (int)i, (int)i);
 		add(&f, 2 + i, 1, 2 + i, 10, attributes, patch.ptr);
 	}
-	assert_int_equal(workflow_read(&f.spans, 0, &small, &f.arena, &f.w, &f.err), ERR_OK);
+	assert_int_equal(workflow_read(&f.spans, 0, &small, NULL, &f.arena, &f.w, &f.err), ERR_OK);
 	assert_int_equal(f.w.store_count, 1 + STORES);
 	for (size_t i = 0; i < f.w.store_count; i++) {
 		const struct replay_result *r = &f.w.stores[i].result;
@@ -443,5 +443,40 @@ TEST(workflow, a_change_that_fails_is_told_though_the_end_was_withheld)
 	read(&f, 0);
 	assert_int_equal(f.w.verdict, REPLAY_MISMATCH);
 	assert_int_equal(f.w.verdict_step, 1);
+	end(&f);
+}
+
+struct patience {
+	int asked, most;
+};
+
+static bool
+is_over(void *ctx)
+{
+	struct patience *p = ctx;
+	return ++p->asked > p->most;
+}
+
+TEST(workflow, run_whose_time_is_over_ends_with_that_wherever_it_is)
+{
+	struct fixture f;
+	enum err_code code = ERR_DEADLINE;
+	struct patience p = {0};
+	const struct replay_stop stop = {is_over, &p};
+	begin(&f);
+	add(&f, 1, 0, 0, 100000, WORKFLOW("{\\\"n\\\":0}", "{\\\"n\\\":1}"), NULL);
+	for (uint64_t i = 2; i < 2000; i++)
+		add(&f, i, 1, i, 10, NODE("n"), "[" PATCH("11", "s", SET("1")) "]");
+	struct arena_mark mark = arena_mark(&f.arena);
+	for (; code == ERR_DEADLINE; p.most++) {
+		p.asked = 0;
+		arena_rewind(&f.arena, mark);
+		code = workflow_read(&f.spans, 0, &limits, &stop, &f.arena, &f.w, &f.err);
+		assert_int_equal(code, p.asked > p.most ? ERR_DEADLINE : ERR_OK);
+	}
+	assert_int_equal(code, ERR_OK);
+	/* 2000 rows, twice, and as many patches: not once, and not for each. */
+	assert_in_range(p.asked, 20, 200);
+	assert_int_equal(f.w.verdict, REPLAY_VERIFIED);
 	end(&f);
 }
