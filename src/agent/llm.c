@@ -272,8 +272,9 @@ run_of(const struct reading *r, enum llm_kind kind)
 	if (is_text(r, OPERATION, "invoke_agent") || is_text(r, OI_KIND, "AGENT") ||
 	    is_text(r, TRACELOOP_KIND, "agent"))
 		return LLM_RUN_AGENT;
-	return kind == LLM_AGENT && !is_text(r, OPERATION, "create_agent") ? LLM_RUN_AGENT
-	                                                                   : LLM_NO_RUN;
+	if (kind == LLM_AGENT && !is_text(r, OPERATION, "create_agent"))
+		return LLM_RUN_AGENT;
+	return is_text(r, OI_KIND, "CHAIN") ? LLM_RUN_CHAIN : LLM_NO_RUN;
 }
 
 /* ---- its facts */

@@ -48,7 +48,8 @@
 
 enum llm_kind { LLM_NONE, LLM_CHAT, LLM_EMBEDDINGS, LLM_TOOL, LLM_AGENT, LLM_OTHER };
 
-enum llm_run { LLM_NO_RUN, LLM_RUN_AGENT, LLM_RUN_WORKFLOW };
+/* CHAIN: a link between steps, of which a program makes many; one above all others may be the whole run (workflow/workflow.h). */
+enum llm_run { LLM_NO_RUN, LLM_RUN_CHAIN, LLM_RUN_AGENT, LLM_RUN_WORKFLOW };
 
 const char *llm_kind_name(enum llm_kind kind); /* "chat", "embeddings" ...; "none" */
 

@@ -21,7 +21,8 @@ ops_run_look(const struct op_context *ctx, struct err *err)
 
 /* Row of the run that a trace is best known by; SIZE_MAX: it has none. */
 static enum err_code
-choose_root(const struct op_context *ctx, const struct table *t, size_t *row_out, struct err *err)
+choose_root(const struct op_context *ctx, const struct table *t, size_t *row_out,
+    enum workflow_kind *kind_out, struct err *err)
 {
 	enum workflow_kind best = WORKFLOW_KIND_NONE;
 	enum err_code code = ERR_OK;
@@ -39,6 +40,7 @@ choose_root(const struct op_context *ctx, const struct table *t, size_t *row_out
 		}
 		arena_rewind(ctx->arena, mark);
 	}
+	*kind_out = best;
 	return code;
 }
 
@@ -56,15 +58,21 @@ no_run(unsigned long long hi, unsigned long long lo, const struct table *t, stru
 }
 
 static enum err_code
+span_is_none(uint64_t span_id, struct err *err)
+{
+	return err_set(err, ERR_NOT_FOUND, "span %016llx is no workflow, subflow or agent",
+	    (unsigned long long)span_id);
+}
+
+static enum err_code
 find_root(const struct op_context *ctx, uint64_t trace_hi, uint64_t trace_lo, const struct table *t,
-    uint64_t span_id, size_t *row_out, struct err *err)
+    uint64_t span_id, size_t *row_out, enum workflow_kind *kind_out, struct err *err)
 {
 	unsigned long long hi = trace_hi, lo = trace_lo;
-	enum workflow_kind kind = WORKFLOW_KIND_NONE;
 	if (t->row_count == 0)
 		return err_set(err, ERR_NOT_FOUND, "no trace with id %016llx%016llx", hi, lo);
 	if (span_id == 0) {
-		enum err_code code = choose_root(ctx, t, row_out, err);
+		enum err_code code = choose_root(ctx, t, row_out, kind_out, err);
 		if (!code && *row_out == SIZE_MAX)
 			return no_run(hi, lo, t, err);
 		return code;
@@ -73,12 +81,8 @@ find_root(const struct op_context *ctx, uint64_t trace_hi, uint64_t trace_lo, co
 		if (table_u64(t, i, SPAN_SPAN_ID) != span_id)
 			continue;
 		*row_out = i;
-		enum err_code code = workflow_kind_of(t, i, ctx->arena, &kind, err);
-		if (!code && kind == WORKFLOW_KIND_NONE)
-			return err_set(err, ERR_NOT_FOUND,
-			    "span %016llx is no workflow, subflow or agent",
-			    (unsigned long long)span_id);
-		return code;
+		enum err_code code = workflow_kind_of(t, i, ctx->arena, kind_out, err);
+		return !code && *kind_out == WORKFLOW_KIND_NONE ? span_is_none(span_id, err) : code;
 	}
 	return err_set(err, ERR_NOT_FOUND, "no span %016llx in trace %016llx%016llx",
 	    (unsigned long long)span_id, hi, lo);
@@ -112,11 +116,15 @@ ops_run_read(const struct op_context *ctx, uint64_t trace_hi, uint64_t trace_lo,
 	struct ops_stop late = {ctx, ctx->deadline_mono_ns};
 	const struct replay_stop stop = {ops_should_stop, &late};
 	size_t root = 0;
+	enum workflow_kind kind = WORKFLOW_KIND_NONE;
 	enum err_code code = ops_run_read_trace(ctx, trace_hi, trace_lo, out, err);
 	if (!code)
-		code = find_root(ctx, trace_hi, trace_lo, &out->r.rows, span_id, &root, err);
+		code = find_root(ctx, trace_hi, trace_lo, &out->r.rows, span_id, &root, &kind, err);
 	if (!code)
 		code = workflow_read(&out->r.rows, root, &limits, &stop, ctx->arena, &out->w, err);
+	if (!code && kind == WORKFLOW_CHAIN && out->w.call_count == 0)
+		code = span_id ? span_is_none(span_id, err)
+		               : no_run(trace_hi, trace_lo, &out->r.rows, err);
 	return code;
 }
 
@@ -155,7 +163,7 @@ ops_run_type(const struct junjo_span *junjo, const struct llm_call *llm)
 	}
 	if (junjo->operation_type.len > 0)
 		return str_eq(junjo->operation_type, STR("tool")) ? "tool" : "model_request";
-	if (llm->run != LLM_NO_RUN)
+	if (llm->run == LLM_RUN_WORKFLOW || llm->run == LLM_RUN_AGENT)
 		return llm->run == LLM_RUN_WORKFLOW ? "workflow" : "agent";
 	return llm_kind_name(llm->kind);
 }

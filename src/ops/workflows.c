@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `workflows`: runs, newest first, each with what it did in numbers. These need all spans of its trace: traces are read
- * one after the other, once for runs that follow each other, and memory is that of the largest.
+ * one after the other, once for runs that follow each other, and memory is that of the largest. So whether a chain at the top of its
+ * trace calls models is known without a search for that: of those that do not a page has fewer runs.
  */
 #include "ops/workflow.h"
 
@@ -36,6 +37,27 @@ const struct op_param ops_workflows_params[] = {
     PARAM_END,
 };
 
+/* Which come after which: as the store has them. */
+static struct store_cursor
+place_of(const struct table *t, size_t row)
+{
+	return (struct store_cursor){.time_ns = table_u64(t, row, SPAN_START_NS),
+	    .seq = table_u64(t, row, SPAN_SEQ),
+	    .ord = table_u32(t, row, SPAN_ORD),
+	    .set = true};
+}
+
+/* Greater: x comes first. */
+static int
+compare_places(const struct store_cursor *x, const struct store_cursor *y)
+{
+	if (x->time_ns != y->time_ns)
+		return x->time_ns > y->time_ns ? 1 : -1;
+	if (x->seq != y->seq)
+		return x->seq > y->seq ? 1 : -1;
+	return (x->ord > y->ord) - (x->ord < y->ord);
+}
+
 static void
 ask_for(struct store_query *q, const char *key, const char *value)
 {
@@ -66,6 +88,66 @@ ask_for_runs(struct store_query *q, bool has_type, enum run_choice type)
 	}
 	if (any || (has_type && type == RUN_SUBFLOW))
 		ask_for(q, "junjo.span_type", "subflow");
+}
+
+/* Chains that are above all others of their trace: a search of its own, for of those below there are many, and a question's alternatives
+ * are attributes. */
+static void
+ask_for_chains(struct store_query *q, bool has_type, enum run_choice type)
+{
+	if (has_type && type != RUN_WORKFLOW && type != RUN_ANY)
+		return;
+	ask_for(q, "openinference.span.kind", "CHAIN");
+	q->roots_only = true;
+}
+
+/* What may be runs, newest first, out of both searches: of more than row_max rows of either nobody gets to see the rest. */
+struct candidates {
+	struct store_result found[2];
+	size_t at[2];
+	struct store_cursor last; /* of those that were given out */
+};
+
+static enum err_code
+find_candidates(const struct op_context *ctx, struct store_query *runs, struct store_query *chains,
+    struct candidates *c, struct err *err)
+{
+	enum err_code code = store_query(ctx->store, runs, ctx->arena, &c->found[0], err);
+	if (code || chains->any_count == 0)
+		return code;
+	/* Those behind the last run are of the next page. */
+	const struct table *t = &c->found[0].rows;
+	if (c->found[0].more && t->row_count > 0)
+		chains->from_ns = table_u64(t, t->row_count - 1, SPAN_START_NS);
+	return store_query(ctx->store, chains, ctx->arena, &c->found[1], err);
+}
+
+/* False: there are no more. One that both have found is given out once. */
+static bool
+next_candidate(struct candidates *c, const struct table **t_out, size_t *row_out)
+{
+	struct store_cursor place[2] = {0};
+	for (int i = 0; i < 2; i++)
+		if (c->at[i] < c->found[i].rows.row_count)
+			place[i] = place_of(&c->found[i].rows, c->at[i]);
+	int first = !place[0].set || (place[1].set && compare_places(&place[1], &place[0]) > 0);
+	if (!place[first].set)
+		return false;
+	*t_out = &c->found[first].rows;
+	*row_out = c->at[first]++;
+	c->last = place[first];
+	if (place[!first].set && compare_places(&place[0], &place[1]) == 0)
+		c->at[!first]++;
+	return true;
+}
+
+static bool
+has_more(const struct candidates *c)
+{
+	bool left = false;
+	for (int i = 0; i < 2; i++)
+		left = left || c->found[i].more || c->at[i] < c->found[i].rows.row_count;
+	return left && c->last.set;
 }
 
 /* A run that is behind what is read of its trace: what its own span says. */
@@ -150,24 +232,50 @@ put_run(struct run_list *l, const struct table *t, size_t row, struct err *err)
 	mark = arena_mark(arena);
 	struct ops_run run = l->trace;
 	code = ops_run_read_counts(l->ctx, table_u64(t, row, SPAN_SPAN_ID), &run, err);
-	if (!code)
+	bool is_run = kind != WORKFLOW_CHAIN || (!code && run.w.call_count > 0);
+	if (!code && is_run)
 		write_run(l, &run);
 	ops_run_end(&run);
-	if (code == ERR_NOT_FOUND && run.cut)
+	if (code == ERR_NOT_FOUND && run.cut && is_run)
 		code = put_alone(l->ctx, &l->w, t, row, err);
 	arena_rewind(arena, mark);
-	l->count += !code;
+	l->count += !code && is_run;
 	/* What retention has removed meanwhile is no longer in the list. */
 	return code == ERR_NOT_FOUND ? ERR_OK : code;
+}
+
+static enum err_code
+put_candidates(struct run_list *l, struct candidates *c, size_t max, struct err *err)
+{
+	enum err_code code = ERR_OK;
+	const struct table *t;
+	size_t row;
+	l->before_trace = arena_mark(l->ctx->arena);
+	for (size_t i = 0; i < max && !code && !l->w.out->failed && next_candidate(c, &t, &row);
+	    i++)
+		code = put_run(l, t, row, err);
+	return code;
+}
+
+static void
+put_end(struct run_list *l, const struct candidates *c, const struct ops_cursor_base *base)
+{
+	struct buf cursor = {0};
+	ops_write_u64(&l->w, "count", l->count);
+	if (!has_more(c))
+		return;
+	ops_cursor_write(&cursor, base, &c->last);
+	ops_write_text(&l->w, "next_cursor", buf_view(&cursor));
+	buf_fini(&cursor);
 }
 
 enum err_code
 ops_workflows(const struct op_context *ctx, const struct op *op, const struct op_value *values,
     size_t value_count, struct buf *json_out, struct err *err)
 {
-	struct store_query q;
+	struct store_query q, chains;
 	struct ops_cursor_base base;
-	struct store_result r;
+	struct candidates c = {.at = {0, 0}};
 	struct ops_parsed type;
 	struct run_list l = {.ctx = ctx};
 	enum err_code code =
@@ -178,25 +286,19 @@ ops_workflows(const struct op_context *ctx, const struct op *op, const struct op
 		return err_set(err, ERR_INVALID, "parameter attribute: given more than %d times",
 		    RUN_ATTRS_MAX);
 	bool has_type = ops_find_value(op, values, value_count, "type", &type);
+	chains = q;
 	ask_for_runs(&q, has_type, has_type ? (enum run_choice)type.i64 : RUN_ANY);
-	code = store_query(ctx->store, &q, ctx->arena, &r, err);
-	l.before_trace = arena_mark(ctx->arena);
+	ask_for_chains(&chains, has_type, has_type ? (enum run_choice)type.i64 : RUN_ANY);
+	code = find_candidates(ctx, &q, &chains, &c, err);
 	json_writer_init(&l.w, json_out);
 	jsonw_object(&l.w);
 	jsonw_key(&l.w, op->list);
 	jsonw_array(&l.w);
-	for (size_t i = 0; !code && i < r.rows.row_count && !json_out->failed; i++)
-		code = put_run(&l, &r.rows, i, err);
+	if (!code)
+		code = put_candidates(&l, &c, q.row_max, err);
 	jsonw_array_end(&l.w);
-	if (!code) {
-		ops_write_u64(&l.w, "count", l.count);
-		if (r.more) {
-			struct buf cursor = {0};
-			ops_cursor_write(&cursor, &base, &r.next);
-			ops_write_text(&l.w, "next_cursor", buf_view(&cursor));
-			buf_fini(&cursor);
-		}
-	}
+	if (!code)
+		put_end(&l, &c, &base);
 	jsonw_object_end(&l.w);
 	return code;
 }

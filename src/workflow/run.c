@@ -121,6 +121,18 @@ junjo_kind(const struct junjo_span *j)
 	return WORKFLOW_KIND_NONE;
 }
 
+static enum workflow_kind
+other_kind(enum llm_run run, bool is_root)
+{
+	switch (run) {
+	case LLM_NO_RUN: break;
+	case LLM_RUN_CHAIN: return is_root ? WORKFLOW_CHAIN : WORKFLOW_KIND_NONE;
+	case LLM_RUN_AGENT: return WORKFLOW_AGENT;
+	case LLM_RUN_WORKFLOW: return WORKFLOW_WORKFLOW;
+	}
+	return WORKFLOW_KIND_NONE;
+}
+
 enum err_code
 workflow_kind_of(const struct table *spans, size_t row, struct arena *arena,
     enum workflow_kind *out, struct err *err)
@@ -136,8 +148,8 @@ workflow_kind_of(const struct table *spans, size_t row, struct arena *arena,
 	if (junjo.is_junjo)
 		return ERR_OK;
 	code = llm_read(attributes, table_str(spans, row, SPAN_EVENTS), arena, &llm, err);
-	if (!code && llm.run != LLM_NO_RUN)
-		*out = llm.run == LLM_RUN_WORKFLOW ? WORKFLOW_WORKFLOW : WORKFLOW_AGENT;
+	if (!code)
+		*out = other_kind(llm.run, table_u64(spans, row, SPAN_PARENT_ID) == 0);
 	return code;
 }
 
@@ -172,6 +184,8 @@ read_rows(struct workflow_rows *r, struct workflow *w, struct err *err)
 	}
 	w->junjo = r->junjo[w->root];
 	w->llm = w->llm_of[w->root];
+	if (w->llm.run == LLM_RUN_CHAIN)
+		w->llm.run = LLM_RUN_WORKFLOW; /* what it is when it is asked for */
 	return code;
 }
 

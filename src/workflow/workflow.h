@@ -3,7 +3,8 @@
  * workflow/workflow.h - what an agent's run did, step by step, from the spans of its trace.
  *
  * A run is a span that says it is a workflow, a subflow or an agent: Junjo's (agent/junjo.h), or that of another framework
- * (agent/llm.h: `run`). Its steps are the spans below it that are executions of their own:
+ * (agent/llm.h: `run`), or OpenInference's CHAIN that is above all others of its trace and has a call of a model below it: the
+ * whole of what a program with that did, where nothing else names it. Its steps are the spans below it that are executions of their own:
  * of Junjo's runs nodes, concurrent groups, subflows, agents and their operations; of others the calls of models and tools,
  * and agents. Everything else below it (a database call) belongs to the nearest step above.
  *
@@ -93,8 +94,15 @@ struct workflow {
 	size_t kept_count;
 };
 
-/* What kind of run the span of this row is, NONE: workflow_read() is not for it. A trace is best known by the greatest. */
-enum workflow_kind { WORKFLOW_KIND_NONE, WORKFLOW_SUBFLOW, WORKFLOW_AGENT, WORKFLOW_WORKFLOW };
+/* What kind of run the span of this row is, NONE: workflow_read() is not for it. A trace is best known by the greatest. CHAIN: it is
+ * none after all when struct workflow has no calls; when it is one, it counts as a workflow. */
+enum workflow_kind {
+	WORKFLOW_KIND_NONE,
+	WORKFLOW_CHAIN,
+	WORKFLOW_SUBFLOW,
+	WORKFLOW_AGENT,
+	WORKFLOW_WORKFLOW
+};
 MUST_CHECK enum err_code workflow_kind_of(const struct table *spans, size_t row,
     struct arena *arena, enum workflow_kind *out, struct err *err);
 /* spans: all of one trace, by ascending time; root: a row of it. limits NULL: without stores, states and verdict. stop NULL: never.

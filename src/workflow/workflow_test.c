@@ -263,25 +263,30 @@ TEST(workflow, what_is_a_run_in_each_dialect)
 	static const struct {
 		const char *attributes;
 		enum workflow_kind kind;
+		uint64_t parent;
 	} cases[] = {
-	    {"{\"traceloop.span.kind\":\"workflow\"}", WORKFLOW_WORKFLOW},
-	    {"{\"traceloop.span.kind\":\"agent\"}", WORKFLOW_AGENT},
-	    {"{\"traceloop.span.kind\":\"task\"}", WORKFLOW_KIND_NONE},
-	    {"{\"gen_ai.operation.name\":\"invoke_workflow\"}", WORKFLOW_WORKFLOW},
-	    {"{\"gen_ai.operation.name\":\"invoke_agent\"}", WORKFLOW_AGENT},
-	    {"{\"gen_ai.operation.name\":\"create_agent\"}", WORKFLOW_KIND_NONE},
-	    {"{\"gen_ai.operation.name\":\"workflow\"}", WORKFLOW_KIND_NONE},
-	    {"{\"openinference.span.kind\":\"AGENT\"}", WORKFLOW_AGENT},
-	    {"{\"openinference.span.kind\":\"CHAIN\"}", WORKFLOW_KIND_NONE},
-	    {"{\"junjo.span_type\":\"subflow\"}", WORKFLOW_SUBFLOW},
+	    {"{\"traceloop.span.kind\":\"workflow\"}", WORKFLOW_WORKFLOW, 0},
+	    {"{\"traceloop.span.kind\":\"agent\"}", WORKFLOW_AGENT, 0},
+	    {"{\"traceloop.span.kind\":\"task\"}", WORKFLOW_KIND_NONE, 0},
+	    {"{\"gen_ai.operation.name\":\"invoke_workflow\"}", WORKFLOW_WORKFLOW, 0},
+	    {"{\"gen_ai.operation.name\":\"invoke_agent\"}", WORKFLOW_AGENT, 0},
+	    {"{\"gen_ai.operation.name\":\"create_agent\"}", WORKFLOW_KIND_NONE, 0},
+	    {"{\"gen_ai.operation.name\":\"workflow\"}", WORKFLOW_KIND_NONE, 0},
+	    {"{\"openinference.span.kind\":\"AGENT\"}", WORKFLOW_AGENT, 0},
+	    {"{\"openinference.span.kind\":\"CHAIN\"}", WORKFLOW_CHAIN, 0},
+	    {"{\"openinference.span.kind\":\"CHAIN\"}", WORKFLOW_KIND_NONE, 1},
+	    {"{\"openinference.span.kind\":\"AGENT\"}", WORKFLOW_AGENT, 1},
+	    {"{\"openinference.span.kind\":\"CHAIN\",\"traceloop.span.kind\":\"workflow\"}",
+	        WORKFLOW_WORKFLOW, 0},
+	    {"{\"junjo.span_type\":\"subflow\"}", WORKFLOW_SUBFLOW, 0},
 	    {"{\"junjo.span_type\":\"node\",\"gen_ai.operation.name\":\"invoke_agent\"}",
-	        WORKFLOW_KIND_NONE},
+	        WORKFLOW_KIND_NONE, 0},
 	};
 	struct fixture f;
 	begin(&f);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		enum workflow_kind kind;
-		size_t row = add(&f, i + 1, 0, 0, 1, cases[i].attributes, NULL);
+		size_t row = add(&f, i + 1, cases[i].parent, 0, 1, cases[i].attributes, NULL);
 		assert_int_equal(workflow_kind_of(&f.spans, row, &f.arena, &kind, &f.err), ERR_OK);
 		if (kind != cases[i].kind)
 			fail_msg("%s is of kind %d", cases[i].attributes, kind);

@@ -246,6 +246,39 @@ describe('runs of others', () => {
 		assert.deepEqual(await ask('/api/v1/workflows?service=nodes'), { workflows: [], count: 0 });
 	});
 
+	it('a chain is one when it is the top of its trace and calls a model', async () => {
+		const chain = { 'openinference.span.kind': 'CHAIN' }, model = { 'openinference.span.kind': 'LLM', 'llm.model_name': 'm' };
+		const graph = await traceOf('chains', [['graph', chain], ['step', chain, 1], ['ChatModel', model, 2]]);
+		const withAgent = await traceOf('chains', [['outer', chain], ['agent', { 'openinference.span.kind': 'AGENT' }, 1], ['ChatModel', model, 2]]);
+		const without = await traceOf('chains', [['retrieval', chain], ['step', chain, 1]]);
+		const below = await traceOf('chains', [['GET /', { 'http.request.method': 'GET' }], ['inner', chain, 1], ['ChatModel', model, 2]]);
+		const twice = await traceOf('chains', [['both', { ...chain, 'gen_ai.operation.name': 'invoke_workflow' }], ['ChatModel', model, 1]]);
+		const wanted = [['both', twice, 'workflow'], ['agent', withAgent, 'agent'], ['outer', withAgent, 'workflow'], ['graph', graph, 'workflow']];
+		const runs = (list) => list.workflows.map((w) => [w.name, w.trace_id, w.type]);
+		for (const [query, types] of [['', ['workflow', 'agent']], ['&type=any', ['workflow', 'agent']], ['&type=workflow', ['workflow']], ['&type=agent', ['agent']], ['&type=subflow', []]]) {
+			const expected = wanted.filter(([, , type]) => types.includes(type));
+			const whole = await ask(`/api/v1/workflows?service=chains${query}`);
+			assert.deepEqual([runs(whole), whole.count, whole.next_cursor], [expected, expected.length, undefined], query);
+			assert.ok(whole.workflows.every((w) => w.llm.calls === 1));
+			for (const limit of [1, 2, 3]) { // in pages, of which those of chains that call nothing are shorter
+				const pages = [];
+				for (let cursor = '', n = 0; cursor !== undefined; n++) {
+					const page = await ask(`/api/v1/workflows?service=chains${query}&limit=${limit}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+					assert.ok(page.count <= limit && n < 10);
+					pages.push(...runs(page));
+					cursor = page.next_cursor;
+				}
+				assert.deepEqual(pages, expected, `${query} ${limit}`);
+			}
+		}
+		const view = await ask(`/api/v1/workflows/${graph}`);
+		assert.deepEqual([view.name, view.type, view.llm.calls, view.steps.map((s) => [s.node.name, s.node.type])], ['graph', 'workflow', 1, [['step', 'other'], ['ChatModel', 'chat']]]);
+		assert.equal((await ask(`/api/v1/workflows/${withAgent}`)).name, 'agent'); // that is what it is best known by
+		assert.equal((await ask(`/api/v1/workflows/${withAgent}/${id(1, 16)}`)).name, 'outer');
+		for (const path of [without, `${without}/${id(1, 16)}`, below, `${below}/${id(2, 16)}`, `${graph}/${id(2, 16)}`])
+			assert.equal((await weir.get(`/api/v1/workflows/${path}`)).status, 404, path);
+	});
+
 	it('of a trace whose run has not ended it says that it may come', async () => {
 		for (const [parent, sentence] of [[9, /no workflow and no agent among its 1 span; they have no root yet/], [undefined, /no workflow and no agent among its 1 span$/]]) {
 			const traceId = await traceOf('early', [['chat', chat, parent]]);
