@@ -3,6 +3,7 @@
 
 #include "app/check.h"
 #include "app/config.h"
+#include "base/hash.h"
 #include "bench/bench.h"
 #include "cli/cli.h"
 #include "demo/demo.h"
@@ -13,6 +14,7 @@
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/process.h"
+#include "sys/rand.h"
 #include "transfer/transfer.h"
 
 #include <stdio.h>
@@ -95,9 +97,19 @@ answer_from_folder(struct str data_dir, const char *method, struct str path, str
 	return err_http_status(code);
 }
 
+/* Before there is a table, or a second thread. */
+static void
+seed_hashes(void)
+{
+	uint64_t secret[HASH_SECRET_WORDS];
+	rand_bytes(secret, sizeof(secret));
+	hash_secret_set(secret);
+}
+
 int
 app_main(int argc, char **argv)
 {
+	seed_hashes();
 	/* Not for people: duck/duck_user.h. */
 	if (argc == 2 && str_eq(str_from(argv[1]), STR(DUCK_SQL_WORKER)))
 		return duck_user_worker();

@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/bits.h"
+#include "base/hash.h"
 
 #include <stdlib.h>
 
@@ -54,14 +55,11 @@ bloom_reset(struct bloom_builder *b)
 	b->overflow = false;
 }
 
-/* Where the hash is, or else the empty place where it goes. Clients choose what is hashed, and could
- * crowd one place of the table; they do not know its address. */
+/* Where the hash is, or else the empty place where it goes. */
 static size_t
 find(const struct bloom_builder *b, uint64_t hash)
 {
-	uint64_t mixed = (hash ^ (uint64_t)(uintptr_t)b->hashes) * UINT64_C(0x9E3779B97F4A7C15);
-	mixed ^= mixed >> 32;
-	size_t i = (size_t)(mixed * UINT64_C(0xD6E8FEB86659FD93) >> 32) & (b->cap - 1);
+	size_t i = (size_t)hash_keyed_u64(hash) & (b->cap - 1);
 	while (b->hashes[i] != 0 && b->hashes[i] != hash)
 		i = (i + 1) & (b->cap - 1);
 	return i;

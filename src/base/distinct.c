@@ -5,6 +5,7 @@
 #include "base/distinct.h"
 
 #include "base/arena.h"
+#include "base/hash.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -70,7 +71,7 @@ give_up_exactness(struct distinct *d)
 static size_t
 find(const struct distinct *d, uint64_t hash)
 {
-	size_t at = (size_t)(hash ^ hash >> 32) & d->mask;
+	size_t at = (size_t)hash_keyed_u64(hash) & d->mask;
 	while (d->slots[at] != 0 && d->slots[at] != hash)
 		at = (at + 1) & d->mask;
 	return at;

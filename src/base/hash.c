@@ -39,6 +39,47 @@ hash_request(struct str tenant, uint8_t signal, struct str body)
 	return (struct hash128){.hi = h.high64, .lo = h.low64};
 }
 
+/* The one secret of the process. Digits of pi, until it is set. */
+static uint64_t secret[HASH_SECRET_WORDS] = {UINT64_C(0x243F6A8885A308D3),
+    UINT64_C(0x13198A2E03707345), UINT64_C(0xA4093822299F31D0), UINT64_C(0x082EFA98EC4E6C89)};
+
+void
+hash_secret_set(const uint64_t words[HASH_SECRET_WORDS])
+{
+	for (int i = 0; i < HASH_SECRET_WORDS; i++)
+		secret[i] = words[i];
+	/* The factors: an even one would lose bits. */
+	secret[1] |= 1;
+	secret[3] |= 1;
+}
+
+/* Both halves of the product, folded. */
+static uint64_t
+fold(uint64_t a, uint64_t b)
+{
+	__extension__ unsigned __int128 p = (unsigned __int128)a * b;
+	return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
+
+/* Twice: after the first, who knows two keys that differ little may hope that their low bits do not differ. */
+uint64_t
+hash_keyed_u64(uint64_t key)
+{
+	return fold(fold(key ^ secret[0], secret[1]) ^ secret[2], secret[3]);
+}
+
+uint64_t
+hash_keyed_u128(uint64_t hi, uint64_t lo)
+{
+	return fold(fold(hi ^ secret[0], lo ^ secret[1]) ^ secret[2], secret[3]);
+}
+
+uint64_t
+hash_keyed_str(struct str s, uint64_t seed)
+{
+	return XXH3_64bits_withSeed(s.ptr, s.len, hash_keyed_u64(seed));
+}
+
 static uint32_t
 crc32c_table(uint32_t crc, const unsigned char *p, size_t n)
 {

@@ -2,6 +2,7 @@
 #include "base/map.h"
 
 #include "base/arena.h"
+#include "base/hash.h"
 
 #include <stdlib.h>
 
@@ -31,8 +32,7 @@ find_slot(const struct map *m, uint64_t key)
 {
 	CHECK(m->entries != NULL);
 	CHECK(m->used != NULL);
-	/* Fibonacci hashing spreads ids that count up. */
-	size_t i = (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (m->cap - 1);
+	size_t i = (size_t)hash_keyed_u64(key) & (m->cap - 1);
 	while (m->used[i] && m->entries[i].key != key)
 		i = (i + 1) & (m->cap - 1);
 	return i;

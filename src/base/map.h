@@ -2,8 +2,9 @@
 /*
  * base/map.h - u64 -> u64 hash map (open addressing, linear probing, load <= 0.5).
  *
- * The key is already a hash or an id that spreads well; key 0 is allowed. Grows by doubling up to
- * `count_max` entries (0 = no limit). Threading: one owner. A zeroed struct is an empty map.
+ * Any key is good, also one that somebody outside has chosen (hash_keyed_u64()); 0 is allowed. But two texts of one hash
+ * are one key: the hash of a text from outside is hash_keyed_str(). Grows by doubling up to `count_max` entries (0 = no
+ * limit). Threading: one owner. A zeroed struct is an empty map.
  */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H

@@ -3,30 +3,24 @@
  * ident/ident_priv.h - one cuckoo table of the filter's chain, and how keys are spread.
  *
  * Whoever sends spans chooses their ids, and can try ids until their hashes crowd one place of a
- * table. So what a table goes by is the hash mixed with a secret of that table, made from its
- * address: nobody outside knows it, and no two tables share it.
+ * table. So what a table goes by is the hash with two secrets worked in: that of the process, and one of the table, made
+ * from its address, for what crowds one table of the chain is not to crowd the next.
  */
 #ifndef IDENT_IDENT_PRIV_H
 #define IDENT_IDENT_PRIV_H
 
 #include "ident/ident.h"
 
-/* Both halves of the product of two 64-bit numbers, folded: every bit of the result depends on
- * every bit of the key. */
 static inline uint64_t
 ident_mix(struct hash128 key, uint64_t secret)
 {
-	__extension__ unsigned __int128 p =
-	    (unsigned __int128)(key.hi ^ secret) * (key.lo ^ UINT64_C(0x9E3779B97F4A7C15));
-	return (uint64_t)p ^ (uint64_t)(p >> 64);
+	return hash_keyed_u128(key.hi ^ secret, key.lo);
 }
 
 static inline uint64_t
 ident_secret(const void *address)
 {
-	struct hash128 of = {
-	    .hi = (uint64_t)(uintptr_t)address, .lo = UINT64_C(0xD6E8FEB86659FD93)};
-	return ident_mix(of, UINT64_C(0xA0761D6478BD642F));
+	return hash_keyed_u64((uint64_t)(uintptr_t)address);
 }
 
 /* ---- one cuckoo table */
