@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "duck/duck_pick.h"
 
+#include "base/hash.h"
 #include "duck/duck_priv.h"
-#include "sys/rand.h"
 
 #include <stdlib.h>
 
@@ -12,11 +12,10 @@ struct pair {
 	uint64_t a, b;
 };
 
-/* Two tables of 2^bits places each; a place is what a multiplication with a random odd number leaves in the high bits. */
+/* Two tables of 2^bits places each. */
 struct duck_pick {
 	struct duck_handle handle; /* its owner's, and one for each who looks */
 	enum duck_pick_of of;
-	uint64_t spread; /* odd */
 	unsigned bits;
 	uint64_t *hints; /* 0: empty */
 	bool has_zero; /* among the hints */
@@ -43,7 +42,6 @@ duck_pick_begin(struct duck_handles *all, enum duck_pick_of of, size_t max)
 	struct duck_pick *p = xcalloc(1, sizeof(*p));
 	CHECK(max < UINT32_MAX);
 	p->of = of;
-	p->spread = rand_u64() | 1;
 	p->max = max;
 	for (p->bits = BITS_MIN; (size_t)1 << p->bits < 2 * max; p->bits++)
 		;
@@ -102,7 +100,7 @@ static uint64_t *
 hint_slot(const struct duck_pick *p, uint64_t hint)
 {
 	size_t mask = ((size_t)1 << p->bits) - 1;
-	size_t at = (size_t)(hint * p->spread >> (64 - p->bits));
+	size_t at = (size_t)hash_keyed_u64(hint) & mask;
 	while (p->hints[at] != 0 && p->hints[at] != hint)
 		at = (at + 1) & mask;
 	return &p->hints[at];
@@ -112,9 +110,7 @@ static uint32_t *
 pair_place(const struct duck_pick *p, uint64_t a, uint64_t b)
 {
 	size_t mask = ((size_t)1 << p->bits) - 1;
-	uint64_t hash = a * p->spread;
-	hash = ((hash ^ hash >> 32) + b) * p->spread;
-	size_t at = (size_t)(hash >> (64 - p->bits));
+	size_t at = (size_t)hash_keyed_u128(a, b) & mask;
 	while (p->places[at] != 0) {
 		const struct pair *pair = &p->pairs[p->places[at] - 1];
 		if (pair->a == a && pair->b == b)

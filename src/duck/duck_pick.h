@@ -16,8 +16,6 @@
  *     rows     seq       ord       time (of arrivals: seq)
  *     traces   trace_hi  trace_lo  trace_lo
  *
- * Names come from outside: where they fall in a table depends on a number that nobody outside knows.
- *
  * Threading: a pick has one owner; any thread of the database may ask.
  */
 #ifndef DUCK_DUCK_PICK_H

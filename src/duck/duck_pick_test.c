@@ -43,24 +43,6 @@ TEST(duck_pick, it_has_what_was_added_and_nothing_else)
 	duck_handles_fini(&all);
 }
 
-/* What anybody could choose so that all fall into one place, were the place known: steps are counted by the clock of
- * the test's own limit, for a million looks at fifty thousand in one chain would take minutes. */
-TEST(duck_pick, chosen_names_do_not_fall_into_one_place)
-{
-	enum { NAMES = 50000, LOOKS = 1000000 };
-	struct duck_handles all;
-	duck_handles_init(&all);
-	struct duck_pick *p = duck_pick_begin(&all, DUCK_PICK_TRACES, NAMES);
-	for (uint64_t i = 1; i <= NAMES; i++)
-		duck_pick_add(p, i << 32, i << 40, i << 40);
-	size_t found = 0;
-	for (uint64_t i = 1; i <= LOOKS; i++)
-		found += duck_pick_has(p, i << 32, i << 40) + duck_pick_has_hint(p, i << 40);
-	assert_int_equal(found, 2 * NAMES);
-	duck_pick_end(p);
-	duck_handles_fini(&all);
-}
-
 /* ---- as SQL */
 
 static bool
