@@ -2,6 +2,7 @@
 #include "agent/llm.h"
 
 #include "agent/agent_priv.h"
+#include "agent/junjo.h"
 
 #include <math.h>
 
@@ -497,6 +498,19 @@ struct str
 llm_model(const struct llm_call *call)
 {
 	return call->response_model.len ? call->response_model : call->request_model;
+}
+
+bool
+llm_names_agent(const struct llm_call *c, const struct junjo_span *j, struct str span_name,
+    struct str *out)
+{
+	*out = j->agent_name.len > 0 ? j->agent_name : c->agent;
+	if (out->len > 0)
+		return true;
+	/* OpenInference calls the span what the agent is called; "invoke_agent" is nobody's name. */
+	if (c->run == LLM_RUN_AGENT && str_eq(c->operation, STR("AGENT")))
+		*out = span_name;
+	return c->run == LLM_RUN_AGENT || j->type == JUNJO_AGENT;
 }
 
 const char *

@@ -27,6 +27,9 @@
  * `run` says that the span is the whole of what an agent or a workflow did, whatever its kind is: invoke_agent, AGENT,
  * traceloop's agent; invoke_workflow, traceloop's workflow. create_agent runs nothing.
  *
+ * Whose a call is. One that names no agent was made by the one that the spans above it name, the nearest first
+ * (llm_names_agent()): SDKs name it on invoke_agent, AGENT and the like, and not again on each call.
+ *
  * llm_conditions: of a span that is_llm at least one of them holds. They let in more: spans of tools and agents that have
  * gen_ai.operation.name or gen_ai.provider.name, as "has an LLM span" has always counted them in Junjo's servers; whoever
  * wants calls of models alone asks llm_read() for is_llm.
@@ -83,6 +86,12 @@ MUST_CHECK enum err_code llm_read(struct str typed_attributes, struct str typed_
 
 /* The model's name: what answered, or else what was asked for; may be empty. */
 struct str llm_model(const struct llm_call *call);
+
+struct junjo_span;
+/* Does this span, with that name, say whose calls those below it are that name no agent? *out is the agent's name; it is empty where an
+ * agent has none, and then nobody knows. False: ask the span above it. */
+bool llm_names_agent(const struct llm_call *c, const struct junjo_span *j, struct str span_name,
+    struct str *out);
 
 /* An attribute of the span itself; value NULL: there is one. */
 struct llm_condition {

@@ -25,7 +25,7 @@ enum by { BY_MODEL, BY_PROVIDER, BY_AGENT, BY_SERVICE, BY_CONVERSATION, BY_OPERA
 #define PARAMS_CALL                                                                                \
 	PARAM("model", OP_TEXT, "this model was asked for, or answered"),                          \
 	    PARAM("provider", OP_TEXT, "of this provider, in either case"),                        \
-	    PARAM("agent", OP_TEXT, "made by this agent"),                                         \
+	    PARAM("agent", OP_TEXT, "made by this agent, which it or a span above it names"),      \
 	    PARAM("conversation", OP_TEXT, "of this conversation")
 
 const struct op_param ops_llm_params[] = {
@@ -287,6 +287,7 @@ ops_llm(const struct op_context *ctx, const struct op *op, const struct op_value
 	if (ops_find_value(op, values, value_count, "by", &by))
 		s.by = (enum by)by.i64;
 	walk.q = win.q;
+	walk.wants_agents = s.by == BY_AGENT;
 	ops_llm_filter(op, values, value_count, &walk);
 	code = ops_llm_walk(ctx, &walk, roll_call, &s, err);
 	if (!code) {

@@ -76,6 +76,7 @@ ops_llm_calls(const struct op_context *ctx, const struct op *op, const struct op
 		return code;
 	s.messages = ops_find_value(op, values, value_count, "messages", &v) && v.i64;
 	s.max = walk.q.row_max;
+	walk.wants_agents = walk.q.has_trace_id;
 	ops_llm_filter(op, values, value_count, &walk);
 	json_writer_init(&s.w, json_out);
 	jsonw_object(&s.w);

@@ -18,10 +18,33 @@ struct paged {
 	int late_after; /* questions; 0: never */
 	bool dead_when_late;
 	size_t any_count;
+	/* Spans above the calls: a chain of two, others, and their agent as the last. 0: there are none. */
+	uint32_t above_count;
+	bool circle; /* the second is below the first */
+	uint32_t above_asked; /* questions for them */
 };
 
+enum { ABOVE_ID = 10000000 };
+
 static void
-add_row(struct table *t, uint32_t n)
+add_above(const struct paged *p, struct table *t, uint32_t n)
+{
+	size_t row = table_add_row(t);
+	uint32_t last = p->above_count - 1, parent = n == 0 ? 1 : p->circle ? 0 : last;
+	assert_true(row != SIZE_MAX);
+	table_set_u64(t, row, SPAN_START_NS, 1000);
+	table_set_u32(t, row, SPAN_ORD, n);
+	table_set_u64(t, row, SPAN_SPAN_ID, ABOVE_ID + n);
+	table_set_u64(t, row, SPAN_PARENT_ID, n < 2 ? ABOVE_ID + parent : 0);
+	table_set_u64(t, row, SPAN_TRACE_HI, 1);
+	table_set_str(t, row, SPAN_ATTRIBUTES,
+	    n == last
+	        ? STR("{\"gen_ai.operation.name\":\"invoke_agent\",\"gen_ai.agent.name\":\"planner\"}")
+	        : STR("{\"openinference.span.kind\":\"CHAIN\"}"));
+}
+
+static void
+add_row(const struct paged *p, struct table *t, uint32_t n)
 {
 	size_t row = table_add_row(t);
 	assert_true(row != SIZE_MAX);
@@ -29,6 +52,7 @@ add_row(struct table *t, uint32_t n)
 	table_set_i64(t, row, SPAN_DURATION_NS, 5000000);
 	table_set_u32(t, row, SPAN_ORD, n);
 	table_set_u64(t, row, SPAN_SPAN_ID, n + 1);
+	table_set_u64(t, row, SPAN_PARENT_ID, p->above_count > 0 ? ABOVE_ID : 0);
 	table_set_u64(t, row, SPAN_TRACE_HI, 1);
 	table_set_str(t, row, SPAN_ATTRIBUTES,
 	    n % 3 == 2 ? STR("{\"gen_ai.operation.name\":\"execute_tool\"}")
@@ -40,7 +64,10 @@ static enum err_code
 paged_query(struct store *s, const struct store_query *q, struct store_result *r, struct err *err)
 {
 	struct paged *p = (struct paged *)s;
+	bool above = q->attr_count > 0 &&
+	    str_eq(q->attrs[q->attr_count - 1].key, STR("junjo.agent.operation_type"));
 	p->ask_count++;
+	p->above_asked += above;
 	p->any_count = q->any_count;
 	assert_true(q->row_max > 0);
 	if (p->dead_when_late && p->late_after && p->ask_count > p->late_after)
@@ -49,9 +76,13 @@ paged_query(struct store *s, const struct store_query *q, struct store_result *r
 		return err_set(err, ERR_TOO_LARGE, "too large");
 	uint32_t n = q->after.set ? q->after.ord + 1 : 0;
 	table_init(&r->rows, TABLE_SPANS, r->arena);
-	for (; n < p->row_count && r->rows.row_count < q->row_max; n++)
-		add_row(&r->rows, n);
-	r->more = n < p->row_count;
+	uint32_t count = above ? p->above_count : p->row_count;
+	for (; n < count && r->rows.row_count < q->row_max; n++)
+		if (above)
+			add_above(p, &r->rows, n);
+		else
+			add_row(p, &r->rows, n);
+	r->more = n < count;
 	return ERR_OK;
 }
 
@@ -169,4 +200,72 @@ TEST(ops, llm_calls_go_on_where_the_page_before_ended)
 		json_decref(a);
 	} while (cursor[0]);
 	assert_int_equal(seen, 34);
+}
+
+/* The only group's name, of calls by agent. */
+static const json_t *
+only_group(const json_t *answer)
+{
+	const json_t *groups = json_object_get(answer, "groups");
+	assert_int_equal(json_array_size(groups), 1);
+	assert_int_equal(number(json_array_get(groups, 0), "calls"),
+	    number(json_object_get(answer, "totals"), "calls"));
+	return json_object_get(json_array_get(groups, 0), "name");
+}
+
+TEST(ops, llm_calls_that_name_no_agent_are_those_of_the_one_above_them)
+{
+	struct paged p = {.row_count = 2500, .rows_fit = SIZE_MAX, .above_count = 3500};
+	json_t *a = ask(&p, "llm", "by", "agent");
+	assert_string_equal(json_string_value(only_group(a)), "planner");
+	assert_true(json_is_false(json_object_get(a, "partial")));
+	assert_int_equal(number(a, "spans_read"), 2500);
+	assert_int_equal(p.above_asked, 4); /* each once, whatever the pages of calls */
+	json_decref(a);
+	/* However little fits at once. */
+	p = (struct paged){.row_count = 50, .rows_fit = 3, .above_count = 20};
+	a = ask(&p, "llm", "agent", "planner");
+	assert_int_equal(number(json_object_get(a, "totals"), "calls"), 50 - 16);
+	json_decref(a);
+	/* Nobody asks for them when nobody wants to know. */
+	p.above_asked = 0;
+	json_decref(ask(&p, "llm", NULL, NULL));
+	json_decref(ask(&p, "calls", NULL, NULL));
+	assert_int_equal(p.above_asked, 0);
+	a = ask(&p, "calls", "agent", "planner");
+	const json_t *list = json_object_get(a, "calls");
+	assert_int_equal(json_array_size(list), 50 - 16);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "agent")),
+	    "planner");
+	json_decref(a);
+	a = ask(&p, "calls", "agent", "writer");
+	assert_int_equal(number(a, "count"), 0);
+	json_decref(a);
+}
+
+TEST(ops, llm_agents_that_cannot_be_known_are_nobody_and_it_is_said)
+{
+	static const struct {
+		struct paged store;
+		const char *why; /* NULL: it is whole */
+	} cases[] = {
+	    {{.above_count = 100500}, "too many spans above calls"},
+	    {{.above_count = 9000, .late_after = 5}, "most of the time of a query is over"},
+	    {{.above_count = 9000, .late_after = 5, .dead_when_late = true}, "time of a query"},
+	    {{.above_count = 9000, .circle = true}, NULL},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct paged p = cases[i].store;
+		p.row_count = 30;
+		p.rows_fit = SIZE_MAX;
+		json_t *a = ask(&p, "llm", "by", "agent");
+		assert_true(json_is_null(only_group(a)));
+		assert_int_equal(number(json_object_get(a, "totals"), "calls"), 20);
+		assert_int_equal(json_is_true(json_object_get(a, "partial")), cases[i].why != NULL);
+		if (cases[i].why)
+			assert_non_null(strstr(json_string_value(json_object_get(a,
+			                           "partial_reason")),
+			    cases[i].why));
+		json_decref(a);
+	}
 }

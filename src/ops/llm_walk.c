@@ -53,6 +53,8 @@ walk_page(struct ops_llm_walk *w, const struct store_result *r, ops_llm_fn *each
 		struct llm_call call;
 		enum err_code code = llm_read(table_str(t, row, SPAN_ATTRIBUTES),
 		    table_str(t, row, SPAN_EVENTS), r->arena, &call, err);
+		if (!code && w->above && call.is_llm && call.agent.len == 0)
+			code = ops_llm_above_agent(w->above, t, row, &call.agent, err);
 		if (!code && is_asked_for(w, &call))
 			code = each(each_ctx, r, row, &call, enough, err);
 		if (code)
@@ -67,9 +69,8 @@ walk_page(struct ops_llm_walk *w, const struct store_result *r, ops_llm_fn *each
 	return ERR_OK;
 }
 
-/* The last part of the time is for the answer, and for the page that is being read. */
-static bool
-is_late(const struct op_context *ctx)
+bool
+ops_llm_late(const struct op_context *ctx)
 {
 	uint64_t whole = ctx->deadline_mono_ns > ctx->start_mono_ns
 	    ? ctx->deadline_mono_ns - ctx->start_mono_ns
@@ -77,8 +78,8 @@ is_late(const struct op_context *ctx)
 	return ctx->stop && ctx->stop(ctx, ctx->start_mono_ns + whole / 4 * 3);
 }
 
-enum err_code
-ops_llm_walk(const struct op_context *ctx, struct ops_llm_walk *w, ops_llm_fn *each, void *each_ctx,
+static enum err_code
+walk(const struct op_context *ctx, struct ops_llm_walk *w, ops_llm_fn *each, void *each_ctx,
     struct err *err)
 {
 	struct store_query *q = &w->q;
@@ -115,12 +116,26 @@ ops_llm_walk(const struct op_context *ctx, struct ops_llm_walk *w, ops_llm_fn *e
 			w->partial = "there are more spans than one question reads: ask for less";
 			return ERR_OK;
 		}
-		if (w->more && !enough && is_late(ctx)) {
+		if (w->more && !enough && ops_llm_late(ctx)) {
 			w->partial = "most of the time of a query is over: ask for less";
 			return ERR_OK;
 		}
 	}
 	return ERR_OK;
+}
+
+enum err_code
+ops_llm_walk(const struct op_context *ctx, struct ops_llm_walk *w, ops_llm_fn *each, void *each_ctx,
+    struct err *err)
+{
+	if (w->wants_agents || w->agent.len > 0)
+		w->above = ops_llm_above_new(ctx, &w->q);
+	enum err_code code = walk(ctx, w, each, each_ctx, err);
+	if (!w->partial && w->above)
+		w->partial = ops_llm_above_partial(w->above);
+	ops_llm_above_free(w->above);
+	w->above = NULL;
+	return code;
 }
 
 bool

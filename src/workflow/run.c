@@ -273,6 +273,30 @@ find_steps(struct workflow_rows *r, struct workflow *w)
 	return true;
 }
 
+/* Calls that name no agent are those of the nearest above them, as far as the run goes. */
+static bool
+find_agents(const struct workflow_rows *r, struct workflow *w)
+{
+	size_t n = r->spans->row_count;
+	struct arena_mark mark = arena_mark(r->arena);
+	bool *is = arena_array(r->arena, n + 1, sizeof(*is));
+	int64_t *nearest = arena_array(r->arena, n + 1, sizeof(*nearest));
+	struct str *names = arena_array(r->arena, n + 1, sizeof(*names));
+	if (!is || !nearest || !names)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		is[i] = r->below[i] &&
+		    llm_names_agent(&w->llm_of[i], &r->junjo[i], table_str(r->spans, i, SPAN_NAME),
+		        &names[i]) &&
+		    i != w->root;
+	find_nearest(r, w, is, nearest);
+	for (size_t i = 0; i < n; i++)
+		if (r->below[i] && w->llm_of[i].is_llm && w->llm_of[i].agent.len == 0)
+			w->llm_of[i].agent = names[nearest[i] >= 0 ? (size_t)nearest[i] : w->root];
+	arena_rewind(r->arena, mark);
+	return true;
+}
+
 static bool
 find_calls(struct workflow_rows *r, struct workflow *w)
 {
@@ -407,7 +431,7 @@ workflow_read(const struct table *spans, size_t root, const struct patch_limits 
 	if (!find_parents(&r) || !find_below(&r, root))
 		return workflow_no_memory(err);
 	enum err_code code = read_rows(&r, out, err);
-	if (!code && (!find_steps(&r, out) || !find_calls(&r, out)))
+	if (!code && (!find_steps(&r, out) || !find_agents(&r, out) || !find_calls(&r, out)))
 		code = workflow_no_memory(err);
 	if (!code) {
 		struct map owned = {0};

@@ -83,8 +83,9 @@ struct workflow {
 	size_t own_patch_count;
 	size_t *calls; /* all of them */
 	size_t call_count;
-	struct llm_call
-	    *llm_of; /* of every row of the table; kind LLM_NONE: none, or not of this run */
+	/* Of every row of the table; kind LLM_NONE: none, or not of this run. The agent of a call that names none is that of the nearest
+	 * span above it that does. */
+	struct llm_call *llm_of;
 	/* Of all stores the worst: the first failure of any, else the first that cannot be judged. */
 	enum replay_verdict verdict;
 	int verdict_store; /* WORKFLOW_NONE: there is none */

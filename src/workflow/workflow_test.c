@@ -485,3 +485,40 @@ TEST(workflow, run_whose_time_is_over_ends_with_that_wherever_it_is)
 	assert_int_equal(f.w.verdict, REPLAY_VERIFIED);
 	end(&f);
 }
+
+TEST(workflow, calls_of_a_run_that_name_no_agent_are_those_of_the_nearest_above)
+{
+	static const char call[] = "{\"openinference.span.kind\":\"LLM\"}";
+	static const struct {
+		uint64_t parent;
+		const char *attributes, *agent; /* of a call: whose it is then */
+	} spans[] = {
+	    {0, "{\"openinference.span.kind\":\"AGENT\"}", NULL}, /* it is called "span" */
+	    {1, "{\"openinference.span.kind\":\"CHAIN\"}", NULL},
+	    {2, call, "span"},
+	    {2, "{\"gen_ai.operation.name\":\"invoke_agent\",\"gen_ai.agent.name\":\"planner\"}",
+	        NULL},
+	    {4, "{\"http.route\":\"/\"}", NULL}, /* what says nothing is on the way all the same */
+	    {5, call, "planner"},
+	    {6, call, "planner"}, /* below a call */
+	    {4, "{\"openinference.span.kind\":\"LLM\",\"agent.name\":\"itself\"}", "itself"},
+	    {4, "{\"gen_ai.operation.name\":\"invoke_agent\"}", NULL},
+	    {9, call, ""}, /* of an agent without a name, and not of the one above that */
+	    {4, "{\"junjo.span_type\":\"agent\",\"junjo.agent.name\":\"writer\"}", NULL},
+	    {11, call, "writer"},
+	};
+	struct fixture f;
+	begin(&f);
+	for (size_t i = 0; i < ARRAY_LEN(spans); i++)
+		add(&f, i + 1, spans[i].parent, i, 100, spans[i].attributes, NULL);
+	read(&f, 0);
+	for (size_t i = 0; i < ARRAY_LEN(spans); i++)
+		if (spans[i].agent && !str_eq(f.w.llm_of[i].agent, str_from(spans[i].agent)))
+			fail_msg("span %zu is of %.*s", i + 1, STR_ARG(f.w.llm_of[i].agent));
+	workflow_fini(&f.w);
+	/* What is above the run is not of it. */
+	read(&f, 8);
+	assert_int_equal(f.w.call_count, 1);
+	assert_int_equal(f.w.llm_of[9].agent.len, 0);
+	end(&f);
+}

@@ -298,6 +298,60 @@ describe('calls of language models', () => {
 		checkSummary(await get('/api/v1/llm'), 'model', calls, 'second');
 	});
 
+	it('that name no agent are those of the agent above them', async () => {
+		// [id, parent, attributes, whose call it is (undefined: it is none)], of one trace each; later ones began later.
+		const chat = [['gen_ai.operation.name', 'chat'], ['gen_ai.request.model', 'm'], ['gen_ai.usage.input_tokens', int(5)]];
+		const model = [['openinference.span.kind', 'LLM'], ['llm.model_name', 'm'], ['llm.token_count.prompt', int(7)]];
+		const traces = [
+			[['a', , [['gen_ai.operation.name', 'invoke_agent'], ['gen_ai.agent.name', 'researcher']]], ['b', 'a', chat, 'researcher'],
+				['c', 'a', [['gen_ai.operation.name', 'execute_tool'], ['gen_ai.tool.name', 'ask']]], ['d', 'c', chat, 'researcher'],
+				['e', 'a', [...chat, ['gen_ai.agent.name', 'critic']], 'critic']],
+			[['a', , [['openinference.span.kind', 'CHAIN']]], ['b', 'a', model, null], ['c', 'a', [['openinference.span.kind', 'AGENT']], , 'Assistant'],
+				['d', 'c', [['openinference.span.kind', 'CHAIN']]], ['e', 'd', model, 'Assistant'],
+				['f', 'd', [['openinference.span.kind', 'AGENT'], ['agent.name', 'helper']]], ['1', 'f', model, 'helper']],
+			[['a', , [['junjo.span_type', 'agent'], ['junjo.agent.name', 'clerk'], ['junjo.executable_runtime_id', 'x']]], ['b', 'a', [['junjo.agent.operation_type', 'model_request']]], ['c', 'b', chat, 'clerk']],
+			[['a', , [['traceloop.span.kind', 'agent'], ['traceloop.entity.name', 'scout']]], ['b', 'a', chat, 'scout']],
+			[['a', , [['gen_ai.operation.name', 'invoke_agent']]], ['b', 'a', chat, null]], // it has no name
+			[['b', 'a', chat, null]], // nobody came
+		].map((spans) => ({ id: hex(16), spans }));
+		const at = now - 5n * 86400n * 1000n * MS; // apart from the others
+		const spanId = (c) => c.repeat(16);
+		const all = traces.flatMap((tr, n) => tr.spans.map(([id, parent, attributes, agent, name], i) => ({ trace: tr.id, id: spanId(id), agent, span: {
+			traceId: tr.id, spanId: spanId(id), ...(parent && { parentSpanId: spanId(parent) }), name: name ?? 'span', kind: 1, startTimeUnixNano: String(at + BigInt(n) * 1000n * MS + BigInt(i) * MS), endTimeUnixNano: String(at + BigInt(n + 1) * 1000n * MS), attributes: otlpMap(attributes) } })));
+		const res = await fetch(`http://${weir.http}/v1/traces`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ resourceSpans: [{ resource: {}, scopeSpans: [{ spans: all.map((s) => s.span) }] }] }) });
+		assert.equal(res.status, 200, await res.text());
+		const window = `from=${at}&to=${at + 3600n * 1000n * MS}`;
+		await weir.until(`/api/v1/traces?limit=1000&${window}`, (body) => body.count === all.length);
+		const called = all.filter((s) => s.agent !== undefined);
+		const by = groupBy(called, (s) => s.agent);
+		const answer = await get(`/api/v1/llm?by=agent&${window}`);
+		assert.deepEqual(new Map(answer.groups.map((g) => [g.name, g.calls])), new Map([...by].map(([name, list]) => [name, list.length])));
+		assert.deepEqual([answer.totals.calls, answer.partial], [called.length, false]);
+		for (const [name, list] of by) {
+			if (name === null) continue;
+			assert.equal((await get(`/api/v1/llm?agent=${name}&${window}`)).totals.calls, list.length, name);
+			const { calls: found } = await get(`/api/v1/llm/calls?agent=${name}&${window}`);
+			assert.deepEqual(found.map((c) => [c.trace_id, c.span_id, c.agent]), list.map((s) => [s.trace, s.id, name]).reverse());
+		}
+		for (const tr of traces) {
+			const { calls: found } = await get(`/api/v1/llm/calls?trace_id=${tr.id}`);
+			assert.deepEqual(found.map((c) => [c.span_id, c.agent]), called.filter((s) => s.trace === tr.id).map((s) => [s.id, s.agent]).reverse());
+		}
+		// A list of calls says what they say.
+		const plain = await get(`/api/v1/llm/calls?${window}`);
+		assert.deepEqual(plain.calls.map((c) => c.agent).filter((x) => x), ['critic']);
+		// So does SQL, which can go up by itself.
+		const { stdout, code, stderr } = await run(['sql', '--url', `http://${weir.api}`, '-o', 'json', `
+			WITH RECURSIVE up AS (
+			  SELECT c.trace_id, c.span_id AS call, c.agent, s.parent_span_id AS above FROM llm_calls c JOIN spans s USING (trace_id, span_id)
+			  UNION ALL
+			  SELECT u.trace_id, u.call, coalesce(s.attributes->>'gen_ai.agent.name', s.attributes->>'agent.name'), s.parent_span_id
+			  FROM up u JOIN spans s ON s.trace_id = u.trace_id AND s.span_id = u.above WHERE u.agent IS NULL)
+			SELECT agent, count(*)::INT AS calls FROM up WHERE agent IS NOT NULL GROUP BY agent HAVING agent IN ('researcher', 'critic', 'helper') ORDER BY agent`]);
+		assert.equal(code, 0, stderr);
+		assert.deepEqual(JSON.parse(stdout).rows ?? JSON.parse(stdout), [{ agent: 'critic', calls: 1 }, { agent: 'helper', calls: 1 }, { agent: 'researcher', calls: 2 }]);
+	});
+
 	it('are the same after a restart, which a file that is none prevents', async () => {
 		await weir.stop();
 		await assert.rejects(Weir.start({ dataDir: join(dataDir, 'data'), args: ['--prices', prices] }), /cannot start: prices \(--prices\): .*line 1, column 28/);
