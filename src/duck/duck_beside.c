@@ -5,6 +5,8 @@
  */
 #include "duck/duck_query_priv.h"
 
+#include "base/hash.h"
+
 #include <stdlib.h>
 
 enum { SLOTS_FIRST = 4096, SET_BYTES_MAX = 256 << 20 };
@@ -22,7 +24,7 @@ struct duck_beside {
 static struct trace_id *
 slot_of(struct trace_id *slots, size_t cap, struct trace_id id)
 {
-	size_t at = (size_t)duck_trace_hash(id.hi, id.lo) & (cap - 1);
+	size_t at = (size_t)hash_keyed_u128(id.hi, id.lo) & (cap - 1);
 	while ((slots[at].hi | slots[at].lo) != 0 &&
 	    (slots[at].hi != id.hi || slots[at].lo != id.lo))
 		at = (at + 1) & (cap - 1);

@@ -102,7 +102,7 @@ slice_of(struct building *b, uint64_t time_ns, size_t place)
 static struct hash_list *
 list_of(struct building *b, uint32_t slice, struct str service)
 {
-	uint64_t key = hash_u64_seed(service, slice);
+	uint64_t key = hash_keyed_str(service, slice);
 	for (;; key++) {
 		const uint64_t *place = map_get(&b->list_of, key);
 		if (!place)
@@ -400,7 +400,7 @@ tenant_of(struct tenants *t, struct str name, size_t last)
 {
 	if (last < t->count && str_eq(t->names[last], name))
 		return last;
-	uint64_t key = hash_u64(name);
+	uint64_t key = hash_keyed_str(name, 0);
 	for (;; key++) {
 		const uint64_t *place = map_get(&t->places, key);
 		if (!place)

@@ -32,7 +32,7 @@ add_service(struct duck_service_list *l, struct str tenant, struct str name, uin
 size_t
 duck_service_find(struct duck_service_list *l, struct str tenant, struct str name)
 {
-	uint64_t hash = hash_u64_seed(name, hash_u64(tenant));
+	uint64_t hash = hash_keyed_str(name, hash_keyed_str(tenant, 0));
 	/* Should two have one hash, the second is kept under the next number. */
 	for (uint64_t key = hash;; key++) {
 		const uint64_t *place = map_get(&l->by_hash, key);

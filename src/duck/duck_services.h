@@ -47,7 +47,7 @@ __extension__ typedef __int128 duck_int128;
 
 struct duck_service {
 	struct str tenant, name;
-	uint64_t hash; /* of both */
+	uint64_t hash; /* of both: hash_keyed_str() */
 	uint64_t rows[SIGNAL_TABLES], traces, errors, ended, first_ns, last_ns;
 	duck_int128 duration_ns;
 	uint64_t last_pair; /* writing: the one before is often the same */

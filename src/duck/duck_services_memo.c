@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "duck/duck_services.h"
 
+#include "base/hash.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +13,7 @@ enum { SLOTS_MIN = 1024 };
 static inline size_t
 slot_of(const struct duck_pair_set *s, uint64_t pair)
 {
-	return (size_t)(pair ^ pair >> 32) & s->mask;
+	return (size_t)hash_keyed_u64(pair) & s->mask;
 }
 
 static inline size_t

@@ -27,12 +27,7 @@ _Static_assert((int)SHRED_CODE_FIRST + (int)SHRED_CODES <= 0x7F, "a code is one 
 static inline size_t
 slot_of(const struct shred_plan *p, struct str key)
 {
-	/* Cheap and good enough for 288 keys; whoever makes keys collide makes 288 comparisons. */
-	uint64_t h = shred_key_head(key) + key.len;
-	if (key.len > 8)
-		h ^= shred_key_head(str_of(key.ptr + key.len - 8, 8)) * 31;
-	h *= UINT64_C(0x9E3779B97F4A7C15);
-	return (size_t)(h >> 40) & (ARRAY_LEN(p->slots) - 1);
+	return (size_t)hash_keyed_str(key, 0) & (ARRAY_LEN(p->slots) - 1);
 }
 
 static size_t

@@ -73,7 +73,6 @@ struct shred_window {
 	uint16_t heap[SHRED_WINDOW_KEYS]; /* places in counters */
 	uint16_t slots[SHRED_WINDOW_SLOTS]; /* places in counters, or SHRED_NO_COUNTER */
 	size_t count;
-	uint64_t seed;
 	uint64_t row; /* number of the row that is counted, from 1 */
 	uint64_t rows; /* halved by age as the counters are */
 	struct shred_sampled sample[SHRED_SAMPLE_ROWS]; /* one in sample_stride of the seal's */

@@ -19,7 +19,7 @@
  * quarter of all values is looked at, by their hash: how often one came, and how many of SHRED_BITS bits they
  * have set ("linear counting").
  *
- * The counters are a heap, least count first, and an open-addressing table from a seeded hash to
+ * The counters are a heap, least count first, and an open-addressing table from a keyed hash to
  * them, for keys are chosen by others.
  */
 #include "duck/duck_shred_priv.h"
@@ -27,7 +27,6 @@
 #include "base/hash.h"
 #include "base/utf8.h"
 #include "duck/duck_json.h"
-#include "sys/rand.h"
 
 #include <stdlib.h>
 
@@ -43,7 +42,6 @@ shred_window_new(void)
 {
 	struct shred_window *w = xcalloc(1, sizeof(*w));
 	memset(w->slots, 0xFF, sizeof(w->slots));
-	w->seed = rand_u64();
 	w->sample_stride = 1;
 	return w;
 }
@@ -196,7 +194,7 @@ count_member(struct shred_window *w, const struct duck_json_member *m, unsigned 
 {
 	if (m->key.len > SHRED_KEY_BYTES_MAX)
 		return;
-	uint64_t hash = hash_u64_seed(m->key, w->seed);
+	uint64_t hash = hash_keyed_str(m->key, 0);
 	size_t slot = find_slot(w, hash, m->key);
 	struct shred_counter *c = w->slots[slot] != NONE ? &w->counters[w->slots[slot]] : NULL;
 	if (!c) {
@@ -310,7 +308,7 @@ shred_window_age(struct shred_window *w)
 size_t
 shred_window_find(const struct shred_window *w, struct str key)
 {
-	return w->slots[find_slot(w, hash_u64_seed(key, w->seed), key)];
+	return w->slots[find_slot(w, hash_keyed_str(key, 0), key)];
 }
 
 uint64_t

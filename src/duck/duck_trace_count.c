@@ -9,6 +9,8 @@
  */
 #include "duck/duck_traces.h"
 
+#include "base/hash.h"
+
 #include <stdlib.h>
 
 enum { TALLIES_FIRST = 4096, TALLIES_BYTES_MAX = 256 << 20 };
@@ -48,7 +50,7 @@ tallies_init(struct tallies *t, struct duck_question *ask)
 static struct tally *
 slot_of(struct tally *slots, size_t cap, uint64_t hi, uint64_t lo)
 {
-	size_t at = (size_t)duck_trace_hash(hi, lo) & (cap - 1);
+	size_t at = (size_t)hash_keyed_u128(hi, lo) & (cap - 1);
 	while (slots[at].spans != 0 && (slots[at].hi != hi || slots[at].lo != lo))
 		at = (at + 1) & (cap - 1);
 	return &slots[at];

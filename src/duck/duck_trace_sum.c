@@ -51,10 +51,16 @@ duck_traces_too_many(struct err *err)
 
 /* ---- the set */
 
-static void
-put_slot(struct duck_traces *set, uint64_t hash, uint32_t place)
+static size_t
+home_of(const struct duck_traces *set, uint64_t hi, uint64_t lo)
 {
-	size_t at = (size_t)hash & set->slot_mask;
+	return (size_t)hash_keyed_u128(hi, lo) & set->slot_mask;
+}
+
+static void
+put_slot(struct duck_traces *set, uint32_t place)
+{
+	size_t at = home_of(set, set->list[place].hi, set->list[place].lo);
 	while (set->slots[at] != 0)
 		at = (at + 1) & set->slot_mask;
 	set->slots[at] = place + 1;
@@ -74,16 +80,16 @@ grow(struct duck_traces *set)
 	set->slot_mask = 2 * cap - 1;
 	set->cap = cap;
 	for (size_t i = 0; i < set->count; i++)
-		put_slot(set, set->list[i].hash, (uint32_t)i);
+		put_slot(set, (uint32_t)i);
 	return true;
 }
 
-static struct duck_trace *
-find(const struct duck_traces *set, uint64_t hash, uint64_t hi, uint64_t lo)
+struct duck_trace *
+duck_traces_get(const struct duck_traces *set, uint64_t hi, uint64_t lo)
 {
 	if (set->count == 0)
 		return NULL;
-	for (size_t at = (size_t)hash & set->slot_mask; set->slots[at] != 0;
+	for (size_t at = home_of(set, hi, lo); set->slots[at] != 0;
 	    at = (at + 1) & set->slot_mask) {
 		struct duck_trace *t = &set->list[set->slots[at] - 1];
 		if (t->hi == hi && t->lo == lo)
@@ -93,16 +99,9 @@ find(const struct duck_traces *set, uint64_t hash, uint64_t hi, uint64_t lo)
 }
 
 struct duck_trace *
-duck_traces_get(const struct duck_traces *set, uint64_t hi, uint64_t lo)
-{
-	return find(set, duck_trace_hash(hi, lo), hi, lo);
-}
-
-struct duck_trace *
 duck_traces_add(struct duck_traces *set, uint64_t hi, uint64_t lo, bool *is_new_out)
 {
-	uint64_t hash = duck_trace_hash(hi, lo);
-	struct duck_trace *t = find(set, hash, hi, lo);
+	struct duck_trace *t = duck_traces_get(set, hi, lo);
 	*is_new_out = !t;
 	if (t)
 		return t;
@@ -111,11 +110,11 @@ duck_traces_add(struct duck_traces *set, uint64_t hi, uint64_t lo, bool *is_new_
 	t = &set->list[set->count];
 	*t = (struct duck_trace){.hi = hi,
 	    .lo = lo,
-	    .hash = hash,
+	    .hash = duck_trace_hash(hi, lo),
 	    .start_ns = UINT64_MAX,
 	    .root_service = TEXT_NONE,
 	    .root_name = TEXT_NONE};
-	put_slot(set, hash, (uint32_t)set->count++);
+	put_slot(set, (uint32_t)set->count++);
 	return t;
 }
 
@@ -125,7 +124,7 @@ duck_traces_add(struct duck_traces *set, uint64_t hi, uint64_t lo, bool *is_new_
 static uint32_t
 text_of(struct duck_traces *set, struct str s)
 {
-	uint64_t hash = hash_u64(s);
+	uint64_t hash = hash_keyed_str(s, 0);
 	const uint64_t *known = map_get(&set->text_of, hash);
 	if (known && str_eq(set->texts[*known], s))
 		return (uint32_t)*known;

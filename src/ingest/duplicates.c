@@ -48,7 +48,7 @@ ingest_duplicates_free(struct duplicates *d)
 static struct tenant_count *
 tenant_of(struct duplicates *d, struct str tenant)
 {
-	uint64_t key = hash_u64(tenant);
+	uint64_t key = hash_keyed_str(tenant, 0);
 	size_t count = atomic_load(&d->count);
 	const uint64_t *at = map_get(&d->by_name, key);
 	if (at) { /* two names of one hash share the second's place with "other" */

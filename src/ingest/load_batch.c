@@ -15,24 +15,19 @@
 
 #include "comment/comment.h"
 
-static uint64_t
-seen_key(struct hash128 identity)
-{
-	return identity.lo;
-}
-
 /* Whether an earlier record of this batch has the identity; if not it is remembered. */
 static bool
 seen_before(struct loader *l, struct hash128 identity, size_t place)
 {
 	const struct batch_request *all = l->batch.requests;
-	const uint64_t *at = map_get(&l->seen, seen_key(identity));
+	uint64_t key = hash_keyed_u128(identity.hi, identity.lo);
+	const uint64_t *at = map_get(&l->seen, key);
 	if (!at) {
-		bool put = map_put(&l->seen, seen_key(identity), place);
+		bool put = map_put(&l->seen, key, place);
 		CHECK(put);
 		return false;
 	}
-	/* Of several with one half in common only the first is in the map. */
+	/* Of several of one key only the first is in the map. */
 	for (size_t i = (size_t)*at; i < place; i++)
 		if (all[i].identity.lo == identity.lo && all[i].identity.hi == identity.hi)
 			return true;

@@ -52,7 +52,7 @@ struct loader {
 	struct ingest *in;
 	struct arena payloads;
 	struct batch batch;
-	struct map seen; /* identities in the batch: the low half -> place in batch.requests */
+	struct map seen; /* identities in the batch: their hash -> place in batch.requests */
 	struct item *items; /* gathered, by seq */
 	size_t count;
 	size_t cap;

@@ -82,7 +82,7 @@ quota_free(struct quota *q)
 static struct place *
 place_of(struct quota *q, struct str tenant)
 {
-	uint64_t key = hash_u64(tenant);
+	uint64_t key = hash_keyed_str(tenant, 0);
 	const uint64_t *at = map_get(&q->by_name, key);
 	if (at)
 		return str_eq(str_from(q->places[*at].name), tenant) ? &q->places[*at]

@@ -133,7 +133,7 @@ name_of(const struct rolling *s, const struct store_result *r, size_t row, const
 static struct sums *
 group_of(struct rolling *s, struct str name)
 {
-	uint64_t key = hash_u64_seed(name, s->ctx->random[0]), *at;
+	uint64_t key = hash_keyed_str(name, 0), *at;
 	for (; (at = map_get(&s->index, key)) != NULL; key++)
 		if (str_eq(s->groups[*at].name, name))
 			return &s->groups[*at];

@@ -48,8 +48,8 @@ static uint64_t
 path_hash(const struct ops_run *run, const uint64_t *above, const struct workflow_step *s)
 {
 	uint64_t seed = s->parent == WORKFLOW_NONE ? 0 : above[s->parent];
-	seed = hash_u64_seed(str_from(ops_run_type(&s->junjo, &s->llm)), seed);
-	return hash_u64_seed(table_str(&run->r.rows, s->row, SPAN_NAME), seed);
+	seed = hash_keyed_str(str_from(ops_run_type(&s->junjo, &s->llm)), seed);
+	return hash_keyed_str(table_str(&run->r.rows, s->row, SPAN_NAME), seed);
 }
 
 struct deep {
@@ -91,7 +91,7 @@ name_steps(const struct ops_run *run, struct arena *arena)
 	}
 	for (size_t i = 0; i < n; i++) {
 		uint64_t nth = order[i].step;
-		hashes[i] = hash_u64_seed(str_of((const char *)&nth, sizeof(nth)), hashes[i]);
+		hashes[i] = hash_keyed_str(str_of((const char *)&nth, sizeof(nth)), hashes[i]);
 	}
 	map_fini(&seen);
 	return hashes;

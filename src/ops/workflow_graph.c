@@ -33,7 +33,7 @@ struct runs {
 static int
 node_of_id(const struct runs *runs, struct str id)
 {
-	const uint64_t *known = id.len > 0 ? map_get(&runs->by_id, hash_u64(id)) : NULL;
+	const uint64_t *known = id.len > 0 ? map_get(&runs->by_id, hash_keyed_str(id, 0)) : NULL;
 	return known && str_eq(runs->g->nodes[*known - 1].id, id) ? (int)*known : 0;
 }
 
@@ -93,7 +93,7 @@ kind_of_node(const struct runs *runs, size_t node)
 static uint64_t *
 find_kind(const struct runs *runs, const struct kind *k, uint64_t *hash_out)
 {
-	*hash_out = hash_u64_seed(k->text, (uint64_t)k->subflow << 8 | (uint64_t)k->type);
+	*hash_out = hash_keyed_str(k->text, (uint64_t)k->subflow << 8 | (uint64_t)k->type);
 	return map_get(&runs->by_kind, *hash_out);
 }
 
@@ -113,7 +113,7 @@ put_kind(struct runs *runs, size_t node)
 	if (!k.subflow || k.text.len == 0)
 		return;
 	of_first = kind_of_node(runs, first);
-	if (!same_kind(&k, &of_first)) /* the same hash by chance, or on purpose */
+	if (!same_kind(&k, &of_first)) /* the same hash by chance */
 		return;
 	if (known) {
 		runs->ring[runs->ring_last[first]] = (int)node + 1;
@@ -203,7 +203,7 @@ find_runs(struct runs *runs, const struct junjo_graph *g, const struct workflow 
 	    !runs->node || !runs->above || !runs->next)
 		return false;
 	for (size_t i = g->node_count; i-- > 0;) {
-		bool put = map_put(&runs->by_id, hash_u64(g->nodes[i].id), i + 1);
+		bool put = map_put(&runs->by_id, hash_keyed_str(g->nodes[i].id, 0), i + 1);
 		CHECK(put);
 	}
 	find_subflows(runs);

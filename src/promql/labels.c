@@ -12,7 +12,7 @@ hash_labels(const struct promql_label *items, size_t count)
 {
 	uint64_t h = 0;
 	for (size_t i = 0; i < count; i++)
-		h = hash_u64_seed(items[i].value, hash_u64_seed(items[i].name, h));
+		h = hash_keyed_str(items[i].value, hash_keyed_str(items[i].name, h));
 	return h;
 }
 

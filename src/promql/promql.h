@@ -50,7 +50,7 @@ struct promql_label {
 struct promql_labels {
 	const struct promql_label *items;
 	size_t count;
-	uint64_t hash; /* of all of it */
+	uint64_t hash; /* of all of it: hash_keyed_str() */
 };
 
 /* Value of a label; empty: it has none. */

@@ -91,12 +91,19 @@ by_hash(const void *a, const void *b)
 	return by_name(a, b);
 }
 
+/* Where a key is noted. Not by its `hash`, which is the same in every store, and which names can be made for. */
+static uint64_t
+place_key(const struct partial_entry *e)
+{
+	return hash_keyed_str(e->operation, hash_keyed_str(e->service, 0));
+}
+
 static void
 index_entries(struct partial_map *m)
 {
 	map_clear(&m->places);
 	for (size_t i = 0; i < m->count; i++) {
-		uint64_t key = m->entries[i].hash;
+		uint64_t key = place_key(&m->entries[i]);
 		while (map_get(&m->places, key))
 			key++;
 		bool put = map_put(&m->places, key, i);
@@ -132,7 +139,7 @@ is_key(const struct partial_entry *e, struct str service, struct str operation)
 static size_t
 find_entry(const struct partial_map *m, const struct partial_entry *key, uint64_t *free_out)
 {
-	for (*free_out = key->hash;; ++*free_out) {
+	for (*free_out = place_key(key);; ++*free_out) {
 		const uint64_t *place = map_get(&m->places, *free_out);
 		if (!place)
 			return SIZE_MAX;

@@ -73,7 +73,7 @@ struct partial_tally {
 
 struct partial_entry {
 	struct str service, operation; /* operation: of operations only */
-	uint64_t hash;
+	uint64_t hash; /* who stays when there are too many: the same in every store */
 	struct partial_tally tally;
 };
 

@@ -2,6 +2,8 @@
 /* Partials: what they count, that parts add up to the whole byte for byte, that bytes are not trusted. */
 #include "store/partial.h"
 
+#include "base/hash.h"
+#include "tests/flood.h"
 #include "tests/random.h"
 #include "tests/test.h"
 
@@ -431,4 +433,38 @@ TEST(partial, kept_maps_count_for_whoever_wants_them)
 	partial_fini(&kept);
 	partial_fini(&direct);
 	partial_fini(&from_kept);
+}
+
+/* Pairs of service and operation so that all have the same hash, as far as it has no secret. */
+TEST(partial, operations_whose_hashes_were_made_equal_do_not_queue_up)
+{
+	enum { PAIRS = 100 };
+	const struct partial_scope scope = {
+	    .want = PARTIAL_OPERATIONS, .windows = {{0, UINT64_MAX}}, .window_count = 1};
+	struct partial p;
+	char services[PAIRS][16], names[PAIRS][8];
+	size_t found = 0;
+	partial_init(&p, &scope, 0);
+	for (unsigned i = 0; found < PAIRS; i++) {
+		int n = snprintf(services[found], sizeof(services[found]), "service-%u", i);
+		uint64_t seed = hash_u64(str_of(services[found], (size_t)n));
+		if (flood_text(UINT64_C(0x1234567890ABCDEF), seed, names[found]))
+			found++;
+	}
+	for (size_t i = 0; i < 2 * PAIRS; i++) {
+		struct partial_row row = {.service = str_from(services[i % PAIRS]),
+		    .name = str_of(names[i % PAIRS], 8),
+		    .time_ns = 1};
+		partial_add_span(&p, 0, &row);
+	}
+	const struct partial_map *m = &p.windows[0].operations;
+	assert_int_equal(m->count, PAIRS);
+	for (size_t i = 0; i < m->count; i++) {
+		assert_true(m->entries[i].hash == UINT64_C(0x1234567890ABCDEF));
+		assert_int_equal(m->entries[i].tally.spans, 2);
+	}
+	for (size_t i = 0; i < m->places.cap; i++)
+		assert_false(m->places.used[i] &&
+		    map_get(&m->places, m->places.entries[i].key + 1));
+	partial_fini(&p);
 }

@@ -391,7 +391,7 @@ keep_own(const struct map *owned, struct junjo_patches *found)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < found->count; i++)
-		if (map_get(owned, hash_u64(found->list[i].store_id)))
+		if (map_get(owned, hash_keyed_str(found->list[i].store_id, 0)))
 			found->list[count++] = found->list[i];
 	found->count = count;
 }

@@ -29,7 +29,7 @@ workflow_find_owned(const struct workflow_rows *r, struct map *out)
 	for (size_t i = 0; i < r->spans->row_count; i++) {
 		if (!r->below[i] || !owns_a_store(&r->junjo[i]))
 			continue;
-		bool put = map_put(out, hash_u64(r->junjo[i].store_id), 1);
+		bool put = map_put(out, hash_keyed_str(r->junjo[i].store_id, 0), 1);
 		CHECK(put);
 	}
 }
@@ -37,7 +37,7 @@ workflow_find_owned(const struct workflow_rows *r, struct map *out)
 static int
 find_store(const struct workflow *w, const struct map *by_id, struct str id)
 {
-	const uint64_t *place = id.len > 0 ? map_get(by_id, hash_u64(id)) : NULL;
+	const uint64_t *place = id.len > 0 ? map_get(by_id, hash_keyed_str(id, 0)) : NULL;
 	return place && str_eq(w->stores[*place].id, id) ? (int)*place : WORKFLOW_NONE;
 }
 
@@ -46,9 +46,9 @@ static void
 add_store(const struct workflow_rows *r, struct workflow *w, struct map *by_id, size_t row)
 {
 	const struct junjo_span *j = &r->junjo[row];
-	if (!r->below[row] || !owns_a_store(j) || map_get(by_id, hash_u64(j->store_id)))
+	if (!r->below[row] || !owns_a_store(j) || map_get(by_id, hash_keyed_str(j->store_id, 0)))
 		return;
-	bool put = map_put(by_id, hash_u64(j->store_id), w->store_count);
+	bool put = map_put(by_id, hash_keyed_str(j->store_id, 0), w->store_count);
 	CHECK(put);
 	w->stores[w->store_count++] =
 	    (struct workflow_store){.id = j->store_id, .owner = row, .junjo = j};

@@ -19,7 +19,7 @@ struct workflow_rows {
 };
 
 struct map;
-/* hash_u64() of each id of a store that a span of the run owns -> 1 */
+/* hash_keyed_str() of each id of a store that a span of the run owns -> 1 */
 void workflow_find_owned(const struct workflow_rows *r, struct map *out);
 /* Stores, their order and the states of steps. */
 MUST_CHECK enum err_code workflow_read_states(struct workflow_rows *r, struct workflow *w,
