@@ -46,8 +46,9 @@ bool ops_llm_late(const struct op_context *ctx);
  * Agents above calls. A span that names an agent has begun before its calls, so spans that can stand between the two (those that say
  * anything in one of the dialects) are read newest first, as calls are, and an hour further back than the page of calls in hand; of each its
  * ids and the agent it names are kept. So the way up from a call is exact, and ends where a span on it says nothing of all this, began more than
- * an hour before, or has not come. It costs about as much again as reading the calls, and no more memory than for LLM_ABOVE_MAX spans: of calls
- * older than those the agents are not known, which `partial` says.
+ * an hour before, or has not come. Each of them costs as much as a call to read (21,000 beside 9,000
+ * calls: 0.44 s, 0.12 s without), and no more memory is taken than for LLM_ABOVE_MAX spans: of calls older than those the agents are not
+ * known, which `partial` says.
  */
 enum { LLM_ABOVE_MAX = 100000, LLM_ABOVE_HOURS = 1 };
 
