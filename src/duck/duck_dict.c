@@ -44,9 +44,7 @@ struct plan {
 static uint64_t
 key_of(const struct table *t, size_t row, uint64_t id)
 {
-	char bytes[8];
-	memcpy(bytes, &id, sizeof(bytes));
-	return hash_u64_seed(str_of(bytes, sizeof(bytes)), hash_u64(table_str(t, row, TENANT_COL)));
+	return batch_dict_key(table_str(t, row, TENANT_COL), id);
 }
 
 /* Of all columns but the id; NULL and empty differ. Never 0. */
@@ -170,7 +168,7 @@ place(struct plan *p, size_t row, struct err *err)
 		log_warn("duck",
 		    "%s: id %016" PRIx64 " has two contents, the second is %016" PRIx64,
 		    p->t->def->name, own, id);
-	if (!map_put(&p->dict->ids, own, id))
+	if (!map_put(&p->dict->ids, key_of(p->t, row, own), id))
 		return err_set(err, ERR_BUSY, "no memory for a dictionary");
 	return ERR_OK;
 }

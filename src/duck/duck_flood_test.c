@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ids and names that were chosen to crowd one place of a table. */
+/* Ids and names that were chosen to crowd one place of a table, or to be another tenant's. */
 #include "tests/flood.h"
 
 #include "base/hash.h"
@@ -141,4 +141,60 @@ TEST(duck, traces_whose_ids_were_chosen_are_counted_as_fast_as_others)
 	}
 	printf("%.3f s of CPU, chosen %.3f s\n", (double)cpu_ns[0] / 1e9, (double)cpu_ns[1] / 1e9);
 	assert_true(cpu_ns[1] < 6 * cpu_ns[0]);
+}
+
+/* ---- another tenant's ids */
+
+static void
+put_span(struct batch *b, const char *tenant, uint32_t ord, const char *host)
+{
+	bool added;
+	char json[64];
+	snprintf(json, sizeof(json), "{\"host\":\"%s\"}", host);
+	struct str text = arena_str(&b->arena, str_from(json));
+	size_t resource = batch_resource(b, str_from(tenant), 77, &added);
+	if (added)
+		table_set_str(&b->tables[TABLE_RESOURCES], resource, RESOURCE_ATTRIBUTES, text);
+	size_t row = duck_kit_span(b, b->last_seq, ord, b->last_seq * 10 + ord, NOW);
+	table_set_str(&b->tables[TABLE_SPANS], row, SPAN_TENANT, str_from(tenant));
+	table_set_str(&b->tables[TABLE_SPANS], row, SPAN_NAME, text);
+	table_set_u64(&b->tables[TABLE_SPANS], row, SPAN_RESOURCE_ID, 77);
+}
+
+static void
+names_its_own(struct store *s, const char *tenant, size_t count)
+{
+	struct arena arena = {0};
+	struct store_result r;
+	store_conformance_all(s, STORE_SPANS, str_from(tenant), &arena, &r);
+	assert_int_equal(r.rows.row_count, count);
+	for (size_t row = 0; row < count; row++) {
+		size_t at = store_find_id(&r.resources, table_u64(&r.rows, row, SPAN_RESOURCE_ID));
+		assert_true(at != SIZE_MAX);
+		assert_true(str_eq(table_str(&r.resources, at, RESOURCE_ATTRIBUTES),
+		    table_str(&r.rows, row, SPAN_NAME)));
+	}
+	arena_fini(&arena);
+}
+
+/* Ids are hashes without a secret: who wants one of another tenant's can make a resource for it. */
+TEST(duck, a_resource_with_the_id_of_another_tenants_changes_nothing_for_that_one)
+{
+	struct duck_options opt = duck_kit_eager(test_tmp_dir());
+	struct store *s = duck_kit_open(&opt);
+	for (uint64_t seq = 1; seq <= 3; seq++) {
+		struct batch b;
+		duck_kit_begin(&b, seq);
+		/* From the second on the first one's id has two contents, and gets another id. */
+		put_span(&b, "acme", 0, seq == 1 ? "one" : "two");
+		put_span(&b, "globex", 1, "victim");
+		store_conformance_put(s, &b);
+		batch_fini(&b);
+		names_its_own(s, "acme", seq);
+		names_its_own(s, "globex", seq);
+	}
+	duck_kit_flush(s);
+	names_its_own(s, "acme", 3);
+	names_its_own(s, "globex", 3);
+	store_close(s);
 }

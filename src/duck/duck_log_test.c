@@ -67,10 +67,9 @@ add_resource(struct batch *b, uint64_t seq, struct str tenant)
 	bool added;
 	uint64_t k = seq / 5; /* now and then a new one */
 	uint64_t id = (k + 1) * 1000003 + tenant.len;
-	size_t row = batch_resource(b, id, &added);
+	size_t row = batch_resource(b, tenant, id, &added);
 	assert_true(row != SIZE_MAX);
 	struct table *t = &b->tables[TABLE_RESOURCES];
-	table_set_str(t, row, RESOURCE_TENANT, tenant);
 	table_set_str(t, row, RESOURCE_SERVICE, STR("shop"));
 	table_set_str(t, row, RESOURCE_ATTRIBUTES, str_from(PICK(maps, k)));
 	table_set_u32(t, row, RESOURCE_DROPPED_ATTRIBUTES, (uint32_t)k);
@@ -82,9 +81,8 @@ add_scope(struct batch *b, uint64_t seq, struct str tenant)
 {
 	bool added;
 	uint64_t id = (seq / 8 + 1) * 7000003 + tenant.len;
-	size_t row = batch_scope(b, id, &added);
+	size_t row = batch_scope(b, tenant, id, &added);
 	assert_true(row != SIZE_MAX);
-	table_set_str(&b->tables[TABLE_SCOPES], row, SCOPE_TENANT, tenant);
 	table_set_str(&b->tables[TABLE_SCOPES], row, SCOPE_NAME, STR("lib"));
 	return id;
 }

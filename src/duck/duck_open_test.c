@@ -135,8 +135,7 @@ span_with_resource(struct store *s, const char *tenant, const char *attributes, 
 	bool added;
 	batch_init(&b, 0);
 	uint64_t seq = b.last_seq = store_applied(s) + 1;
-	size_t row = batch_resource(&b, 77, &added);
-	table_set_str(&b.tables[TABLE_RESOURCES], row, RESOURCE_TENANT, str_from(tenant));
+	size_t row = batch_resource(&b, str_from(tenant), 77, &added);
 	table_set_str(&b.tables[TABLE_RESOURCES], row, RESOURCE_ATTRIBUTES, str_from(attributes));
 	struct table *t = &b.tables[TABLE_SPANS];
 	row = table_add_row(t);

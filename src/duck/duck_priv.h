@@ -76,7 +76,7 @@ struct duck_dict {
 	enum table_id id;
 	struct map known; /* (tenant, id) -> hash of the content, hot ones too; a cache */
 	/* The plan of the running append. new_rows are those that are neither in the file nor hot. */
-	struct map ids; /* id in the batch -> id in the store, where they differ */
+	struct map ids; /* (tenant, id in the batch) -> id in the store, where they differ */
 	uint32_t *new_rows;
 	size_t new_count;
 	struct map_entry *learn; /* to be known after the commit */

@@ -135,8 +135,7 @@ put_rows_with_attributes(struct store *s, struct store *reference)
 		batch_reset(&b);
 		b.last_seq = seq;
 		bool added;
-		size_t res = batch_resource(&b, 99, &added);
-		table_set_str(&b.tables[TABLE_RESOURCES], res, RESOURCE_TENANT, STR("acme"));
+		size_t res = batch_resource(&b, STR("acme"), 99, &added);
 		table_set_str(&b.tables[TABLE_RESOURCES], res, RESOURCE_ATTRIBUTES,
 		    STR("{\"int\":200,\"te'xt\":\"GET\",\"$$bool\":true,\"double\":1.5,\"host\":1,"
 		        "\"share\":\"GET\",\"$$share\":200}"));

@@ -96,8 +96,7 @@ put_commit_rows(struct store *s)
 	b.last_seq = 1;
 	for (uint64_t i = 1; i <= COMMIT_RESOURCES; i++) {
 		bool added;
-		size_t res = batch_resource(&b, i, &added);
-		table_set_str(&b.tables[TABLE_RESOURCES], res, RESOURCE_TENANT, STR("acme"));
+		assert_true(batch_resource(&b, STR("acme"), i, &added) != SIZE_MAX);
 	}
 	for (uint32_t i = 0; i < COMMIT_ROWS; i++) {
 		struct table *t = &b.tables[TABLE_SPANS];

@@ -2,7 +2,7 @@
 #include "duck/duck_recall.h"
 
 #include "base/arena.h"
-#include "base/hash.h"
+#include "model/batch.h"
 
 #include <stdlib.h>
 
@@ -109,8 +109,7 @@ static struct duck_recalled **
 place_of(struct duck_recall *r, enum table_id dict, struct str tenant, uint64_t id)
 {
 	CHECK(dict == TABLE_RESOURCES || dict == TABLE_SCOPES);
-	/* Ids are hashes already; chosen ones only crowd out each other. */
-	return &r->rows[dict == TABLE_SCOPES][(id ^ hash_u64(tenant)) % RECALL_ROWS];
+	return &r->rows[dict == TABLE_SCOPES][batch_dict_key(tenant, id) % RECALL_ROWS];
 }
 
 bool

@@ -48,7 +48,7 @@ struct hot_append {
 	/* New dictionary rows: places in batch->tables[TABLE_RESOURCES] and [TABLE_SCOPES]. */
 	const uint32_t *new_rows[2];
 	size_t new_count[2];
-	/* Ids that are written in place of others (id -> id); NULL or empty: none. */
+	/* Ids that are written in place of others (batch_dict_key() -> id); NULL or empty: none. */
 	const struct map *resource_ids, *scope_ids;
 	int64_t today; /* day of the clock: days close to it get their own parts first */
 };

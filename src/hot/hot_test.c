@@ -311,9 +311,11 @@ TEST(hot, hidden_rows_are_left_out_and_ids_are_written_in_place_of_others)
 	struct map others = {0};
 	open_world(&w);
 	uint64_t old_id = kit_mix(kit_key(TABLE_LOGS, 3, 1), LOG_RESOURCE_ID);
-	assert_true(map_put(&others, old_id, 4711));
 	for (uint32_t i = 0; i < 3; i++)
 		kit_add_row(&w.b, TABLE_LOGS, 3, i, KIT_DAY);
+	struct str tenant = table_str(&w.b.tables[TABLE_LOGS], 1, LOG_TENANT);
+	assert_true(map_put(&others, batch_dict_key(tenant, old_id), 4711));
+	assert_true(map_put(&others, batch_dict_key(STR("another"), old_id), 4712));
 	unsigned char hidden[3] = {1, 0, 1};
 	w.b.hidden[TABLE_LOGS] = hidden;
 	w.b.last_seq = 3;

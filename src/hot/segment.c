@@ -333,16 +333,20 @@ copy_nulls(struct column *to, uint32_t at, const struct column *from, const stru
 }
 
 static void
-replace_ids(uint64_t *ids, uint32_t count, const struct map *others)
+replace_ids(uint64_t *ids, const struct str *tenants, uint32_t count, const struct map *others)
 {
 	if (!others || others->count == 0)
 		return;
 	for (uint32_t i = 0; i < count; i++) {
-		const uint64_t *other = map_get(others, ids[i]);
+		const uint64_t *other = map_get(others, batch_dict_key(tenants[i], ids[i]));
 		if (other)
 			ids[i] = *other;
 	}
 }
+
+_Static_assert((int)SPAN_TENANT == (int)LOG_TENANT && (int)SPAN_TENANT == (int)POINT_TENANT,
+    "tenants of signals are one column");
+_Static_assert((int)RESOURCE_TENANT == (int)SCOPE_TENANT, "and those of dictionaries");
 
 static void
 replace_all_ids(struct hot_segment *s, const struct hot_run *run)
@@ -356,9 +360,13 @@ replace_all_ids(struct hot_segment *s, const struct hot_run *run)
 	    [TABLE_SCOPES] = {-1, SCOPE_ID},
 	};
 	const int *ids = cols[s->rows.def - table_defs];
+	bool dict = hot_is_dict((enum table_id)(s->rows.def - table_defs));
+	const struct str *tenants =
+	    s->rows.cols[dict ? (int)RESOURCE_TENANT : (int)SPAN_TENANT].str;
 	for (int i = 0; i < 2; i++)
 		if (ids[i] >= 0)
-			replace_ids(s->rows.cols[ids[i]].u64 + s->used, run->count, run->ids[i]);
+			replace_ids(s->rows.cols[ids[i]].u64 + s->used, tenants + s->used,
+			    run->count, run->ids[i]);
 }
 
 bool

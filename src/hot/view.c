@@ -11,7 +11,7 @@
 
 enum { DICT_INDEX_ROWS = 64 }; /* fewer are looked through */
 
-/* id -> slice << 32 | row, of the first row with this id. */
+/* batch_dict_key() -> slice << 32 | row, of the first such row. */
 struct hot_dict_index {
 	struct map map;
 };
@@ -251,17 +251,20 @@ dict_cols(enum table_id dict)
 }
 
 static struct hot_dict_index *
-make_index(const struct hot_snapshot *s, const struct hot_view_part *part, int id_col)
+make_index(const struct hot_snapshot *s, const struct hot_view_part *part, struct dict_cols cols)
 {
 	struct map map = {0};
 	for (size_t i = 0; i < part->slice_count; i++) {
 		const struct hot_slice *slice = &part->slices[i];
-		const uint64_t *ids = slice->rows->cols[id_col].u64;
-		for (uint32_t row = slice->first; row < slice->first + slice->count; row++)
-			if (!map_get(&map, ids[row])) {
-				bool put = map_put(&map, ids[row], (uint64_t)i << 32 | row);
-				CHECK(put);
-			}
+		const uint64_t *ids = slice->rows->cols[cols.id].u64;
+		const struct str *tenants = slice->rows->cols[cols.tenant].str;
+		for (uint32_t row = slice->first; row < slice->first + slice->count; row++) {
+			uint64_t key = batch_dict_key(tenants[row], ids[row]);
+			if (map_get(&map, key))
+				continue;
+			bool put = map_put(&map, key, (uint64_t)i << 32 | row);
+			CHECK(put);
+		}
 	}
 	struct hot_memory *m = &s->hot->memory;
 	struct hot_dict_index *index = hot_alloc(m, sizeof(*index));
@@ -272,13 +275,13 @@ make_index(const struct hot_snapshot *s, const struct hot_view_part *part, int i
 
 /* Made by the first who asks; who comes second throws his own away. */
 static const struct map *
-index_of(struct hot_snapshot *s, const struct hot_view_part *part, int id_col)
+index_of(struct hot_snapshot *s, const struct hot_view_part *part, struct dict_cols cols)
 {
 	_Atomic(struct hot_dict_index *) *at = &s->dict_index[part->table - TABLE_RESOURCES];
 	struct hot_dict_index *there = atomic_load(at);
 	if (there)
 		return &there->map;
-	struct hot_dict_index *index = make_index(s, part, id_col);
+	struct hot_dict_index *index = make_index(s, part, cols);
 	if (atomic_compare_exchange_strong(at, &there, index))
 		return &index->map;
 	size_t bytes = sizeof(*index) + map_bytes(&index->map);
@@ -320,14 +323,15 @@ hot_view_dict(const struct hot_view *v, enum table_id dict, struct str tenant, u
 	if (part->rows < DICT_INDEX_ROWS)
 		return scan_dict(part, cols, tenant, id, rows_out, row_out);
 	/* The index is a cache of what the view has anyway. */
-	const struct map *index = index_of((struct hot_snapshot *)(uintptr_t)v, part, cols.id);
-	const uint64_t *found = map_get(index, id);
+	const struct map *index = index_of((struct hot_snapshot *)(uintptr_t)v, part, cols);
+	const uint64_t *found = map_get(index, batch_dict_key(tenant, id));
 	if (!found)
 		return false;
 	const struct hot_slice *slice = &part->slices[*found >> 32];
 	uint32_t row = (uint32_t)*found;
-	/* Two tenants with one id: somebody has made hashes collide. */
-	if (!str_eq(slice->rows->cols[cols.tenant].str[row], tenant))
+	/* Two of one key, by chance. */
+	if (slice->rows->cols[cols.id].u64[row] != id ||
+	    !str_eq(slice->rows->cols[cols.tenant].str[row], tenant))
 		return scan_dict(part, cols, tenant, id, rows_out, row_out);
 	*rows_out = slice->rows;
 	*row_out = row;

@@ -17,6 +17,13 @@ signal_name(enum signal_kind s)
 	return NULL;
 }
 
+struct dict_cols {
+	int id, tenant;
+};
+
+static const struct dict_cols resource_cols = {RESOURCE_ID, RESOURCE_TENANT};
+static const struct dict_cols scope_cols = {SCOPE_ID, SCOPE_TENANT};
+
 static void
 init_tables(struct batch *b)
 {
@@ -83,13 +90,21 @@ batch_request_add(struct batch *b)
 	return &b->requests[b->request_count++];
 }
 
+uint64_t
+batch_dict_key(struct str tenant, uint64_t id)
+{
+	return hash_keyed_str(tenant, id);
+}
+
 /* A map forgets only all at once. */
 static void
-reindex(struct map *rows, const struct table *dict, int id_col)
+reindex(struct map *rows, const struct table *dict, struct dict_cols cols)
 {
 	map_clear(rows);
 	for (size_t row = 0; row < dict->row_count; row++) {
-		bool put = map_put(rows, table_u64(dict, row, id_col), row);
+		struct str tenant = table_str(dict, row, cols.tenant);
+		bool put =
+		    map_put(rows, batch_dict_key(tenant, table_u64(dict, row, cols.id)), row);
 		CHECK(put);
 	}
 }
@@ -100,8 +115,8 @@ batch_rewind(struct batch *b, struct batch_mark mark)
 	for (int i = 0; i < TABLE_STORED_COUNT; i++)
 		table_truncate(&b->tables[i], mark.row_count[i]);
 	b->request_count = mark.request_count;
-	reindex(&b->resource_rows, &b->tables[TABLE_RESOURCES], RESOURCE_ID);
-	reindex(&b->scope_rows, &b->tables[TABLE_SCOPES], SCOPE_ID);
+	reindex(&b->resource_rows, &b->tables[TABLE_RESOURCES], resource_cols);
+	reindex(&b->scope_rows, &b->tables[TABLE_SCOPES], scope_cols);
 }
 
 size_t
@@ -114,30 +129,35 @@ batch_row_count(const struct batch *b)
 }
 
 static size_t
-dict_row(struct map *rows, struct table *dict, int id_col, uint64_t id, bool *added_out)
+dict_row(struct map *rows, struct table *dict, struct dict_cols cols, struct str tenant,
+    uint64_t id, bool *added_out)
 {
-	const uint64_t *found = map_get(rows, id);
+	uint64_t key = batch_dict_key(tenant, id);
+	const uint64_t *found = map_get(rows, key);
 	*added_out = false;
 	if (found)
 		return (size_t)*found;
 	size_t row = table_add_row(dict);
 	if (row == SIZE_MAX)
 		return SIZE_MAX;
-	table_set_u64(dict, row, id_col, id);
-	bool put = map_put(rows, id, row);
+	table_set_u64(dict, row, cols.id, id);
+	table_set_str(dict, row, cols.tenant, tenant);
+	bool put = map_put(rows, key, row);
 	CHECK(put);
 	*added_out = true;
 	return row;
 }
 
 size_t
-batch_resource(struct batch *b, uint64_t id, bool *added_out)
+batch_resource(struct batch *b, struct str tenant, uint64_t id, bool *added_out)
 {
-	return dict_row(&b->resource_rows, &b->tables[TABLE_RESOURCES], RESOURCE_ID, id, added_out);
+	return dict_row(&b->resource_rows, &b->tables[TABLE_RESOURCES], resource_cols, tenant, id,
+	    added_out);
 }
 
 size_t
-batch_scope(struct batch *b, uint64_t id, bool *added_out)
+batch_scope(struct batch *b, struct str tenant, uint64_t id, bool *added_out)
 {
-	return dict_row(&b->scope_rows, &b->tables[TABLE_SCOPES], SCOPE_ID, id, added_out);
+	return dict_row(&b->scope_rows, &b->tables[TABLE_SCOPES], scope_cols, tenant, id,
+	    added_out);
 }

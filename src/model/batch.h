@@ -3,7 +3,8 @@
  * model/batch.h - what one step of the loader makes visible: the rows of some whole requests.
  *
  * Tables share one arena. A resource or scope that several requests of the batch share stands in
- * its table once (batch_resource, batch_scope find it by id). Request bodies that strings point
+ * its table once (batch_resource, batch_scope find it by tenant and id, for ids of one tenant can be made to be
+ * another's). Request bodies that strings point
  * into must outlive the batch's use. Threading: one owner (the loader).
  */
 #ifndef MODEL_BATCH_H
@@ -39,7 +40,7 @@ struct batch {
 	struct arena arena;
 	/* Rows of the signals by ascending (seq, ord). */
 	struct table tables[TABLE_STORED_COUNT];
-	struct map resource_rows; /* id -> row in tables[TABLE_RESOURCES] */
+	struct map resource_rows; /* batch_dict_key() -> row in tables[TABLE_RESOURCES] */
 	struct map scope_rows;
 	struct batch_request *requests; /* in the arena */
 	size_t request_count, request_cap;
@@ -68,9 +69,11 @@ size_t batch_row_count(const struct batch *b); /* of all signals */
 /* Room for one more request, zeroed; NULL when the arena is spent. Valid until the next one. */
 MUST_CHECK struct batch_request *batch_request_add(struct batch *b);
 
-/* Row of the resource or scope with this id. When there is none one is added, its id set and
+/* Row of the tenant's resource or scope with this id. When there is none one is added, its tenant (borrowed) and id set and
  * *added_out true: the caller fills in the rest. SIZE_MAX when the arena is spent. */
-MUST_CHECK size_t batch_resource(struct batch *b, uint64_t id, bool *added_out);
-MUST_CHECK size_t batch_scope(struct batch *b, uint64_t id, bool *added_out);
+MUST_CHECK size_t batch_resource(struct batch *b, struct str tenant, uint64_t id, bool *added_out);
+MUST_CHECK size_t batch_scope(struct batch *b, struct str tenant, uint64_t id, bool *added_out);
+/* What names a resource or scope in maps in memory: of different ones different, but for chance. */
+uint64_t batch_dict_key(struct str tenant, uint64_t id);
 
 #endif

@@ -230,13 +230,13 @@ TEST(model, a_batch_rewinds_to_its_mark_and_forgets_later_resources)
 	struct batch b;
 	bool added;
 	batch_init(&b, 0);
-	assert_int_equal(batch_resource(&b, 11, &added), 0);
+	assert_int_equal(batch_resource(&b, STR("t"), 11, &added), 0);
 	assert_true(added);
 	assert_int_equal(table_add_row(&b.tables[TABLE_SPANS]), 0);
 	struct batch_mark mark = batch_mark(&b);
 
-	assert_int_equal(batch_resource(&b, 22, &added), 1);
-	assert_int_equal(batch_scope(&b, 22, &added), 0);
+	assert_int_equal(batch_resource(&b, STR("t"), 22, &added), 1);
+	assert_int_equal(batch_scope(&b, STR("t"), 22, &added), 0);
 	assert_int_equal(table_add_row(&b.tables[TABLE_SPANS]), 1);
 	assert_int_equal(table_add_row(&b.tables[TABLE_LOGS]), 0);
 	assert_int_equal(batch_row_count(&b), 3);
@@ -245,14 +245,34 @@ TEST(model, a_batch_rewinds_to_its_mark_and_forgets_later_resources)
 	assert_int_equal(batch_row_count(&b), 1);
 	assert_int_equal(b.tables[TABLE_RESOURCES].row_count, 1);
 	assert_int_equal(b.tables[TABLE_SCOPES].row_count, 0);
-	assert_int_equal(batch_resource(&b, 11, &added), 0);
+	assert_int_equal(batch_resource(&b, STR("t"), 11, &added), 0);
 	assert_false(added);
-	assert_int_equal(batch_resource(&b, 33, &added), 1);
+	assert_int_equal(batch_resource(&b, STR("t"), 33, &added), 1);
 	assert_true(added);
-	assert_int_equal(batch_resource(&b, 22, &added), 2);
+	assert_int_equal(batch_resource(&b, STR("t"), 22, &added), 2);
 	assert_true(added);
-	assert_int_equal(batch_scope(&b, 22, &added), 0);
+	assert_int_equal(batch_scope(&b, STR("t"), 22, &added), 0);
 	assert_true(added);
+	batch_fini(&b);
+}
+
+TEST(model, resources_of_two_tenants_with_one_id_are_two_rows)
+{
+	struct batch b;
+	bool added;
+	batch_init(&b, 0);
+	struct batch_mark mark = batch_mark(&b);
+	for (int turn = 0; turn < 2; turn++) {
+		assert_int_equal(batch_resource(&b, STR("a"), 11, &added), 0);
+		assert_true(added);
+		assert_int_equal(batch_resource(&b, STR("b"), 11, &added), 1);
+		assert_true(added);
+		assert_int_equal(batch_resource(&b, STR("a"), 11, &added), 0);
+		assert_false(added);
+		assert_true(str_eq(table_str(&b.tables[TABLE_RESOURCES], 1, RESOURCE_TENANT),
+		    STR("b")));
+		batch_rewind(&b, mark);
+	}
 	batch_fini(&b);
 }
 
@@ -263,7 +283,7 @@ TEST(model, a_batch_is_empty_after_a_reset_and_may_be_finished_twice)
 	batch_init(&b, 0);
 	for (int round = 0; round < 3; round++) {
 		for (uint64_t id = 0; id < 500; id++)
-			assert_int_equal(batch_scope(&b, id * 7, &added), id);
+			assert_int_equal(batch_scope(&b, STR("t"), id * 7, &added), id);
 		b.last_seq = 9;
 		batch_reset(&b);
 		assert_int_equal(b.tables[TABLE_SCOPES].row_count, 0);
@@ -280,11 +300,11 @@ TEST(model, a_batch_with_a_limit_refuses_beyond_it)
 	bool added;
 	batch_init(&b, 64 * 1024);
 	uint64_t id = 0;
-	while (batch_resource(&b, id, &added) != SIZE_MAX)
+	while (batch_resource(&b, STR("t"), id, &added) != SIZE_MAX)
 		id++;
 	assert_true(id > 10);
 	batch_reset(&b);
-	assert_int_equal(batch_resource(&b, id, &added), 0);
+	assert_int_equal(batch_resource(&b, STR("t"), id, &added), 0);
 	batch_fini(&b);
 }
 

@@ -165,8 +165,8 @@ TEST(otlp, rows_that_are_damaged_are_refused)
 		    &b.tables[TABLE_SPANS], &b.tables[TABLE_RESOURCES], &b.tables[TABLE_SCOPES]};
 		assert_int_equal(otlp_from_rows(&rows, &out, &err), ERR_CORRUPT);
 		assert_non_null(strstr(err.message, "its resource is not there"));
-		assert_int_equal(batch_resource(&b, 0, &added), 0);
-		assert_int_equal(batch_scope(&b, 0, &added), 0);
+		assert_int_equal(batch_resource(&b, STR(""), 0, &added), 0);
+		assert_int_equal(batch_scope(&b, STR(""), 0, &added), 0);
 		if (otlp_from_rows(&rows, &out, &err) != ERR_CORRUPT)
 			fail_msg("%s was taken", bad[i]);
 		buf_fini(&out);

@@ -158,12 +158,11 @@ store_resource(struct walk *w)
 {
 	bool added;
 	struct table *t = &w->sink->batch->tables[TABLE_RESOURCES];
-	size_t row = batch_resource(w->sink->batch, w->resource.id, &added);
+	size_t row = batch_resource(w->sink->batch, w->sink->tenant, w->resource.id, &added);
 	if (row == SIZE_MAX)
 		walk_spent(w);
 	if (row == SIZE_MAX || !added)
 		return;
-	table_set_str(t, row, RESOURCE_TENANT, w->sink->tenant);
 	table_set_str(t, row, RESOURCE_SERVICE, walk_service(w));
 	table_set_str(t, row, RESOURCE_ATTRIBUTES, walk_text(w, BUF_RESOURCE));
 	table_set_u32(t, row, RESOURCE_DROPPED_ATTRIBUTES, w->resource.dropped);
@@ -232,12 +231,11 @@ store_scope(struct walk *w)
 {
 	bool added;
 	struct table *t = &w->sink->batch->tables[TABLE_SCOPES];
-	size_t row = batch_scope(w->sink->batch, w->scope.id, &added);
+	size_t row = batch_scope(w->sink->batch, w->sink->tenant, w->scope.id, &added);
 	if (row == SIZE_MAX)
 		walk_spent(w);
 	if (row == SIZE_MAX || !added)
 		return;
-	table_set_str(t, row, SCOPE_TENANT, w->sink->tenant);
 	table_set_str(t, row, SCOPE_NAME, w->scope.name);
 	table_set_str(t, row, SCOPE_VERSION, w->scope.version);
 	table_set_str(t, row, SCOPE_ATTRIBUTES, walk_text(w, BUF_SCOPE));

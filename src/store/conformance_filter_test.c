@@ -159,8 +159,7 @@ put_maps(struct store *s, const char *resource, const char *const *maps, size_t 
 	batch_init(&b, 0);
 	b.last_seq = 1;
 	struct table *resources = &b.tables[TABLE_RESOURCES];
-	size_t res = batch_resource(&b, 99, &added);
-	table_set_str(resources, res, RESOURCE_TENANT, STR("acme"));
+	size_t res = batch_resource(&b, STR("acme"), 99, &added);
 	table_set_str(resources, res, RESOURCE_ATTRIBUTES, str_from(resource));
 	for (uint32_t i = 0; i < count; i++) {
 		struct table *t = &b.tables[TABLE_SPANS];

@@ -68,11 +68,9 @@ store_conformance_dict(struct batch *b, enum table_id id, uint64_t key, const ch
     const char *json)
 {
 	bool added;
-	size_t row =
-	    id == TABLE_RESOURCES ? batch_resource(b, key, &added) : batch_scope(b, key, &added);
+	size_t row = id == TABLE_RESOURCES ? batch_resource(b, str_from(tenant), key, &added)
+	                                   : batch_scope(b, str_from(tenant), key, &added);
 	struct table *t = &b->tables[id];
-	table_set_str(t, row, id == TABLE_RESOURCES ? (int)RESOURCE_TENANT : (int)SCOPE_TENANT,
-	    str_from(tenant));
 	if (json)
 		table_set_str(t, row,
 		    id == TABLE_RESOURCES ? (int)RESOURCE_ATTRIBUTES : (int)SCOPE_ATTRIBUTES,

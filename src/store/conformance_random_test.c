@@ -92,12 +92,11 @@ add_resource(struct batch *b, struct str tenant, uint64_t k)
 	    "{\"host\":\"h1\",\"code\":200}", "{\"host\":\"h2\"}", NULL};
 	bool added;
 	uint64_t id = (k + 1) * 1000003 + tenant.len;
-	size_t row = batch_resource(b, id, &added);
+	size_t row = batch_resource(b, tenant, id, &added);
 	assert_true(row != SIZE_MAX);
 	if (!added)
 		return id;
 	struct table *t = &b->tables[TABLE_RESOURCES];
-	table_set_str(t, row, RESOURCE_TENANT, tenant);
 	table_set_str(t, row, RESOURCE_SERVICE, str_from(services[k % ARRAY_LEN(services)]));
 	table_set_str(t, row, RESOURCE_ATTRIBUTES, str_from(maps[k % ARRAY_LEN(maps)]));
 	table_set_u32(t, row, RESOURCE_DROPPED_ATTRIBUTES, (uint32_t)k);
@@ -110,12 +109,11 @@ add_scope(struct batch *b, struct str tenant, uint64_t k)
 {
 	bool added;
 	uint64_t id = (k + 1) * 7000003 + tenant.len;
-	size_t row = batch_scope(b, id, &added);
+	size_t row = batch_scope(b, tenant, id, &added);
 	assert_true(row != SIZE_MAX);
 	if (!added)
 		return id;
 	struct table *t = &b->tables[TABLE_SCOPES];
-	table_set_str(t, row, SCOPE_TENANT, tenant);
 	table_set_str(t, row, SCOPE_NAME, str_from(names[k % ARRAY_LEN(names)]));
 	table_set_str(t, row, SCOPE_VERSION, STR("1"));
 	return id;

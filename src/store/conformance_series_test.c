@@ -66,16 +66,12 @@ static void
 add_dictionaries(struct batch *b, const struct definition *d)
 {
 	bool added;
-	size_t row = batch_resource(b, d->resource, &added);
-	if (added) {
-		table_set_str(&b->tables[TABLE_RESOURCES], row, RESOURCE_TENANT, d->tenant);
+	size_t row = batch_resource(b, d->tenant, d->resource, &added);
+	if (added)
 		table_set_str(&b->tables[TABLE_RESOURCES], row, RESOURCE_SERVICE, d->service);
-	}
-	row = batch_scope(b, d->scope, &added);
-	if (added) {
-		table_set_str(&b->tables[TABLE_SCOPES], row, SCOPE_TENANT, d->tenant);
+	row = batch_scope(b, d->tenant, d->scope, &added);
+	if (added)
 		table_set_str(&b->tables[TABLE_SCOPES], row, SCOPE_NAME, STR("scope"));
-	}
 }
 
 static void

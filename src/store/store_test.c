@@ -177,8 +177,8 @@ TEST(store, find_id_finds_the_row_or_none)
 	bool added;
 	batch_init(&b, 0);
 	assert_true(store_find_id(&b.tables[TABLE_SCOPES], 5) == SIZE_MAX);
-	assert_int_equal(batch_scope(&b, 4, &added), 0);
-	assert_int_equal(batch_scope(&b, 5, &added), 1);
+	assert_int_equal(batch_scope(&b, STR("t"), 4, &added), 0);
+	assert_int_equal(batch_scope(&b, STR("t"), 5, &added), 1);
 	assert_int_equal(store_find_id(&b.tables[TABLE_SCOPES], 5), 1);
 	assert_true(store_find_id(&b.tables[TABLE_SCOPES], 6) == SIZE_MAX);
 	batch_fini(&b);

@@ -28,10 +28,10 @@ add_span(struct batch *b, const char *service, const char *name, struct str attr
 	struct table *t = &b->tables[TABLE_SPANS];
 	struct batch_request *q = &b->requests[b->request_count - 1];
 	bool added;
-	size_t resource = batch_resource(b, 7, &added);
+	size_t resource = batch_resource(b, q->tenant, 7, &added);
 	table_set_str(&b->tables[TABLE_RESOURCES], resource, RESOURCE_ATTRIBUTES,
 	    STR("{\"zone\":\"a\"}"));
-	size_t scope = batch_scope(b, 9, &added);
+	size_t scope = batch_scope(b, q->tenant, 9, &added);
 	assert_true(scope != SIZE_MAX);
 	size_t row = table_add_row(t);
 	assert_true(row != SIZE_MAX);
