@@ -17,10 +17,14 @@ struct edit {
 	bool given_up;
 };
 
+/* libedit makes keys of what is typed only after the prompt is on the screen. Who types as soon as it is there, a program or
+ * a paste, would have Ctrl-D taken by the terminal, which keeps a NUL of it. So it happens here: before the prompt, and
+ * after libedit has begun to look after signals. */
 static char *
 prompt_of(EditLine *lines)
 {
 	struct edit *e = NULL;
+	el_set(lines, EL_PREP_TERM, 1);
 	el_get(lines, EL_CLIENTDATA, &e);
 	return (char *)(uintptr_t)e->prompt;
 }

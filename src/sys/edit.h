@@ -6,6 +6,9 @@
  * earlier line; ~/.editrc may say otherwise. Ctrl-C gives the line up, Ctrl-D on an empty one is the end of the input. The
  * terminal is as it was whenever edit_line() is not running, also when a signal ends the program meanwhile.
  *
+ * What is typed once the prompt can be seen is read as keys. What was typed before that, the terminal has taken as it takes
+ * any line: there Ctrl-D is no key.
+ *
  * An earlier line may have line feeds in it. They are shown as they are, and come back so.
  *
  * Threading: the main thread, one at a time. The library behind it is libedit; nothing else knows it.
