@@ -214,6 +214,8 @@ grpc_answer_sent(struct grpc_call *call)
 	nghttp2_session *session = call->conn->session;
 	if (nghttp2_session_get_stream_remote_close(session, call->stream_id) != 0)
 		return;
+	grpc_conn_expect_late(call->conn);
+	grpc_conn_earn_early(call->conn);
 	if (nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, call->stream_id,
 	        NGHTTP2_NO_ERROR) != 0)
 		grpc_conn_kill(call->conn);

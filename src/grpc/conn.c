@@ -25,7 +25,7 @@
 
 #include <stdlib.h>
 
-enum { OUT_KEEP_BYTES = 4096, CREDIT_PER_FRAME = 1000 };
+enum { OUT_KEEP_BYTES = 4096, CREDIT_PER_FRAME = 1000, FRAMES_PER_EARLY_ANSWER = 2 };
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 enum { PREFACE_BYTES = sizeof(preface) - 1 };
@@ -169,6 +169,37 @@ grpc_conn_earn_bytes(struct grpc_conn *c, size_t n)
 	earn(c, (int64_t)(n * CREDIT_PER_FRAME / GRPC_CONTROL_PER_BYTES));
 }
 
+/* A peer may have sent a whole window of the body before it hears that nobody wants it. Its stream is closed by then,
+ * and nghttp2 ignores those bytes. */
+void
+grpc_conn_expect_late(struct grpc_conn *c)
+{
+	c->late_bytes += GRPC_STREAM_WINDOW;
+	if (c->late_bytes > GRPC_CONN_WINDOW)
+		c->late_bytes = GRPC_CONN_WINDOW;
+}
+
+/* Who was answered early and has taken the answer may reset the stream: many libraries do. Who resets streams
+ * without taking answers earns nothing. */
+void
+grpc_conn_earn_early(struct grpc_conn *c)
+{
+	earn(c, (int64_t)FRAMES_PER_EARLY_ANSWER * CREDIT_PER_FRAME);
+}
+
+static bool
+is_useless(struct grpc_conn *c)
+{
+	if (c->useless_bytes <= GRPC_USELESS_BYTES_MAX)
+		return false;
+	size_t over = c->useless_bytes - GRPC_USELESS_BYTES_MAX;
+	if (over > c->late_bytes)
+		return true;
+	c->late_bytes -= over;
+	c->useless_bytes = GRPC_USELESS_BYTES_MAX;
+	return false;
+}
+
 /* ---- time */
 
 void
@@ -290,7 +321,7 @@ take_input(struct grpc_conn *c, const unsigned char *bytes, size_t n)
 	}
 	c->useless_bytes += n;
 	ssize_t rc = nghttp2_session_mem_recv(c->session, bytes, n);
-	if (c->useless_bytes > GRPC_USELESS_BYTES_MAX)
+	if (is_useless(c))
 		grpc_conn_terminate(c, NGHTTP2_ENHANCE_YOUR_CALM);
 	if (rc >= 0)
 		return;

@@ -24,7 +24,8 @@
  *
  * Limits: connections, streams per connection, header bytes, wire and inflated body bytes, bytes in
  * flight over all, time for preface and headers, body rate, idle time, pings and resets (floods
- * get GOAWAY ENHANCE_YOUR_CALM). Refusals by gRPC status: unknown path UNIMPLEMENTED, not POST
+ * get GOAWAY ENHANCE_YOUR_CALM). A client that is refused goes on, on the same connection, however often: bodies that were on
+ * their way to a call that was answered early, and resets of it, are no flood. Refusals by gRPC status: unknown path UNIMPLEMENTED, not POST
  * or not application/grpc: HTTP 405 / 415, too large RESOURCE_EXHAUSTED, no memory budget
  * RESOURCE_EXHAUSTED + RetryInfo, unknown grpc-encoding UNIMPLEMENTED with grpc-accept-encoding,
  * malformed message INVALID_ARGUMENT / INTERNAL, grpc-timeout passed DEADLINE_EXCEEDED.

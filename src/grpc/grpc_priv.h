@@ -52,8 +52,7 @@ enum {
 	GRPC_CONTROL_BURST = 1000,
 	GRPC_CONTROL_PER_SECOND = 100,
 	GRPC_CONTROL_PER_CALL = 10,
-	GRPC_CONTROL_PER_BYTES =
-	    1024, /* of answers that left: who reads much opens windows often */
+	GRPC_CONTROL_PER_BYTES = 1024, /* of answers: who reads much opens windows often */
 	GRPC_USELESS_BYTES_MAX = 1 << 20, /* of frames that are ignored, one after another */
 };
 
@@ -134,6 +133,7 @@ struct grpc_conn {
 	int64_t control_credit; /* see GRPC_CONTROL_BURST; in thousandths of a frame */
 	uint64_t control_ns; /* when it was last topped up */
 	size_t useless_bytes; /* received since the last request or DATA */
+	size_t late_bytes; /* so many more are no flood: grpc_conn_expect_late() */
 };
 
 enum grpc_call_state {
@@ -150,8 +150,7 @@ struct grpc_call {
 	struct grpc_call *prev, *next; /* of the connection's */
 	int32_t stream_id;
 	enum grpc_call_state state;
-	bool stream_open;
-	bool with_handler;
+	bool stream_open, with_handler;
 
 	/* The header: pairs of u32 name length, u32 value length, name, value. */
 	struct buf header;
@@ -216,6 +215,8 @@ void grpc_conn_arm(struct grpc_conn *c, uint64_t due_ns);
 void grpc_conn_spend(struct grpc_conn *c);
 void grpc_conn_earn(struct grpc_conn *c);
 void grpc_conn_earn_bytes(struct grpc_conn *c, size_t n); /* of an answer, that left */
+void grpc_conn_expect_late(struct grpc_conn *c); /* a call was answered before its body ended */
+void grpc_conn_earn_early(struct grpc_conn *c); /* and the answer has left */
 
 /* ---- session.c */
 nghttp2_session_callbacks *grpc_session_callbacks(void);
@@ -244,7 +245,6 @@ void grpc_answer_busy(struct grpc_call *call, const char *text, uint64_t retry_m
 /* HTTP 405 or 415, no gRPC status: the peer does not speak gRPC. */
 void grpc_answer_http(struct grpc_call *call, enum err_code code);
 void grpc_answer_drop(struct grpc_call *call); /* its memory and its part of a budget */
-/* HEADERS with END_STREAM of this call has left. */
-void grpc_answer_sent(struct grpc_call *call);
+void grpc_answer_sent(struct grpc_call *call); /* HEADERS with END_STREAM has left */
 
 #endif

@@ -3,6 +3,7 @@
  * Peers that are slow, many, stuck or hostile. The time limits are set low; a test waits until the
  * server has acted, and checks that it did not act before its time, which holds on any machine.
  */
+#include "grpc/grpc_priv.h"
 #include "grpc/kit_test.h"
 
 #include "tests/test.h"
@@ -584,6 +585,84 @@ TEST(grpc, reset_calls_that_the_handler_has_count_as_streams)
 	assert_int_equal(kit_status(&p, 201), 0);
 	kit_peer_close(&p);
 	kit_free(k);
+}
+
+/* ---- what is no flood: who is refused goes on */
+
+/* `count` calls that are answered before their bodies, from id on; the id behind them. */
+static int32_t
+refused_calls(struct kit_peer *p, int32_t id, int count)
+{
+	for (int i = 0; i < count; i++)
+		kit_put_request(p, id + 2 * i, "/unknown", NULL, 0);
+	assert_true(kit_send(p));
+	for (int i = 0; i < count; i++)
+		assert_int_equal(kit_status(p, id + 2 * i), 12);
+	return id + 2 * count;
+}
+
+static int32_t
+good_call(struct kit_peer *p, int32_t id)
+{
+	kit_put_request(p, id, NULL, NULL, 0);
+	kit_put_message(p, id, 0, 1, STR("x"), NGHTTP2_FLAG_END_STREAM);
+	assert_true(kit_send(p));
+	assert_int_equal(kit_status(p, id), 0);
+	return id + 2;
+}
+
+/* A window of each was sent before its client heard. */
+TEST(grpc, bodies_on_their_way_to_calls_that_were_refused_are_no_flood)
+{
+	enum { CALLS = 7, ROUNDS = 4, FRAMES = GRPC_STREAM_WINDOW / GRPC_FRAME_BYTES_MAX };
+	static const char bytes[GRPC_FRAME_BYTES_MAX];
+	struct kit *k = kit_new();
+	struct kit_peer p;
+	kit_start(k);
+	kit_peer_hello(&p, k);
+	for (int32_t round = 0, id = 1; round < ROUNDS; round++) {
+		int32_t behind = refused_calls(&p, id, CALLS);
+		for (int i = 0; i < FRAMES; i++)
+			for (int32_t at = id; at < behind; at += 2)
+				kit_put_frame(&p, NGHTTP2_DATA,
+				    i == FRAMES - 1 ? NGHTTP2_FLAG_END_STREAM : 0, at,
+				    str_of(bytes, sizeof(bytes)));
+		assert_true(kit_send(&p));
+		id = good_call(&p, behind);
+	}
+	kit_peer_close(&p);
+	kit_free(k);
+}
+
+TEST(grpc, resetting_calls_that_were_refused_is_no_flood)
+{
+	enum { CALLS = 50 };
+	struct kit *k = kit_new();
+	struct kit_peer p;
+	int32_t id = 1;
+	kit_start(k);
+	kit_peer_hello(&p, k);
+	for (int round = 0; round < FLOOD_FRAMES / CALLS; round++) {
+		int32_t behind = refused_calls(&p, id, CALLS);
+		for (; id < behind; id += 2)
+			kit_put_frame(&p, NGHTTP2_RST_STREAM, 0, id, str_of("\0\0\0\0", 4));
+	}
+	good_call(&p, id);
+	kit_peer_close(&p);
+	kit_free(k);
+}
+
+static void
+put_unknown_behind_refusal(struct kit_peer *p, int32_t round)
+{
+	if (round == 0)
+		kit_put_request(p, 1, "/unknown", NULL, 0);
+	put_unknown(p, round);
+}
+
+TEST(grpc, a_refusal_excuses_no_more_than_a_window_of_useless_frames)
+{
+	flood(put_unknown_behind_refusal, 2 * FLOOD_FRAMES_IGNORED);
 }
 
 TEST(grpc, pings_beside_calls_are_no_flood)

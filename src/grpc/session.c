@@ -9,7 +9,9 @@
  * SETTINGS, RST_STREAM, WINDOW_UPDATE, empty DATA. That covers rapid reset (CVE-2023-44487) and the
  * floods of 2019. Frames that nghttp2 ignores without telling (unknown types, PRIORITY) are counted
  * in bytes: GRPC_USELESS_BYTES_MAX without a request or DATA between them. A stream that is reset
- * while the handler has its call still counts towards the streams of the connection. nghttp2
+ * while the handler has its call still counts towards the streams of the connection. An answer before the end of its
+ * request (too busy, no key) is no reason to be cut off: the body that was on its way, which nghttp2 ignores, and a reset for
+ * each such answer are not counted. nghttp2
  * itself bounds CONTINUATION frames, entries of a SETTINGS frame, and acknowledgements that wait
  * to be sent; a peer that exceeds the number of streams it has acknowledged loses its connection.
  */
@@ -50,9 +52,11 @@ on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *use
 	grpc_conn_arm(c, c->header_since_ns + limits->header_timeout_ms * UINT64_C(1000000));
 	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return 0;
-	if (c->call_count >= limits->streams_max)
+	if (c->call_count >= limits->streams_max) {
+		grpc_conn_expect_late(c);
 		return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
 		    NGHTTP2_REFUSED_STREAM);
+	}
 	struct grpc_call *call = grpc_call_new(c, frame->hd.stream_id);
 	return nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, call);
 }
@@ -187,9 +191,8 @@ grpc_session_options(void)
 	nghttp2_option_set_max_settings(o, SETTINGS_ENTRIES_MAX);
 	nghttp2_option_set_max_outbound_ack(o, OUTBOUND_ACKS_MAX);
 	nghttp2_option_set_max_continuations(o, CONTINUATIONS_MAX);
-	/* A second line, wider than our own, so that ours names the reason. */
-	nghttp2_option_set_stream_reset_rate_limit(o, 2 * GRPC_CONTROL_BURST,
-	    2 * GRPC_CONTROL_PER_SECOND);
+	/* The library counts resets by the clock alone, which 200 refusals a second would exceed. Ours knows of answers. */
+	nghttp2_option_set_stream_reset_rate_limit(o, UINT64_MAX, UINT64_MAX);
 	return o;
 }
 
