@@ -27,6 +27,7 @@ struct demo {
 	uint64_t history_ns; /* played at once at the beginning, as if it had been */
 	uint64_t seed;
 	bool quiet;
+	bool told_to_stop; /* by a signal, while it played the past */
 
 	struct shop shop;
 	struct shop_story story;
@@ -101,7 +102,8 @@ play_history(struct demo *d, struct err *err)
 		code = play_one(d, at, err);
 		if (code == ERR_OK && (at - (now - d->history_ns)) / NS_PER_S % 60 == 0)
 			code = send_metrics(d, at, err);
-		if (signal_wait_stop(0))
+		d->told_to_stop = signal_wait_stop(0) != 0;
+		if (d->told_to_stop)
 			break;
 	}
 	return code;
@@ -297,7 +299,7 @@ play(struct demo *d)
 	fflush(stdout);
 	if (code == ERR_OK)
 		code = play_history(d, &err);
-	if (code == ERR_OK)
+	if (code == ERR_OK && !d->told_to_stop)
 		code = play_on(d, &err);
 	grpc_client_close(d->client);
 	if (code != ERR_OK)

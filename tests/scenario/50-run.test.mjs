@@ -8,7 +8,7 @@ import net from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { newDataDir, patience, removeDataDir, run, sleep, weirBin } from './lib/weir.mjs';
+import { Weir, newDataDir, patience, removeDataDir, run, sleep, weirBin } from './lib/weir.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const sanitized = !/release/.test(weirBin);
@@ -92,4 +92,17 @@ describe('tools/run.sh', { skip: sanitized && 'it runs the release build' }, () 
 			removeDataDir(r.dataDir);
 		});
 	}
+});
+
+// Of a month it has much to say.
+it('weir demo ends when it is told to while it plays the past', async (t) => {
+	const weir = await Weir.start();
+	t.after(() => weir.kill());
+	const demo = spawn(weirBin, ['demo', '--grpc', weir.grpc, '--history', '30d', '--quiet'], { stdio: ['ignore', 'ignore', 'inherit'] });
+	t.after(() => demo.kill('SIGKILL'));
+	const exited = new Promise((done) => demo.on('exit', (code, signal) => done({ code, signal })));
+	await weir.until('/api/v1/services?last=31d', (body) => body.services.length > 0);
+	demo.kill('SIGTERM');
+	assert.deepEqual(await Promise.race([exited, sleep(patience).then(() => 'it plays on')]), { code: 0, signal: null });
+	await weir.stop();
 });
