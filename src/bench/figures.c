@@ -49,6 +49,8 @@ report_load(struct bench *b)
 	report_set(r, FIGURE_SPANS, spans);
 	report_set(r, FIGURE_REQUESTS, (double)run->requests);
 	report_set(r, FIGURE_REFUSED, (double)run->refused_requests);
+	if (run->lost_connections > 0)
+		report_set(r, FIGURE_LOST, (double)run->lost_connections);
 	if (b->opt.rate > 0)
 		report_set(r, FIGURE_UNSENT, (double)run->unsent_requests);
 	report_set(r, FIGURE_SECONDS, seconds);

@@ -27,7 +27,8 @@ read_request(struct kit_server *s, size_t path, struct str body)
 	s->broken = s->broken || s->request.count != s->expected;
 	for (size_t i = 0; i < s->request.count; i++) {
 		uint64_t id = s->request.spans[i].span_id;
-		s->broken = s->broken || map_get(&s->spans, id) || !map_put(&s->spans, id, 1);
+		s->broken = map_get(&s->spans, id) || s->broken;
+		assert_true(map_put(&s->spans, id, 1));
 	}
 }
 
@@ -135,12 +136,45 @@ handle_api(void *ctx, struct http_request *req)
 	http_respond(req, &answer);
 }
 
-struct kit_server *
-kit_server_start_impatient(uint64_t expected, uint64_t timeout_ms)
+static void
+start_grpc(struct kit_server *s, const char *address)
 {
 	static const char *const paths[] = {
 	    "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
 	    "/opentelemetry.proto.collector.logs.v1.LogsService/Export", NULL};
+	struct err err = {0};
+	struct grpc_server_options grpc = {.address = str_from(address),
+	    .loop_count = 2,
+	    .limits = &s->limits,
+	    .stats = &s->stats,
+	    .paths = paths,
+	    .handle = handle_grpc,
+	    .ctx = s};
+	if (grpc_server_start(&grpc, &s->grpc, &err) != ERR_OK)
+		fail_msg("%s", err.message);
+	snprintf(s->address, sizeof(s->address), "127.0.0.1:%u", grpc_server_port(s->grpc));
+}
+
+void
+kit_server_stop_grpc(struct kit_server *s, uint64_t ms)
+{
+	grpc_server_stop(s->grpc, clock_mono_ns() + ms * NS_PER_MS);
+	grpc_server_free(s->grpc);
+	s->grpc = NULL;
+}
+
+void
+kit_server_restart(struct kit_server *s, uint64_t ms)
+{
+	char address[sizeof(s->address)];
+	memcpy(address, s->address, sizeof(address));
+	kit_server_stop_grpc(s, ms);
+	start_grpc(s, address);
+}
+
+struct kit_server *
+kit_server_start_impatient(uint64_t expected, uint64_t timeout_ms)
+{
 	struct err err = {0};
 	struct kit_server *s = calloc(1, sizeof(*s));
 	assert_non_null(s);
@@ -150,13 +184,6 @@ kit_server_start_impatient(uint64_t expected, uint64_t timeout_ms)
 		s->limits.idle_timeout_ms = s->limits.header_timeout_ms = timeout_ms;
 	s->expected = expected;
 	s->busy_ms = 30;
-	struct grpc_server_options grpc = {.address = STR("127.0.0.1:0"),
-	    .loop_count = 2,
-	    .limits = &s->limits,
-	    .stats = &s->stats,
-	    .paths = paths,
-	    .handle = handle_grpc,
-	    .ctx = s};
 	struct http_server_options http = {.address = STR("127.0.0.1:0"),
 	    .name = "api",
 	    .limits = &s->limits,
@@ -165,10 +192,9 @@ kit_server_start_impatient(uint64_t expected, uint64_t timeout_ms)
 	    .stats_connections = STATS_CONNS_API,
 	    .handle = handle_api,
 	    .ctx = s};
-	if (grpc_server_start(&grpc, &s->grpc, &err) != ERR_OK ||
-	    http_server_start(&http, &s->api, &err) != ERR_OK)
+	start_grpc(s, "127.0.0.1:0");
+	if (http_server_start(&http, &s->api, &err) != ERR_OK)
 		fail_msg("%s", err.message);
-	snprintf(s->address, sizeof(s->address), "127.0.0.1:%u", grpc_server_port(s->grpc));
 	snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u", http_server_port(s->api));
 	return s;
 }
@@ -182,8 +208,8 @@ kit_server_start(uint64_t expected)
 void
 kit_server_stop(struct kit_server *s)
 {
-	grpc_server_stop(s->grpc, clock_mono_ns() + 5 * NS_PER_S);
-	grpc_server_free(s->grpc);
+	if (s->grpc)
+		kit_server_stop_grpc(s, 5000);
 	http_server_stop(s->api, clock_mono_ns() + 5 * NS_PER_S);
 	http_server_free(s->api);
 	map_fini(&s->spans);

@@ -55,6 +55,10 @@ struct kit_server *kit_server_start(uint64_t expected);
 /* timeout_ms: after which a connection that says nothing is closed. */
 struct kit_server *kit_server_start_impatient(uint64_t expected, uint64_t timeout_ms);
 void kit_server_stop(struct kit_server *s);
+/* Only the server of gRPC: at once, or with so much time for calls in flight. */
+void kit_server_stop_grpc(struct kit_server *s, uint64_t ms);
+/* And there is one again, at the same port. */
+void kit_server_restart(struct kit_server *s, uint64_t ms);
 
 /* Three clients, and 4 calls in flight of each where it is not said. */
 struct load *kit_load(struct kit_server *s, enum payload_kind kind, uint32_t spans, bool gzip);

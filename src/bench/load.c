@@ -98,6 +98,7 @@ begin_client(struct load_client *c, const struct load_plan *plan, uint64_t reque
 	c->failed = failed;
 	c->started = 0;
 	c->wait_until_ns = 0;
+	c->heard = false;
 	c->requests_max = plan->requests_max ? requests_max : UINT64_MAX;
 	c->end_ns = plan->duration_ns ? c->begin_ns + plan->duration_ns : UINT64_MAX;
 	c->interval_ns = 0;
@@ -114,6 +115,7 @@ add_result(struct load_result *to, const struct load_result *from)
 	to->spans += from->spans;
 	to->refused_requests += from->refused_requests;
 	to->abandoned_requests += from->abandoned_requests;
+	to->lost_connections += from->lost_connections;
 	to->unsent_requests += from->unsent_requests;
 	to->body_bytes += from->body_bytes;
 	to->wire_bytes += from->wire_bytes;

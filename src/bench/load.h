@@ -16,6 +16,9 @@
  * that is sent again is not encoded again, so that it costs the generator next to nothing. Everything else but full success ends the
  * run with an error.
  *
+ * A connection may be lost, or its server go away, once there have been answers on it: then the client makes another, with growing
+ * pauses, and sends what has no answer again, as exporters do. These are the same bytes, which a server takes once.
+ *
  * What is said of spans goes for log records when these are the payload.
  *
  * Threading: one owner. load_run() blocks; on_ack is called on the clients' threads.
@@ -34,7 +37,8 @@ enum {
 	LOAD_CLIENTS_MAX = 64,
 	LOAD_INFLIGHT_MAX = 256,
 	LOAD_GZIP_LEVEL = 6,
-	LOAD_TENANT_BYTES = 64
+	LOAD_TENANT_BYTES = 64,
+	LOAD_PATIENCE_MS = 30000
 };
 
 struct load;
@@ -57,6 +61,8 @@ struct load_options {
 	uint32_t first_client; /* so are numbers: loads of one salt at a time do not share any */
 	const char *tenant; /* X-Scope-OrgID, at most LOAD_TENANT_BYTES; NULL: none */
 	enum load_refused refused; /* but for LOAD_DROPS, inflight is at most payload_ring() */
+	uint64_t
+	    patience_ms; /* after a loss so long without an answer is an error; 0: LOAD_PATIENCE_MS */
 };
 
 struct load_acked {
@@ -79,6 +85,7 @@ struct load_result { /* zeroed before the first use */
 	uint64_t requests, spans; /* acknowledged */
 	uint64_t refused_requests; /* answers that said so: one sent again counts again */
 	uint64_t abandoned_requests; /* refused, to be sent again, and then the run was over */
+	uint64_t lost_connections; /* and made again */
 	uint64_t
 	    unsent_requests; /* due under a rate, but its time was over before their turn came */
 	uint64_t body_bytes, wire_bytes; /* of what was acknowledged: protobuf, and as sent */

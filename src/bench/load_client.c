@@ -10,7 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CONNECT_MS = 5000, PATIENCE_S = 60, RETRY_DELAY_S_MAX = 30 };
+enum {
+	CONNECT_MS = 5000,
+	PATIENCE_S = 60,
+	RETRY_DELAY_S_MAX = 30,
+	PAUSE_MS = 50,
+	PAUSE_MS_MAX = 2000
+};
 
 static const char *
 export_path(enum payload_kind kind)
@@ -121,10 +127,38 @@ on_refusal(struct load_client *c, struct load_call *call, uint64_t come_back_ns)
 }
 
 static void
+lose(struct load_client *c, struct load_call *call, struct str why)
+{
+	if (!c->lost_calls)
+		err_set(&c->lost_why, ERR_UNAVAILABLE, "%.*s", STR_ARG(why));
+	call->next = NULL;
+	*c->lost_end = call;
+	c->lost_end = &call->next;
+}
+
+static struct load_call *
+take_lost(struct load_client *c)
+{
+	struct load_call *call = c->lost_calls;
+	if (!call)
+		return NULL;
+	c->lost_calls = call->next;
+	if (!c->lost_calls)
+		c->lost_end = &c->lost_calls;
+	return call;
+}
+
+static void
 on_reply(void *ctx, const struct grpc_reply *reply)
 {
 	struct load_call *call = ctx;
 	struct load_client *c = call->client;
+	if (reply->lost) {
+		lose(c, call, reply->text);
+		return;
+	}
+	c->heard = true;
+	c->losing_since_ns = 0;
 	uint64_t now = clock_mono_ns(), delay_ns;
 	uint64_t rejected = reply->status == 0 ? load_rejected_spans(reply->message) : 0;
 	if (reply->status != 0 && load_retry_delay(reply->details, &delay_ns)) {
@@ -143,17 +177,108 @@ on_reply(void *ctx, const struct grpc_reply *reply)
 	}
 }
 
+/* ---- connections that are lost */
+
+/* False: it is lost. */
+static bool
+send_call(struct load_client *c, struct load_call *call)
+{
+	struct err err = {0};
+	enum err_code code = grpc_client_call(c->conn, export_path(c->payload.kind), call->message,
+	    c->opt->gzip, c->headers, on_reply, call, &err);
+	if (code == ERR_OK)
+		return true;
+	if (code != ERR_UNAVAILABLE && c->err.code == ERR_OK)
+		c->err = err;
+	lose(c, call, str_from(err.message));
+	return false;
+}
+
+/* Wait as long again as it has been so already. False: that is too long. Whoever was never answered is at the
+ * wrong place. */
+static bool
+pause_or_end(struct load_client *c)
+{
+	uint64_t patience_ms = c->opt->patience_ms ? c->opt->patience_ms : LOAD_PATIENCE_MS;
+	uint64_t now_ns = clock_mono_ns();
+	if (c->losing_since_ns == 0)
+		c->losing_since_ns = now_ns;
+	uint64_t ms = (now_ns - c->losing_since_ns) / NS_PER_MS;
+	if (c->heard && ms < patience_ms) {
+		ms = ms < PAUSE_MS ? PAUSE_MS : ms < PAUSE_MS_MAX ? ms : PAUSE_MS_MAX;
+		clock_sleep_ns(ms * NS_PER_MS);
+		return true;
+	}
+	if (c->err.code == ERR_OK && !c->heard)
+		c->err = c->lost_why;
+	else if (c->err.code == ERR_OK)
+		err_set(&c->err, ERR_UNAVAILABLE, "%s, and no answer came in %llu s after that",
+		    c->lost_why.message, (unsigned long long)(patience_ms / 1000));
+	return false;
+}
+
+/* What the server has not sent away with the connection is answered first. */
+static void
+leave_connection(struct load_client *c)
+{
+	struct err err;
+	if (!c->conn)
+		return;
+	(void)!grpc_client_run(c->conn, 0, clock_mono_ns() + PATIENCE_S * NS_PER_S, &err);
+	grpc_client_close(c->conn);
+	c->conn = NULL;
+	c->result.lost_connections++;
+}
+
+static bool
+has_losses(const struct load_client *c)
+{
+	return c->lost_calls || !c->conn || grpc_client_ended(c->conn);
+}
+
+/* What was lost is in flight again, on a connection that is new if need be. A stream may also be refused alone. */
+static enum err_code
+recover(struct load_client *c)
+{
+	while (c->err.code == ERR_OK && has_losses(c)) {
+		if (!c->lost_calls)
+			err_set(&c->lost_why, ERR_UNAVAILABLE, "the server is going away");
+		if (!c->conn || grpc_client_ended(c->conn))
+			leave_connection(c);
+		if (!pause_or_end(c))
+			break;
+		struct err err;
+		if (!c->conn && load_client_connect(c, &err) != ERR_OK)
+			continue;
+		struct load_call *all = c->lost_calls;
+		c->lost_calls = NULL;
+		c->lost_end = &c->lost_calls;
+		for (struct load_call *call = all, *next; call; call = next) {
+			next = call->next;
+			(void)send_call(c, call);
+		}
+	}
+	return c->err.code;
+}
+
 /* ---- calls */
 
 /* Answers may come until there are at most `inflight_max` calls left without one. */
 static enum err_code
 wait_for_answers(struct load_client *c, size_t inflight_max)
 {
-	struct err err = {0};
-	enum err_code code =
-	    grpc_client_run(c->conn, inflight_max, clock_mono_ns() + PATIENCE_S * NS_PER_S, &err);
-	if (code != ERR_OK && c->err.code == ERR_OK)
-		c->err = err;
+	uint64_t deadline_ns = clock_mono_ns() + PATIENCE_S * NS_PER_S;
+	while (c->err.code == ERR_OK) {
+		struct err err = {0};
+		enum err_code code = grpc_client_run(c->conn, inflight_max, deadline_ns, &err);
+		if (code == ERR_UNAVAILABLE || c->lost_calls) {
+			(void)recover(c);
+			continue;
+		}
+		if (code != ERR_OK && c->err.code == ERR_OK)
+			c->err = err;
+		break;
+	}
 	return c->err.code;
 }
 
@@ -169,7 +294,9 @@ pass_time(struct load_client *c, uint64_t until_ns)
 			continue;
 		}
 		enum err_code code = grpc_client_run(c->conn, 0, until_ns, &err);
-		if (code != ERR_OK && code != ERR_DEADLINE && c->err.code == ERR_OK)
+		if (code == ERR_UNAVAILABLE || c->lost_calls)
+			(void)recover(c);
+		else if (code != ERR_OK && code != ERR_DEADLINE && c->err.code == ERR_OK)
 			c->err = err;
 	}
 	return c->err.code;
@@ -238,10 +365,8 @@ start_call(struct load_client *c, uint64_t due_ns)
 	call->start_ns = due_ns ? due_ns : clock_mono_ns();
 	/* Before it can be seen. */
 	c->started += call->message.len > 0;
-	if (call->message.len > 0 &&
-	    grpc_client_call(c->conn, export_path(c->payload.kind), call->message, c->opt->gzip,
-	        c->headers, on_reply, call, &c->err) == ERR_OK)
-		return true;
+	if (call->message.len > 0)
+		return send_call(c, call) || recover(c) == ERR_OK;
 	free_call(c, call);
 	c->result.used_up = c->err.code == ERR_OK;
 	return false;
@@ -295,7 +420,7 @@ load_client_run(void *ctx)
 		if (!start_call(c, due))
 			break;
 		/* A paced call leaves at once; others go with what fills the window. */
-		if (due && grpc_client_run(c->conn, SIZE_MAX, 0, &c->err) == ERR_UNAVAILABLE)
+		if (due && wait_for_answers(c, SIZE_MAX) != ERR_OK)
 			break;
 	}
 	if (is_stopped(c) && c->end_ns > clock_mono_ns())
@@ -355,6 +480,8 @@ load_client_disconnect(struct load_client *c)
 	c->plan = &none;
 	grpc_client_close(c->conn);
 	c->conn = NULL;
+	for (struct load_call *call; (call = take_lost(c)); free_call(c, call))
+		;
 }
 
 void
@@ -366,6 +493,7 @@ load_client_init(struct load_client *c)
 		c->free_calls = &c->calls[i];
 	}
 	c->refused_end = &c->refused_calls;
+	c->lost_end = &c->lost_calls;
 	if (c->opt->tenant) {
 		CHECK(strlen(c->opt->tenant) <= LOAD_TENANT_BYTES);
 		snprintf(c->tenant_field, sizeof(c->tenant_field), "x-scope-orgid: %s",

@@ -45,6 +45,8 @@ struct load_client {
 	struct load_call *calls;
 	struct load_call *free_calls;
 	struct load_call *refused_calls, **refused_end; /* to be sent again, in this order */
+	struct load_call *lost_calls, **lost_end; /* the same; without an answer, and at once */
+	struct err lost_why; /* of the first of them */
 	char tenant_field[LOAD_TENANT_BYTES + 16];
 	const char *headers[2];
 
@@ -59,6 +61,8 @@ struct load_client {
 	uint64_t interval_ns; /* between due times; 0: closed loop */
 	atomic_uint_fast64_t started; /* read by others */
 	uint64_t wait_until_ns; /* the server asked for a pause */
+	bool heard; /* there has been an answer */
+	uint64_t losing_since_ns; /* a connection was lost, and no answer since; 0: all is well */
 	atomic_bool *failed; /* some client has */
 	struct load_result result;
 	struct err err;

@@ -224,6 +224,108 @@ TEST(bench_load, whatever_else_is_not_full_success_ends_the_run)
 	}
 }
 
+/* ---- connections that are lost */
+
+struct trouble {
+	struct kit_server *s;
+	atomic_uint_fast64_t acks;
+	void (*make)(struct kit_server *s, uint64_t acks);
+};
+
+static void
+count_and_make(void *ctx, const struct load_acked *acked)
+{
+	struct trouble *t = ctx;
+	(void)acked;
+	t->make(t->s, atomic_fetch_add(&t->acks, 1) + 1);
+}
+
+/* Cut at once, and asked to go. */
+static void
+restart_twice(struct kit_server *s, uint64_t acks)
+{
+	if (acks == 100 || acks == 200)
+		kit_server_restart(s, acks == 100 ? 0 : 1000);
+}
+
+/* Requests whose answers were lost come twice, so the server may say that spans did. */
+TEST(bench_load, what_a_lost_connection_leaves_without_an_answer_is_sent_again)
+{
+	static const struct load_plan plans[] = {
+	    {.requests_max = 400}, {.requests_max = 400, .spans_per_s = 5 * 2000.0}};
+	for (size_t i = 0; i < ARRAY_LEN(plans); i++) {
+		struct kit_server *s = kit_server_start(5);
+		struct load *l = kit_load(s, PAYLOAD_SDK, 5, false);
+		struct load_result r = {0};
+		struct trouble t = {.s = s, .make = restart_twice};
+		struct load_plan plan = plans[i];
+		struct err err = {0};
+		plan.on_ack = count_and_make;
+		plan.ctx = &t;
+		if (load_run(l, &plan, &r, &err) != ERR_OK)
+			fail_msg("%s", err.message);
+		assert_int_equal(r.requests, 400);
+		assert_int_equal(r.refused_requests, 0);
+		assert_true(r.lost_connections >= 2);
+		assert_int_equal(s->spans.count, 400 * 5);
+		assert_int_equal(load_started_spans(l), 400 * 5);
+		load_free(l);
+		kit_server_stop(s);
+		load_result_fini(&r);
+	}
+}
+
+static void
+stop_for_good(struct kit_server *s, uint64_t acks)
+{
+	if (acks == 100)
+		kit_server_stop_grpc(s, 0);
+}
+
+TEST(bench_load, a_server_that_does_not_come_back_is_an_error)
+{
+	struct kit_server *s = kit_server_start(5);
+	struct load *l = NULL;
+	struct load_options opt = {.grpc = str_from(s->address),
+	    .payload = PAYLOAD_SDK,
+	    .spans = 5,
+	    .connections = 1,
+	    .inflight = 4,
+	    .patience_ms = 300};
+	struct load_result r = {0};
+	struct trouble t = {.s = s, .make = stop_for_good};
+	struct load_plan plan = {.duration_ns = 60 * NS_PER_S, .on_ack = count_and_make, .ctx = &t};
+	struct err err = {0};
+	assert_int_equal(load_new(&opt, &l, &err), ERR_OK);
+	assert_int_equal(load_run(l, &plan, &r, &err), ERR_UNAVAILABLE);
+	assert_non_null(strstr(err.message, ", and no answer came in 0 s after that"));
+	load_free(l);
+	kit_server_stop(s);
+	load_result_fini(&r);
+}
+
+/* There is nothing to come back. */
+TEST(bench_load, who_was_never_answered_ends_at_once)
+{
+	struct kit_server *s = kit_server_start(5);
+	struct load *l = NULL;
+	struct load_options opt = {.grpc = str_from(s->url),
+	    .payload = PAYLOAD_SDK,
+	    .spans = 5,
+	    .connections = 1,
+	    .inflight = 4,
+	    .patience_ms = 600000};
+	struct load_result r = {0};
+	struct load_plan plan = {.requests_max = 10};
+	struct err err = {0};
+	assert_int_equal(load_new(&opt, &l, &err), ERR_OK);
+	assert_int_equal(load_run(l, &plan, &r, &err), ERR_UNAVAILABLE);
+	assert_non_null(strstr(err.message, "is it the port for gRPC?"));
+	load_free(l);
+	kit_server_stop(s);
+	load_result_fini(&r);
+}
+
 TEST(bench_load, a_paced_run_takes_as_long_as_its_rate_says)
 {
 	struct kit_server *s = kit_server_start(10);

@@ -19,6 +19,7 @@
 	X(REQUESTS, "requests", "requests acknowledged", 0)                                        \
 	X(REFUSED, "refused_requests", "requests refused (told to come back)", 0)                  \
 	X(UNSENT, "unsent_requests", "requests that were due and not sent in time", 0)             \
+	X(LOST, "lost_connections", "connections that were lost, and made again", 0)               \
 	X(SECONDS, "seconds", "seconds, first request to last answer", 2)                          \
 	X(ACKED_RATE, "acked_spans_per_s", "spans/s acknowledged, durable", 0)                     \
 	X(LOADED_RATE, "loaded_spans_per_s", "spans/s loaded, until the last is visible", 0)       \

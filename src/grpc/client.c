@@ -45,6 +45,7 @@ struct client_call {
 	struct grpc_stream to; /* message NULL: a unary call */
 	size_t taken; /* of the reply; unary calls bound it by the body's buffer */
 	bool cut; /* reset by us, with its status set: nothing that still comes counts */
+	bool lost;
 	int http_status;
 	int status;
 	struct buf body, text, details; /* body of a stream: what has no end yet */
@@ -155,6 +156,8 @@ conclude(struct client_call *call, uint32_t http2_error)
 {
 	const struct grpc_client *c = call->client;
 	char text[128];
+	/* RFC 9113 section 8.7: it was not looked at. */
+	call->lost = call->status == STATUS_NONE && http2_error == NGHTTP2_REFUSED_STREAM;
 	if (call->status == STATUS_NONE && http2_error == NGHTTP2_REFUSED_STREAM &&
 	    c->goaway_text[0]) {
 		snprintf(text, sizeof(text), "the server ended the connection: %s", c->goaway_text);
@@ -184,6 +187,7 @@ deliver_one(struct client_call *call)
 {
 	struct grpc_client *c = call->client;
 	struct grpc_reply reply = {.status = call->status,
+	    .lost = call->lost,
 	    .text = buf_view(&call->text),
 	    .details = buf_view(&call->details)};
 	if (call->status == 0 && !call->to.message)
@@ -212,6 +216,7 @@ fail_all(struct grpc_client *c)
 {
 	c->part_count = c->part_at = 0;
 	while (c->active) {
+		c->active->lost = !c->active->cut;
 		set_status(c->active, GRPC_UNAVAILABLE, c->why.message);
 		finish(c->active);
 	}
@@ -744,6 +749,12 @@ size_t
 grpc_client_inflight(const struct grpc_client *c)
 {
 	return c->inflight;
+}
+
+bool
+grpc_client_ended(const struct grpc_client *c)
+{
+	return c->dead || c->going_away;
 }
 
 /* Read, call back, write, without waiting. True when nothing is left to be written. */

@@ -24,6 +24,8 @@ enum { GRPC_CLIENT_REPLY_BYTES_MAX = 4 << 20 };
 /* text and message are valid in the callback only. */
 struct grpc_reply {
 	int status; /* grpc-status; 14 when the connection failed */
+	bool
+	    lost; /* it is 14, and the server has said nothing of this call: it may be sent again, on another connection */
 	struct str text; /* grpc-message, percent-decoded */
 	struct str message; /* response message */
 	struct str details; /* google.rpc.Status of grpc-status-details-bin; may be empty */
@@ -77,5 +79,7 @@ MUST_CHECK enum err_code grpc_client_run(struct grpc_client *c, size_t inflight_
     uint64_t deadline_mono_ns, struct err *err);
 /* Calls whose `done` is still to come. */
 size_t grpc_client_inflight(const struct grpc_client *c);
+/* No call can be started any more: the connection has failed, or the server is going away. */
+bool grpc_client_ended(const struct grpc_client *c);
 
 #endif

@@ -136,6 +136,7 @@ TEST(grpc_client, an_answer_without_grpc_status_gets_one_from_http)
 		put_headers(&b, NGHTTP2_FLAG_END_STREAM, fields);
 		struct kit_reply r = call_fake(&b, false);
 		assert_int_equal(r.status, cases[i].status);
+		assert_false(r.lost);
 		assert_non_null(strstr(r.text.ptr, cases[i].http));
 		kit_reply_fini(&r);
 	}
@@ -152,6 +153,7 @@ TEST(grpc_client, a_reset_stream_has_a_status)
 		put_frame(&b, NGHTTP2_RST_STREAM, 0, 1, str_of(cases[i].error, 4));
 		struct kit_reply r = call_fake(&b, false);
 		assert_int_equal(r.status, cases[i].status);
+		assert_int_equal(r.lost, i == 0); /* REFUSED_STREAM */
 		kit_reply_fini(&r);
 	}
 }
@@ -195,6 +197,7 @@ TEST(grpc_client, a_connection_that_ends_fails_its_calls)
 	struct kit_reply r = call_fake(&b, true);
 	assert_int_equal(r.status, 14);
 	assert_string_equal(r.text.ptr, "the server closed the connection");
+	assert_true(r.lost);
 	kit_reply_fini(&r);
 }
 
@@ -204,6 +207,7 @@ TEST(grpc_client, a_goaway_fails_the_calls_it_does_not_name_and_says_why)
 	put_frame(&b, NGHTTP2_GOAWAY, 0, 0, str_of("\0\0\0\0\0\0\0\x0b", 8));
 	struct kit_reply r = call_fake(&b, true);
 	assert_int_equal(r.status, 14);
+	assert_true(r.lost);
 	kit_reply_fini(&r);
 }
 

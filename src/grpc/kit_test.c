@@ -204,6 +204,7 @@ reply_done(void *ctx, const struct grpc_reply *reply)
 	struct kit_reply *r = ctx;
 	assert_int_equal(r->status, -1);
 	r->status = reply->status;
+	r->lost = reply->lost;
 	buf_str(&r->text, reply->text);
 	buf_char(&r->text, '\0');
 	buf_str(&r->message, reply->message);

@@ -65,6 +65,7 @@ uint64_t kit_deadline(void); /* KIT_PATIENCE_MS from now */
 
 struct kit_reply {
 	int status; /* -1: none yet */
+	bool lost;
 	struct buf text, message, details;
 };
 
