@@ -76,6 +76,7 @@ put_traces(struct store *s, bool chosen)
 {
 	for (uint64_t seq = 1, n = 1; n <= TRACES; seq++) {
 		struct batch b;
+		batch_init(&b, 0);
 		duck_kit_begin(&b, seq);
 		for (uint32_t i = 0; i < TRACES_AT_ONCE; i++, n++) {
 			uint64_t hi = duck_kit_random(1, n, 0), lo = duck_kit_random(2, n, 0);
@@ -184,6 +185,7 @@ TEST(duck, a_resource_with_the_id_of_another_tenants_changes_nothing_for_that_on
 	struct store *s = duck_kit_open(&opt);
 	for (uint64_t seq = 1; seq <= 3; seq++) {
 		struct batch b;
+		batch_init(&b, 0);
 		duck_kit_begin(&b, seq);
 		/* From the second on the first one's id has two contents, and gets another id. */
 		put_span(&b, "acme", 0, seq == 1 ? "one" : "two");
