@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -255,6 +256,12 @@ now_s(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
+static double
+seconds_of(struct timeval t)
+{
+	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
 static _Noreturn void
 child(struct test_case *t, int out)
 {
@@ -274,12 +281,14 @@ child(struct test_case *t, int out)
 }
 
 static void
-report(const char *name, int out, int status, bool in_time, double took_s, struct totals *sum)
+report(const char *name, int out, int status, bool in_time, double took_s,
+    const struct rusage *used, struct totals *sum)
 {
 	if (in_time && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
 		sum->passed++;
 		if (verbose)
-			printf("ok    %s (%.0f ms)\n", name, took_s * 1e3);
+			printf("ok    %s (%.0f ms, %.0f ms of processor)\n", name, took_s * 1e3,
+			    (seconds_of(used->ru_utime) + seconds_of(used->ru_stime)) * 1e3);
 		return;
 	}
 	if (in_time && WIFEXITED(status) && WEXITSTATUS(status) == CHILD_SKIPPED) {
@@ -329,13 +338,14 @@ has_ended(struct running *r, double limit_s)
 	struct totals *sum = &r->module->sum;
 	int status = 0, failed_before = sum->failed;
 	double took_s = now_s() - r->start_s;
-	bool in_time = waitpid(r->pid, &status, WNOHANG) != 0;
+	struct rusage used = {0};
+	bool in_time = wait4(r->pid, &status, WNOHANG, &used) != 0;
 	if (!in_time && took_s <= limit_s)
 		return false;
 	kill(-r->pid, SIGKILL); /* also whatever the test started and left behind */
 	if (!in_time)
 		waitpid(r->pid, &status, 0);
-	report(r->name, fileno(r->out), status, in_time, took_s, sum);
+	report(r->name, fileno(r->out), status, in_time, took_s, &used, sum);
 	if (sum->failed == failed_before)
 		remove_tree(r->tmp_dir);
 	else if (access(r->tmp_dir, F_OK) == 0)
@@ -481,7 +491,7 @@ usage(FILE *to)
 	fputs(
 	    "usage: weir-test [-v] [-l] [-n] [-j JOBS] [PREFIX...]\n"
 	    "Runs the unit tests whose names (module/claim) begin with a PREFIX; all without one.\n"
-	    "  -v  a line for each test\n"
+	    "  -v  a line for each test: how long it took, and how long it used a processor\n"
 	    "  -l  list the names, run nothing\n"
 	    "  -n  run in this process, without fork or time limit (for a debugger)\n"
 	    "  -j  run so many at once (as there are processors)\n"

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REQUESTS = 150, SQL_BYTES = 2000, TEXT_AT_MOST = 3 };
+enum { REQUESTS = 80, SQL_BYTES = 2000, TEXT_AT_MOST = 3 };
 
 /* ---- what was found */
 

@@ -92,7 +92,7 @@ crash_at_steps(uint64_t every, uint64_t first, uint64_t later_ns)
 	duck_kit_load(reference, REQUESTS, 1);
 	size_t count = atomic_load(&copies.count);
 	assert_true(count >= 3);
-	for (size_t i = 0; i < count; i += test_is_thorough() ? 1 : 2) {
+	for (size_t i = 0; i < count; i += test_is_thorough() ? 1 : 3) {
 		print_message("copy %zu, step %d, position %llu\n", i, (int)copies.list[i].step,
 		    (unsigned long long)copies.list[i].position);
 		come_back(copies.list[i].dir, copies.list[i].position, i, reference);

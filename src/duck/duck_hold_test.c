@@ -138,7 +138,7 @@ copy_while_sealing(uint64_t seed)
 		assert_true(c.list[i].ok);
 		assert_int_equal(c.list[i].checkpoints, 0);
 		seals += c.list[i].seals;
-		if (test_is_thorough() || i % 3 == 1)
+		if (test_is_thorough() || i % 4 == 1)
 			come_back(&c.list[i], i, reference);
 	}
 	assert_true(c.count >= 2);

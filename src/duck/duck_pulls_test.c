@@ -138,7 +138,8 @@ TEST(duck, positions_of_before_are_deleted_from_the_file)
 	opt.seal_rows = 8;
 	struct store *s = duck_kit_open(&opt);
 	pull(s, &b, "b", 8);
-	for (uint64_t i = 0; i < 200; i++) {
+	const uint64_t pulls = 120; /* more than the file may have positions */
+	for (uint64_t i = 0; i < pulls; i++) {
 		pull(s, &b, "a", 8);
 		duck_kit_wait_quiet(s);
 		assert_in_range(duck_kit_number(s, "SELECT count(*)::UBIGINT FROM pulls"), 1, 80);
@@ -147,7 +148,7 @@ TEST(duck, positions_of_before_are_deleted_from_the_file)
 	    duck_kit_number(s, "SELECT count(*)::UBIGINT FROM pulls"));
 	store_close(s);
 	s = duck_kit_open(&opt);
-	assert_int_equal(position_of(s, "a"), 201);
+	assert_int_equal(position_of(s, "a"), pulls + 1);
 	assert_int_equal(position_of(s, "b"), 1);
 	store_close(s);
 	batch_fini(&b);

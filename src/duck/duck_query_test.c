@@ -73,7 +73,8 @@ TEST(duck_query, random_questions_are_answered_as_in_memory_wherever_rows_are)
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
 		struct store *s = open_small(sizes[i].seal_rows, sizes[i].hot_bytes_max);
 		struct store *reference = store_mem_new();
-		store_conformance_same_identity(s, reference, 100 + i, 12, 240);
+		store_conformance_same_identity(s, reference, 100 + i, 12,
+		    test_is_thorough() ? 240 : 120);
 		store_close(s);
 		store_close(reference);
 	}

@@ -225,7 +225,7 @@ TEST(duck_query, pages_are_whole_while_small_seals_come)
 	struct batch b;
 	batch_init(&b, 0);
 	start_readers(&r, s, STRESS_READERS, pages_main);
-	for (uint64_t seq = 1; seq <= STRESS_BATCHES / 8; seq++) {
+	for (uint64_t seq = 1; seq <= (test_is_thorough() ? 50 : 20); seq++) {
 		batch_reset(&b);
 		b.last_seq = seq;
 		for (uint32_t i = 0; i < STRESS_ROWS; i++)

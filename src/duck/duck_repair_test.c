@@ -156,12 +156,12 @@ damage_in_places(size_t places, uint64_t seed)
 
 TEST(duck, damaged_log_of_the_database_is_cut_and_what_it_had_comes_again)
 {
-	damage_in_places(14, 1);
+	damage_in_places(test_is_thorough() ? 14 : 8, 1);
 }
 
 TEST(duck, log_of_the_database_that_is_damaged_elsewhere_is_cut_too)
 {
-	damage_in_places(14, 2);
+	damage_in_places(test_is_thorough() ? 14 : 8, 2);
 }
 
 /* A crash between the new head and the end of a checkpoint leaves the log of before. Its last record says that it is

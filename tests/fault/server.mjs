@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Weir, patience, sleep, weirBin } from '../scenario/lib/weir.mjs';
+import { Weir, patience, sleep, weirBin, within } from '../scenario/lib/weir.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 export { patience, sleep };
@@ -107,7 +107,7 @@ export async function settle(weir, { ms = patience } = {}) {
 
 // SIGTERM; false when it does not end.
 export async function stop(weir, ms = patience) {
-	const ended = await Promise.race([weir.terminate(), sleep(ms).then(() => undefined)]);
+	const ended = await within(ms, weir.terminate());
 	if (!ended) await weir.kill();
 	return ended !== undefined;
 }

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { randomOf } from './lib/random.mjs';
-import { Weir, newDataDir, patience, removeDataDir, run, sleep } from './lib/weir.mjs';
+import { Weir, newDataDir, patience, removeDataDir, run, sleep, thorough } from './lib/weir.mjs';
 import { bodyOf, conditionText, hasWord, histogram, kindOf, meets, otlpMap, otlpValue, statusOf, summary, textsOfLog, textsOfSpan, traces } from './lib/plain.mjs';
 
 const seed = Number(process.env.WEIR_TEST_SEED ?? Date.now() % 1000000);
@@ -250,7 +250,7 @@ async function compareMany(weir, count) {
 // ---- the tests, in the order of a data folder's life
 
 let weir, dataDir;
-const questions = Number(process.env.WEIR_TEST_QUESTIONS ?? 250);
+const questions = Number(process.env.WEIR_TEST_QUESTIONS ?? (thorough ? 1000 : 120));
 const eager = ['--seal-rows', '256', '--hot-log-bytes', '1m', '--segment-bytes', '65536'];
 
 before(async () => {

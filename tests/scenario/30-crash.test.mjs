@@ -4,7 +4,7 @@
 // exporters send all three signals, and SIGTERM in full flight.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { Weir, newDataDir, removeDataDir, sdk, sleep } from './lib/weir.mjs';
+import { Weir, newDataDir, removeDataDir, sdk, sleep, thorough } from './lib/weir.mjs';
 
 const { resourceFromAttributes } = sdk('@opentelemetry/resources');
 const trace = sdk('@opentelemetry/sdk-trace-node');
@@ -14,7 +14,7 @@ const { OTLPTraceExporter } = sdk('@opentelemetry/exporter-trace-otlp-grpc');
 const { OTLPLogExporter } = sdk('@opentelemetry/exporter-logs-otlp-http');
 const { OTLPMetricExporter } = sdk('@opentelemetry/exporter-metrics-otlp-proto');
 
-const rounds = Number(process.env.WEIR_CRASH_ROUNDS ?? 20);
+const rounds = thorough ? 20 : 8;
 const resource = resourceFromAttributes({ 'service.name': 'crash' });
 let serial = 0;
 

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it, test } from 'node:test';
 import { Reader, decode, encode, normal } from './lib/otlp.mjs';
 import { randomOf } from './lib/random.mjs';
-import { Weir, newDataDir, removeDataDir, run, sdk, sleep } from './lib/weir.mjs';
+import { Weir, newDataDir, removeDataDir, run, sdk, sleep, thorough } from './lib/weir.mjs';
 
 const { status } = sdk('@grpc/grpc-js');
 const none = Buffer.alloc(0);
@@ -109,7 +109,7 @@ describe('spans that are there', () => {
 	before(async () => {
 		const random = randomOf(1);
 		weir = await Weir.start({ args: ['--seal-rows', '64'] });
-		for (let i = 0; i < 30; i++) {
+		for (let i = 0; i < (thorough ? 30 : 15); i++) {
 			const request = makeRequest(random, 1 + Math.floor(random() * 30), [0, 0, 1, 2, 40]);
 			sent.push(...request.spans);
 			await post(weir, request);

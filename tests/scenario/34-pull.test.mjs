@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import http from 'node:http';
 import http2 from 'node:http2';
 import { after, test } from 'node:test';
-import { Weir, newDataDir, patience, removeDataDir, run, sdk, sleep, weirBin } from './lib/weir.mjs';
+import { Weir, newDataDir, patience, removeDataDir, run, sdk, sleep, thorough, weirBin } from './lib/weir.mjs';
 
 const grpc = sdk('@grpc/grpc-js');
 const { Reader, Writer } = sdk('protobufjs/minimal');
@@ -230,8 +230,8 @@ test('R14: weir and the puller are killed at many moments, and each span is ther
 	};
 	let child = puller();
 	let at = 0, kills = 0;
-	const deadline = Date.now() + 4 * patience;
-	while (at < count && Date.now() < deadline) {
+	// On a machine that is slow it gets little further from one to the next.
+	while (at < count && kills < (thorough ? 200 : 40)) {
 		await sleep(Math.random() * 120);
 		if (kills % 2 === 0) {
 			await weir.kill();

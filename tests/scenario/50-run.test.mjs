@@ -8,7 +8,7 @@ import net from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Weir, newDataDir, patience, removeDataDir, run, sleep, weirBin } from './lib/weir.mjs';
+import { Weir, newDataDir, patience, removeDataDir, run, sleep, weirBin, within } from './lib/weir.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const sanitized = !/release/.test(weirBin);
@@ -103,6 +103,6 @@ it('weir demo ends when it is told to while it plays the past', async (t) => {
 	const exited = new Promise((done) => demo.on('exit', (code, signal) => done({ code, signal })));
 	await weir.until('/api/v1/services?last=31d', (body) => body.services.length > 0);
 	demo.kill('SIGTERM');
-	assert.deepEqual(await Promise.race([exited, sleep(patience).then(() => 'it plays on')]), { code: 0, signal: null });
+	assert.deepEqual(await within(patience, exited), { code: 0, signal: null });
 	await weir.stop();
 });

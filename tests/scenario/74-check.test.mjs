@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Weir, newDataDir, removeDataDir, run, sleep, weirBin } from './lib/weir.mjs';
+import { Weir, newDataDir, removeDataDir, run, sleep, thorough, weirBin } from './lib/weir.mjs';
 
 const day = 86400000000000n;
 const now = BigInt(Date.now()) * 1000000n;
@@ -242,6 +242,7 @@ test('a whole folder has no finding, and its rows are counted', async () => {
 });
 
 test('each damage to its files is found and named, and no other', async (t) => {
+	const shown = new Set();
 	for (const [what, allowed, damage] of damages) {
 		await t.test(what, async () => {
 			const copy = fresh();
@@ -251,6 +252,10 @@ test('each damage to its files is found and named, and no other', async (t) => {
 			const all = JSON.stringify(report.findings, null, 1);
 			assert.ok(found.length > 0 && found.every((k) => allowed.includes(k)), all);
 			for (const f of report.findings) assert.ok(f.text.length > 10 && f.place.length > 0, all);
+			// The table is made of the same findings: once for each part of the folder.
+			const part = found[0].split('-')[0];
+			if (shown.has(part) && !thorough) return;
+			shown.add(part);
 			const { stdout } = await run(['check', '--data-dir', copy, '-o', 'table']);
 			for (const k of found) assert.ok(stdout.includes(k), stdout);
 		});
@@ -311,7 +316,7 @@ test('a running weir is asked itself, and finds nothing while 20,000 spans a sec
 	assert.equal(locked.code, 1);
 	assert.match(locked.stderr, /a weir runs on .* without --data-dir/);
 
-	const bench = spawn(weirBin, ['bench', '--grpc', weir.grpc, '--rate', '20000', '--seconds', '12'], { stdio: 'ignore' });
+	const bench = spawn(weirBin, ['bench', '--grpc', weir.grpc, '--rate', '20000', '--seconds', thorough ? '12' : '5'], { stdio: 'ignore' });
 	t.after(() => bench.kill('SIGKILL'));
 	let ended = false;
 	const end = new Promise((done) => bench.on('exit', () => { ended = true; done(); }));

@@ -19,6 +19,9 @@ export const sdk = createRequire(join(root, 'tests/sdk/package.json'));
 // Generous: a test waits for the event, and the deadline is only for when it never comes.
 export const patience = Number(process.env.WEIR_TEST_PATIENCE_MS ?? 60000);
 
+// TEST_THOROUGH=1 (`make fault`): more rounds of what is done at random, each case of what is sampled.
+export const thorough = Boolean(process.env.TEST_THOROUGH);
+
 export function newDataDir() {
 	const parent = join(root, 'build/scenario-data');
 	mkdirSync(parent, { recursive: true });
@@ -30,6 +33,13 @@ export function removeDataDir(dir) {
 }
 
 export const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
+
+// What the promise gives, or undefined when that takes longer. No timer goes on behind it, which would keep the process.
+export function within(ms, promise) {
+	let timer;
+	const late = new Promise((done) => (timer = setTimeout(done, ms)));
+	return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
 
 // A request over TLS: { status, headers, text, peer (its certificate) }. tls: ca, cert, key and the like; agent.
 export function ask(url, { method = 'GET', headers = {}, body, agent = false, ...tls } = {}) {
