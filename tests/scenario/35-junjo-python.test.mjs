@@ -19,12 +19,14 @@ const versions = { A: '0.62.1', B: '0.64.0', C: '0.68.0' };
 
 function run(command, args, { env = {}, timeout = 60000 } = {}) {
 	return new Promise((done) => {
-		const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout, killSignal: 'SIGKILL' });
+		const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+		// spawn()'s own timer goes on, and keeps this process, when there is no such program.
+		const timer = setTimeout(() => child.kill('SIGKILL'), timeout);
 		let text = '';
 		child.stdout.on('data', (t) => (text += t));
 		child.stderr.on('data', (t) => (text += t));
-		child.on('error', (e) => done({ code: -1, text: e.message }));
-		child.on('close', (code, signal) => done({ code, signal, text }));
+		child.on('error', (e) => (clearTimeout(timer), done({ code: -1, text: e.message })));
+		child.on('close', (code, signal) => (clearTimeout(timer), done({ code, signal, text })));
 	});
 }
 
