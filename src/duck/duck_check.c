@@ -310,8 +310,13 @@ say_unopened(struct check *c, const char *why)
 {
 	static const char words[] = "byte position ";
 	const char *at = strstr(why, words);
-	c->log_at = at ? strtoull(at + sizeof(words) - 1, NULL, 10) : UINT64_MAX;
-	if (strstr(why, "orrupt WAL") || strstr(why, "replaying WAL"))
+	bool of_before = duck_log_is_of_before(why);
+	c->log_at = of_before ? 0 : at ? strtoull(at + sizeof(words) - 1, NULL, 10) : UINT64_MAX;
+	if (of_before)
+		finding_say(c->opt->sink, FINDING_STORE_LOG, DUCK_FILE ".wal",
+		    "DuckDB's own log is of before the last checkpoint, and its end is missing: the next start "
+		    "keeps a copy and empties it, for the file has what was in it");
+	else if (strstr(why, "orrupt WAL") || strstr(why, "replaying WAL"))
 		finding_say(c->opt->sink, FINDING_STORE_LOG, DUCK_FILE ".wal",
 		    "DuckDB's own log is damaged: %.300s; the next start keeps a copy and cuts it there, and "
 		    "the log of weir has what was behind",

@@ -146,6 +146,8 @@ MUST_CHECK enum err_code duck_repair_head(struct duck *d, struct duck_torn_head 
  * otherwise it is another damage. */
 MUST_CHECK enum err_code duck_mark_checkpoint(struct duck *d, struct err *err);
 void duck_unmark_checkpoint(struct duck *d);
+/* Does DuckDB say so when it refuses to open a file? The log is not needed then. */
+bool duck_log_is_of_before(const char *why);
 /* The database is closed: whether that has made a checkpoint, only DuckDB's log tells, which is then gone. */
 void duck_unmark_closed(struct duck *d);
 bool duck_died_in_checkpoint(struct duck *d);

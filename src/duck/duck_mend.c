@@ -516,7 +516,11 @@ open_to_mend(struct mending *m, struct str data_dir, const struct duck_check_opt
 	    i++) {
 		uint64_t at = m->c.log_at;
 		code = duck_repair_log(m->c.d, at, err);
-		if (code == ERR_OK)
+		if (code == ERR_OK && at == 0)
+			say(m,
+			    DUCK_FILE
+			    ".wal was emptied; the file or the log of weir has what was in it");
+		else if (code == ERR_OK)
 			say(m,
 			    DUCK_FILE ".wal was cut at byte %" PRIu64
 			              "; the log of weir has what was behind",

@@ -321,6 +321,16 @@ number_behind(const char *text, const char *words)
 	return at ? (uint64_t)strtoull(at + strlen(words), NULL, 10) : UINT64_MAX;
 }
 
+/* A crash between the file's head and the end of the checkpoint leaves the log of before, whose last record says
+ * that the file has all of it. Without that record it is of no use, and not needed. */
+bool
+duck_log_is_of_before(const char *why)
+{
+	uint64_t file_iteration = number_behind(why, "File checkpoint iteration: ");
+	uint64_t log_iteration = number_behind(why, "WAL checkpoint iteration: ");
+	return log_iteration < file_iteration && file_iteration != UINT64_MAX;
+}
+
 /* The ways a good set-up finds its file unusable each get a sentence of their own. */
 static enum err_code
 open_failed(const char *path, char *text, struct damage *damage, struct err *err)
@@ -328,13 +338,9 @@ open_failed(const char *path, char *text, struct damage *damage, struct err *err
 	const char *why = text ? text : "no reason given";
 	const char *pid = strstr(why, "PID ");
 	enum err_code code;
-	uint64_t file_iteration = number_behind(why, "File checkpoint iteration: ");
-	uint64_t log_iteration = number_behind(why, "WAL checkpoint iteration: ");
 	damage->log_at = number_behind(why, "byte position ");
 	damage->block_at = number_behind(why, "in block at location ");
-	/* A crash between the file's head and the end of the checkpoint leaves the log of before, whose last record says
-	 * that the file has all of it. Without that record it is of no use, and not needed. */
-	if (log_iteration < file_iteration && file_iteration != UINT64_MAX) {
+	if (duck_log_is_of_before(why)) {
 		damage->log_at = 0;
 		code = err_set(err, ERR_CORRUPT,
 		    DUCK_FILE ".wal is of before the last checkpoint, and its end is missing");

@@ -145,13 +145,18 @@ function entriesOf(bytes) {
 	return Array.from({ length: 200 }, (_, head) => entriesFrom(head)).reduce((a, b) => length(b) > length(a) ? b : a);
 }
 
-// What DuckDB's log is when weir was killed, with a flipped bit in the largest entry.
+// What there is of DuckDB when weir was killed.
 let killed;
-function duckLog(dir) {
+function asKilled(dir) {
 	for (const name of ['weir.duckdb', 'weir.duckdb.wal']) cpSync(join(killed, name), join(dir, name));
 	rmSync(join(dir, 'wal'), { recursive: true });
 	cpSync(join(killed, 'wal'), join(dir, 'wal'), { recursive: true });
 	rmSync(join(dir, 'wal', 'next.tmp'), { force: true }); // has a test of its own
+}
+
+// DuckDB's log of then, with a flipped bit in the largest entry.
+function duckLog(dir) {
+	asKilled(dir);
 	edit(join(dir, 'weir.duckdb.wal'), (bytes) => {
 		const { at, size } = entriesOf(bytes).reduce((a, b) => b.size > a.size ? b : a);
 		flip(at + (size >> 1))(bytes);
@@ -307,6 +312,22 @@ test('what can be mended of the files is mended after a copy, and nothing else i
 	await weir.terminate();
 	assert.equal(weir.exit.code, 0);
 	assert.deepEqual((await check(copy)).findings, []);
+});
+
+test("a log of DuckDB's of before the last checkpoint, without its end, is found and emptied", async () => {
+	const copy = fresh();
+	const log = join(copy, 'weir.duckdb.wal');
+	asKilled(copy);
+	const before = readFileSync(log);
+	const weir = await Weir.start({ dataDir: copy, args: folder.args });
+	await weir.terminate(); // which checkpoints
+	writeFileSync(log, before.subarray(0, before.length - Math.floor(before.length / 4)));
+	const { findings } = await check(copy);
+	assert.deepEqual(findings.map((f) => f.kind), ['store-log-damaged']);
+	assert.match(findings[0].text, /of before the last checkpoint/);
+	const report = await check(copy, '--repair', '--yes');
+	assert.deepEqual(report.findings, [], JSON.stringify(report.mended));
+	assert.ok(report.mended.some((text) => /wal was emptied/.test(JSON.stringify(text))), JSON.stringify(report.mended));
 });
 
 test('a running weir is asked itself, and finds nothing while 20,000 spans a second come in', async (t) => {
