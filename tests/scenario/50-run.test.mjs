@@ -3,7 +3,7 @@
 // `make run`'s script: serve and demo side by side; what ends it ends both, and its hints work.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { lstatSync, readFileSync, readdirSync } from 'node:fs';
 import net from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { describe, it } from 'node:test';
@@ -64,7 +64,11 @@ async function gone(word, out) {
 
 describe('tools/run.sh', { skip: sanitized && 'it runs the release build' }, () => {
 	it('Ctrl-C ends serve and demo, with exit code 0, and the commands it prints work', async (t) => {
+		const library = join(dirname(weirBin), 'libduckdb.so');
+		const before = lstatSync(library).ctimeMs;
 		const r = await start(t);
+		// It has built weir, and whoever started another one meanwhile has not missed the library.
+		assert.equal(lstatSync(library).ctimeMs, before);
 		for (const line of r.out.split('\n').filter((l) => l.startsWith('    build/weir '))) {
 			const args = line.trim().split(/ +/).slice(1);
 			const answer = await run(args, { env: { WEIR_URL: `http://${r.api}` } });
