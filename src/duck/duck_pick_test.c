@@ -56,9 +56,10 @@ ask(duckdb_connection con, const char *sql, uint64_t *number)
 	return ok;
 }
 
-/* Ten seals of 64 spans each, and 40 in memory; span i is the only one of its trace and its time. */
+/* Ten seals of 64 spans each, and 40 in memory; span i is the only one of its trace and its time. A connection, and the name of
+ * the table of the seals. */
 static void
-put_spans(struct store *s)
+put_spans(struct store *s, duckdb_connection *con, char table[DUCK_TABLE_NAME_BYTES])
 {
 	struct batch b;
 	batch_init(&b, 0);
@@ -75,6 +76,8 @@ put_spans(struct store *s)
 	}
 	batch_fini(&b);
 	duck_kit_wait_quiet(s);
+	assert_int_equal(duckdb_connect(duck_of(s)->db, con), DuckDBSuccess);
+	duck_schema_table_name(&table_defs[TABLE_SPANS], (int64_t)(NOW / NS_PER_DAY), table);
 }
 
 TEST(duck_pick, sql_finds_what_was_picked_until_it_ends)
@@ -84,9 +87,7 @@ TEST(duck_pick, sql_finds_what_was_picked_until_it_ends)
 	duckdb_connection con;
 	char table[DUCK_TABLE_NAME_BYTES], sql[400];
 	uint64_t number = 0;
-	put_spans(s);
-	assert_int_equal(duckdb_connect(d->db, &con), DuckDBSuccess);
-	duck_schema_table_name(&table_defs[TABLE_SPANS], (int64_t)(NOW / NS_PER_DAY), table);
+	put_spans(s, &con, table);
 	struct duck_pick *p = duck_pick_begin(&d->picks, DUCK_PICK_ROWS, 100);
 	for (uint64_t seq = 2; seq < 12; seq++)
 		duck_pick_add(p, seq, seq + 3, NOW + (seq * 40 + seq + 3) * NS_PER_MS);
@@ -112,9 +113,7 @@ TEST(duck_pick, the_scan_itself_drops_what_was_not_picked)
 	duckdb_connection con;
 	duckdb_result result;
 	char table[DUCK_TABLE_NAME_BYTES], sql[400];
-	put_spans(s);
-	assert_int_equal(duckdb_connect(d->db, &con), DuckDBSuccess);
-	duck_schema_table_name(&table_defs[TABLE_SPANS], (int64_t)(NOW / NS_PER_DAY), table);
+	put_spans(s, &con, table);
 	struct duck_pick *p = duck_pick_begin(&d->picks, DUCK_PICK_ROWS, 1);
 	duck_pick_add(p, 2, 3, NOW + 83 * NS_PER_MS);
 	snprintf(sql, sizeof(sql),
