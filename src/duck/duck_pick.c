@@ -10,6 +10,7 @@ enum { BITS_MIN = 4 };
 
 struct pair {
 	uint64_t a, b;
+	uint64_t hash; /* of a trace */
 };
 
 /* Two tables of 2^bits places each. */
@@ -89,11 +90,11 @@ duck_pick_count(const struct duck_pick *p)
 	return p->count;
 }
 
-void
-duck_pick_at(const struct duck_pick *p, size_t i, uint64_t *a_out, uint64_t *b_out)
+uint64_t
+duck_pick_trace_hash(const struct duck_pick *p, size_t i)
 {
-	*a_out = p->pairs[i].a;
-	*b_out = p->pairs[i].b;
+	CHECK(p->of == DUCK_PICK_TRACES && i < p->count);
+	return p->pairs[i].hash;
 }
 
 static uint64_t *
@@ -126,7 +127,8 @@ duck_pick_add(struct duck_pick *p, uint64_t a, uint64_t b, uint64_t hint)
 	uint32_t *place = pair_place(p, a, b);
 	if (*place == 0) {
 		CHECK(p->count < p->max);
-		p->pairs[p->count++] = (struct pair){a, b};
+		p->pairs[p->count++] =
+		    (struct pair){a, b, p->of == DUCK_PICK_TRACES ? duck_trace_hash(a, b) : 0};
 		*place = (uint32_t)p->count;
 	}
 	if (hint == 0)

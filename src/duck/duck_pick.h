@@ -40,7 +40,8 @@ void duck_pick_add(struct duck_pick *p, uint64_t a, uint64_t b, uint64_t hint);
 uint64_t duck_pick_number(const struct duck_pick *p);
 enum duck_pick_of duck_pick_is_of(const struct duck_pick *p);
 size_t duck_pick_count(const struct duck_pick *p);
-void duck_pick_at(const struct duck_pick *p, size_t i, uint64_t *a_out, uint64_t *b_out);
+/* duck_trace_hash() of the i-th trace, for the filters of seals. */
+uint64_t duck_pick_trace_hash(const struct duck_pick *p, size_t i);
 /* Statements that name it fail from now on. */
 void duck_pick_end(struct duck_pick *p); /* NULL allowed */
 

@@ -110,7 +110,6 @@ duck_traces_add(struct duck_traces *set, uint64_t hi, uint64_t lo, bool *is_new_
 	t = &set->list[set->count];
 	*t = (struct duck_trace){.hi = hi,
 	    .lo = lo,
-	    .hash = duck_trace_hash(hi, lo),
 	    .start_ns = UINT64_MAX,
 	    .root_service = TEXT_NONE,
 	    .root_name = TEXT_NONE};

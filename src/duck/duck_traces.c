@@ -22,7 +22,6 @@
 
 #include "model/typed.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 enum {

@@ -25,7 +25,6 @@ struct duck_trace_span {
 
 struct duck_trace {
 	uint64_t hi, lo;
-	uint64_t hash; /* duck_trace_hash(), for the filters of seals */
 	struct duck_key found; /* the caller's */
 	uint64_t start_ns, end_ns, spans, errors, matched;
 	uint64_t place_ns, place_seq, place_ord; /* the newest of those that match */

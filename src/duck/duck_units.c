@@ -67,12 +67,9 @@ seal_may_have(const struct duck_question *ask, const struct duck_seal_info *s)
 	const struct duck_pick *pick = picked_traces(ask);
 	if (!pick || !s->traces.ptr || duck_pick_count(pick) > PICKED_FILTERED_MAX)
 		return true;
-	for (size_t i = 0; i < duck_pick_count(pick); i++) {
-		uint64_t hi, lo;
-		duck_pick_at(pick, i, &hi, &lo);
-		if (bloom_maybe(s->traces, duck_trace_hash(hi, lo)))
+	for (size_t i = 0; i < duck_pick_count(pick); i++)
+		if (bloom_maybe(s->traces, duck_pick_trace_hash(pick, i)))
 			return true;
-	}
 	return false;
 }
 
