@@ -324,6 +324,7 @@ start_api(struct serve *s, struct err *err)
 	                      .thread_count = (unsigned)s->config.readers,
 	                      .heavy_count = (unsigned)s->config.sql_queries,
 	                      .checks = serve_ready_checks,
+	                      .catches_up = serve_catches_up,
 	                      .checks_ctx = s,
 	                      .keys = s->keys,
 	                      .tail = s->tail,

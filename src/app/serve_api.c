@@ -104,10 +104,16 @@ serve_ready_checks(void *ctx, struct rest_check *out, size_t max)
 	return n + 1;
 }
 
-_Static_assert(sizeof(((struct rest_check *)0)->text) >= KEYS_TROUBLE_BYTES, "it fits");
-
-_Static_assert(sizeof(((struct rest_check *)0)->text) == sizeof(((struct ingest_check *)0)->text),
+_Static_assert((int)REST_CHECK_BYTES >= (int)KEYS_TROUBLE_BYTES, "it fits");
+_Static_assert((int)REST_CHECK_BYTES == (int)INGEST_CHECK_BYTES,
     "the text of a check is passed on whole");
+
+bool
+serve_catches_up(void *ctx, char text[REST_CHECK_BYTES])
+{
+	struct serve *s = ctx;
+	return ingest_catches_up(s->ingest, text);
+}
 
 void
 serve_more_metrics(void *ctx, struct buf *out)

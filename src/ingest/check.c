@@ -29,14 +29,14 @@ check_log(struct ingest *in, const struct texts *t, struct ingest_check *c)
 }
 
 static void
-say_catching_up(struct ingest *in, struct ingest_check *c)
+say_catching_up(struct ingest *in, char text[INGEST_CHECK_BYTES])
 {
 	uint64_t all = in->start_bytes_end - in->start_bytes;
 	uint64_t done = atomic_load(&in->loaded_bytes);
 	done = done > in->start_bytes ? done - in->start_bytes : 0;
 	bool large = all >= 10 * LIMIT_MIB;
 	uint64_t unit = large ? LIMIT_MIB : LIMIT_KIB;
-	snprintf(c->text, sizeof(c->text), "catching up: %llu of %llu %s of the log are loaded",
+	snprintf(text, INGEST_CHECK_BYTES, "catching up: %llu of %llu %s of the log are loaded",
 	    (ull)((done < all ? done : all) / unit), (ull)(all / unit), large ? "MiB" : "KiB");
 }
 
@@ -55,7 +55,7 @@ check_loader(struct ingest *in, const struct texts *t, struct ingest_check *c)
 		    "MiB: requests are refused",
 		    (ull)(lag / LIMIT_MIB), (ull)(in->limits->lag_bytes_max / LIMIT_MIB));
 	else if (!caught_up)
-		say_catching_up(in, c);
+		say_catching_up(in, c->text);
 	else
 		snprintf(c->text, sizeof(c->text), "loaded up to record %llu, %llu KiB are waiting",
 		    (ull)atomic_load(&in->loaded_seq), (ull)(lag / LIMIT_KIB));
@@ -120,4 +120,16 @@ ingest_checks(struct ingest *in, struct ingest_check out[INGEST_CHECKS])
 	out[3].ok = store.ok;
 	snprintf(out[3].text, sizeof(out[3].text), "%s", store.text);
 	check_letters(in, &out[4]);
+}
+
+bool
+ingest_catches_up(struct ingest *in, char text[INGEST_CHECK_BYTES])
+{
+	if (atomic_load(&in->caught_up))
+		return false;
+	mutex_lock(&in->lock);
+	bool stuck = in->load_text[0] != '\0';
+	mutex_unlock(&in->lock);
+	say_catching_up(in, text);
+	return !stuck;
 }

@@ -382,7 +382,12 @@ TEST(ingest, start_serves_at_once_and_says_how_far_it_has_caught_up)
 	assert_true(ingest_test_wait(&t.answers[ERR_OK], 101));
 	assert_true(ingest_test_wait_stat(&t, STATS_LOAD_ERRORS, 1));
 	assert_non_null(strstr(ingest_test_check(&t, "loader")->text, "stopped at a step"));
+	/* What is stuck is not waited for. */
+	char how_far[INGEST_CHECK_BYTES];
+	assert_false(ingest_catches_up(t.in, how_far));
 	ingest_set_text(t.in, t.in->load_text, NULL);
+	assert_true(ingest_catches_up(t.in, how_far));
+	assert_non_null(strstr(how_far, "catching up: 0 of "));
 	assert_false(ingest_test_check(&t, "loader")->ok);
 	const char *text = ingest_test_check(&t, "loader")->text;
 	assert_non_null(strstr(text, "catching up: 0 of "));
@@ -391,6 +396,7 @@ TEST(ingest, start_serves_at_once_and_says_how_far_it_has_caught_up)
 	t.store.steps_max = 0;
 	mutex_unlock(&t.store.lock);
 	assert_true(ingest_test_wait_level(&t));
+	assert_false(ingest_catches_up(t.in, how_far));
 	ingest_test_down(&t, 10000);
 	assert_true(ingest_test_seen(&t, 1, 101, 1));
 	ingest_test_up(&t);

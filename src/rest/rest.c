@@ -2,7 +2,9 @@
 #include "rest/rest_priv.h"
 
 #include "base/arena.h"
+#include "base/timefmt.h"
 #include "ops/ops.h"
+#include "sys/clock.h"
 #include "sys/process.h"
 #include "wire/json_write.h"
 
@@ -177,7 +179,7 @@ handle_op(struct rest *r, struct http_request *req, const struct auth_grant *gra
 	} else if (op->stream) {
 		rest_follow(r, req, op, grant);
 	} else {
-		rest_run(r, req, op, path.values, path.value_count, grant);
+		rest_ask(r, req, op, path.values, path.value_count, grant);
 	}
 }
 
@@ -228,6 +230,7 @@ rest_start(const struct rest_options *opt, struct rest **out, struct err *err)
 		r->opt.thread_count = REST_THREADS_DEFAULT;
 	process_usage(&usage);
 	r->start_unix_ns = usage.start_unix_ns;
+	r->wait_mono_ns = clock_mono_ns() + REST_CATCH_UP_MS * NS_PER_MS;
 	budget_init(&r->answers, opt->limits->answer_bytes_max);
 	r->jobs = queue_new(opt->limits->queries_max);
 	r->readers = xcalloc(r->opt.thread_count, sizeof(*r->readers));

@@ -24,6 +24,10 @@
  * Heavy operations (SQL) have a queue and threads of their own, and limits.sql_timeout_ms: however long they take, readers
  * are there for the others. Whether their clients are still there is looked at while they run.
  *
+ * After a start. A question waits until the store has all that was in the log at the start (opt.catches_up): an answer
+ * without what a client has been told is kept would be wrong. Those that come in the first REST_CATCH_UP_MS wait in a reader,
+ * until then at most; later ones are answered 503 at once, with how far it is. Prometheus does the same with its log.
+ *
  * What takes long, like a backup, has a thread of its own and no deadline; there is one such work at a time.
  *
  * Clients that leave. When its turn comes, a query whose connection was reset is not run, nor is
@@ -51,10 +55,12 @@ struct ops_writer;
 struct rest;
 struct store;
 
+enum { REST_CHECKS_MAX = 16, REST_CHECK_BYTES = 160 };
+
 struct rest_check {
 	const char *name; /* "wal" */
 	bool ok;
-	char text[160]; /* for people: what is, or why it is not ok */
+	char text[REST_CHECK_BYTES]; /* for people: what is, or why it is not ok */
 };
 
 /* Backups, made by somebody who knows of what. Called on a thread that may block, create and remove one at a time; both
@@ -84,7 +90,11 @@ struct rest_puller {
 	void *ctx;
 };
 
-enum { REST_CHECKS_MAX = 16, REST_THREADS_DEFAULT = 4, REST_SMALL_BYTES = 64 * 1024 };
+enum {
+	REST_THREADS_DEFAULT = 4,
+	REST_SMALL_BYTES = 64 * 1024,
+	REST_CATCH_UP_MS = 5000, /* what is asked so soon after the start waits for the log */
+};
 
 struct prices; /* agent/prices.h */
 
@@ -111,7 +121,10 @@ struct rest_options {
 	/* What /readyz says: fills up to `max` rows, returns how many. Server threads; must not
 	 * block. NULL: no checks, always ready. */
 	size_t (*checks)(void *ctx, struct rest_check *out, size_t max);
-	void *checks_ctx;
+	/* Whether the store is still being given what was kept before the start, and in words how far that is. Any thread;
+	 * must not block. NULL: it has everything. */
+	bool (*catches_up)(void *ctx, char text[REST_CHECK_BYTES]);
+	void *checks_ctx; /* of both */
 	/* Appends to what /metrics says: numbers that are taken when somebody asks, in the text format
 	 * (stats_print_family()). Server threads; must not block. NULL: none. */
 	void (*metrics)(void *ctx, struct buf *out);

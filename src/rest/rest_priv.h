@@ -33,6 +33,7 @@ struct rest {
 	_Atomic bool slow_busy; /* there is one, waiting or under way */
 	struct thread slow;
 	uint64_t start_unix_ns; /* of the process */
+	uint64_t wait_mono_ns; /* until then questions wait for the store to catch up */
 };
 
 /* Takes the body. GET and HEAD alike. */
@@ -58,7 +59,10 @@ struct rest_context {
 /* run.c: put the operation into the queue; it will be answered. */
 void rest_run(struct rest *r, struct http_request *req, const struct op *op,
     const struct op_value *path_values, size_t path_value_count, const struct auth_grant *grant);
-/* The same for one that takes as long as it takes: it has a thread of its own and no deadline, and there is one at a
+/* The same for a question to the store: it waits until that has what was in the log at the start. */
+void rest_ask(struct rest *r, struct http_request *req, const struct op *op,
+    const struct op_value *path_values, size_t path_value_count, const struct auth_grant *grant);
+/* The same as rest_run() for one that takes as long as it takes: it has a thread of its own and no deadline, and there is one at a
  * time of all of them (else 429). Its handler has to end soon after store_cancel(). That its client leaves does not stop it. */
 void rest_run_slow(struct rest *r, struct http_request *req, const struct op *op,
     const struct op_value *path_values, size_t path_value_count, const struct auth_grant *grant);

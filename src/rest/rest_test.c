@@ -101,6 +101,7 @@ struct fixture {
 	struct stats stats;
 	struct fake_store store;
 	bool disk_full;
+	_Atomic int looks_left; /* so often the store has not caught up yet */
 };
 
 static size_t
@@ -111,6 +112,14 @@ checks(void *ctx, struct rest_check *out, size_t max)
 	out[0] = (struct rest_check){.name = "wal", .ok = true, .text = "3 segments"};
 	out[1] = (struct rest_check){.name = "disk", .ok = !f->disk_full, .text = "\"full\""};
 	return 2;
+}
+
+static bool
+catches_up(void *ctx, char text[REST_CHECK_BYTES])
+{
+	struct fixture *f = ctx;
+	snprintf(text, REST_CHECK_BYTES, "3 of 9 MiB");
+	return atomic_load(&f->looks_left) > 0 && atomic_fetch_sub(&f->looks_left, 1) > 0;
 }
 
 static void
@@ -137,6 +146,7 @@ start(uint64_t queries_max, unsigned threads)
 	    .stats = &f->stats,
 	    .thread_count = threads,
 	    .checks = checks,
+	    .catches_up = catches_up,
 	    .checks_ctx = f,
 	    .metrics = more_metrics,
 	    .metrics_ctx = f};
@@ -492,6 +502,33 @@ TEST(rest, a_query_has_its_time_from_its_arrival)
 	thread_join(&b.thread);
 	assert_int_equal(a.status, 200);
 	assert_int_equal(b.status, 504);
+	finish(f);
+}
+
+TEST(rest, a_question_waits_until_the_store_has_what_was_kept_before_the_start)
+{
+	struct fixture *f = start(10, 1);
+	f->looks_left = 20;
+	get(f, "/api/v1/logs", 200, "logs");
+	assert_int_equal(f->looks_left, 0);
+	f->looks_left = 20;
+	get(f, "/readyz", 200, "ready");
+	get(f, "/api/v1/openapi.json", 200, "openapi");
+	assert_int_equal(f->looks_left, 20);
+	finish(f);
+}
+
+TEST(rest, a_question_that_would_lack_what_was_kept_before_the_start_is_503)
+{
+	struct fixture *f = start(10, 1);
+	f->limits.query_timeout_ms = 100;
+	f->looks_left = 1000000;
+	get_error(f, "/api/v1/logs", 503, "unavailable",
+	    "weir has just started, and what it kept before is not all there to be asked yet (3 of "
+	    "9 MiB): try again");
+	get(f, "/readyz", 200, "ready");
+	f->looks_left = 0;
+	get(f, "/api/v1/logs", 200, "logs");
 	finish(f);
 }
 

@@ -14,6 +14,11 @@
 /* What a reader keeps of its arena between queries. */
 enum { ARENA_KEEP_BYTES = 1024 * 1024 };
 
+/* While the store catches up it is looked at so often. */
+#define LOOK_EVERY_NS (5 * NS_PER_MS)
+
+enum job_kind { JOB_QUESTION, JOB_ORDER, JOB_SLOW };
+
 struct job {
 	struct http_request *request;
 	const struct op *op;
@@ -21,13 +26,13 @@ struct job {
 	size_t path_value_count;
 	struct auth_grant grant;
 	uint64_t deadline_mono_ns;
-	bool slow;
+	enum job_kind kind;
 };
 
 static struct queue *
-queue_of(const struct rest *r, const struct op *op, bool slow)
+queue_of(const struct rest *r, const struct op *op, enum job_kind kind)
 {
-	return slow ? r->slow_jobs : op->heavy ? r->heavy_jobs : r->jobs;
+	return kind == JOB_SLOW ? r->slow_jobs : op->heavy ? r->heavy_jobs : r->jobs;
 }
 
 static uint64_t
@@ -38,9 +43,9 @@ time_of(const struct rest *r, const struct op *op)
 
 /* It does not count any more. */
 static void
-job_ended(struct rest *r, bool slow)
+job_ended(struct rest *r, enum job_kind kind)
 {
-	if (slow)
+	if (kind == JOB_SLOW)
 		atomic_store(&r->slow_busy, false);
 	else
 		atomic_fetch_sub(&r->query_count, 1);
@@ -49,7 +54,7 @@ job_ended(struct rest *r, bool slow)
 static void
 enqueue(struct rest *r, struct http_request *req, const struct op *op,
     const struct op_value *path_values, size_t path_value_count, const struct auth_grant *grant,
-    bool slow)
+    enum job_kind kind)
 {
 	struct job *job = xcalloc(1, sizeof(*job));
 	CHECK(path_value_count <= OPS_PATH_VALUES_MAX);
@@ -59,27 +64,43 @@ enqueue(struct rest *r, struct http_request *req, const struct op *op,
 	for (size_t i = 0; i < path_value_count; i++)
 		job->path_values[i] = path_values[i];
 	job->path_value_count = path_value_count;
-	job->slow = slow;
-	job->deadline_mono_ns = slow ? UINT64_MAX : clock_mono_ns() + time_of(r, op) * NS_PER_MS;
-	enum err_code code = queue_push(queue_of(r, op, slow), job);
+	job->kind = kind;
+	job->deadline_mono_ns =
+	    kind == JOB_SLOW ? UINT64_MAX : clock_mono_ns() + time_of(r, op) * NS_PER_MS;
+	enum err_code code = queue_push(queue_of(r, op, kind), job);
 	if (code == ERR_OK)
 		return;
 	free(job);
-	job_ended(r, slow);
+	job_ended(r, kind);
 	rest_respond_op_error(r, req, op, code, "the server is stopping");
+}
+
+static void
+enqueue_if_room(struct rest *r, struct http_request *req, const struct op *op,
+    const struct op_value *path_values, size_t path_value_count, const struct auth_grant *grant,
+    enum job_kind kind)
+{
+	uint64_t max = r->opt.limits->queries_max;
+	if (atomic_fetch_add(&r->query_count, 1) < max) {
+		enqueue(r, req, op, path_values, path_value_count, grant, kind);
+		return;
+	}
+	job_ended(r, kind);
+	rest_respond_op_error(r, req, op, ERR_BUSY, "too many queries at once, try again");
 }
 
 void
 rest_run(struct rest *r, struct http_request *req, const struct op *op,
     const struct op_value *path_values, size_t path_value_count, const struct auth_grant *grant)
 {
-	uint64_t max = r->opt.limits->queries_max;
-	if (atomic_fetch_add(&r->query_count, 1) < max) {
-		enqueue(r, req, op, path_values, path_value_count, grant, false);
-		return;
-	}
-	job_ended(r, false);
-	rest_respond_op_error(r, req, op, ERR_BUSY, "too many queries at once, try again");
+	enqueue_if_room(r, req, op, path_values, path_value_count, grant, JOB_ORDER);
+}
+
+void
+rest_ask(struct rest *r, struct http_request *req, const struct op *op,
+    const struct op_value *path_values, size_t path_value_count, const struct auth_grant *grant)
+{
+	enqueue_if_room(r, req, op, path_values, path_value_count, grant, JOB_QUESTION);
 }
 
 void
@@ -87,7 +108,7 @@ rest_run_slow(struct rest *r, struct http_request *req, const struct op *op,
     const struct op_value *path_values, size_t path_value_count, const struct auth_grant *grant)
 {
 	if (!atomic_exchange(&r->slow_busy, true))
-		enqueue(r, req, op, path_values, path_value_count, grant, true);
+		enqueue(r, req, op, path_values, path_value_count, grant, JOB_SLOW);
 	else
 		rest_respond_error(r, req, ERR_BUSY,
 		    "a long piece of work is under way, like a backup, and there is one at a time: "
@@ -210,6 +231,24 @@ should_stop(const struct op_context *ctx, uint64_t deadline_mono_ns)
 	    (c->heavy ? peer != HTTP_PEER_THERE : peer == HTTP_PEER_GONE);
 }
 
+/* See rest.h, after a start. */
+static enum err_code
+wait_for_log(const struct rest *r, uint64_t deadline_mono_ns, struct err *err)
+{
+	char text[REST_CHECK_BYTES];
+	while (r->opt.catches_up && !atomic_load(&r->stopping) &&
+	    r->opt.catches_up(r->opt.checks_ctx, text)) {
+		uint64_t now_ns = clock_mono_ns();
+		if (now_ns >= r->wait_mono_ns || now_ns >= deadline_mono_ns)
+			return err_set(err, ERR_UNAVAILABLE,
+			    "weir has just started, and what it kept before is not all there to be "
+			    "asked yet (%s): try again",
+			    text);
+		clock_sleep_ns(LOOK_EVERY_NS);
+	}
+	return ERR_OK;
+}
+
 static enum err_code
 run_op(struct rest *r, const struct job *job, struct arena *arena, struct ops_otlp *otlp,
     struct ops_reply *reply, struct buf *json, struct err *err)
@@ -236,9 +275,11 @@ run_op(struct rest *r, const struct job *job, struct arena *arena, struct ops_ot
 	        .start_mono_ns = clock_mono_ns(),
 	        .otlp = accepts(job->request, STR(REST_PROTOBUF)) ? otlp : NULL,
 	        .arena = arena}};
+	if (job->kind == JOB_QUESTION && wait_for_log(r, job->deadline_mono_ns, err) != ERR_OK)
+		return err->code;
 	if (atomic_load(&r->stopping))
 		return err_set(err, ERR_UNAVAILABLE, "the server is stopping");
-	if (!job->slow && client_left(r, job))
+	if (job->kind != JOB_SLOW && client_left(r, job))
 		return err_set(err, ERR_CANCELLED,
 		    "the client closed its side of the connection while the query waited");
 	if (clock_mono_ns() >= job->deadline_mono_ns)
@@ -329,10 +370,10 @@ run_job(struct rest *r, struct job *job, struct arena *arena)
 	end_span(&span, code, json.len, &err);
 	/* An answer may be read for long: only its text is kept. */
 	arena_reset(arena);
-	if (!job->slow)
+	if (job->kind != JOB_SLOW)
 		count_query(r, code, clock_mono_ns() - start_ns);
 	/* Before the answer: who has it may ask again at once. */
-	job_ended(r, job->slow);
+	job_ended(r, job->kind);
 	if (code == ERR_OK) {
 		respond_charged(r, job, &otlp, &reply, &json, charged);
 	} else {
