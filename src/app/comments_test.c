@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Comments over HTTP: REST, operations and a store together, with a log that the test makes fail. */
 #include "comment/comment.h"
-#include "http/client.h"
-#include "http/http.h"
 #include "keys/keys.h"
 #include "ops/ops.h"
-#include "rest/rest.h"
+#include "rest/rest_kit_test.h"
 #include "store/mem.h"
 #include "sys/clock.h"
 #include "tests/test.h"
@@ -72,15 +70,7 @@ start(bool with_keys)
 	    .keys = f->keys,
 	    .limits = &f->limits,
 	    .thread_count = 1};
-	assert_int_equal(rest_start(&opt, &f->rest, &err), ERR_OK);
-	struct http_server_options http = {.address = STR("127.0.0.1:0"),
-	    .name = "api",
-	    .limits = &f->limits,
-	    .admit = rest_admit,
-	    .handle = rest_handle,
-	    .error_body = rest_error_body,
-	    .ctx = f->rest};
-	assert_int_equal(http_server_start(&http, &f->server, &err), ERR_OK);
+	rest_kit_start(&opt, &f->rest, &f->server);
 	return f;
 }
 
@@ -100,25 +90,11 @@ static json_t *
 ask(struct fixture *f, const char *method, const char *path, const char *body, const char *token,
     int *status)
 {
-	char url[64];
-	struct err err;
-	struct http_client *c;
 	struct buf out = {0};
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u", http_server_port(f->server));
-	struct http_client_options opt = {.base_url = str_from(url),
-	    .connect_timeout_ms = 30000,
-	    .timeout_ms = 30000,
-	    .body_bytes_max = LIMIT_MIB,
-	    .token = token ? str_from(token) : STR_EMPTY};
-	struct http_client_answer answer = {.body = &out};
-	struct http_client_request req = {.method = method,
-	    .path_and_query = str_from(path),
-	    .content_type = "application/json",
-	    .body = body ? str_from(body) : STR_EMPTY};
-	assert_int_equal(http_client_open(&opt, &c, &err), ERR_OK);
-	assert_int_equal(http_client_exchange(c, &req, &answer, &err), ERR_OK);
-	http_client_close(c);
-	*status = answer.status;
+	*status = rest_kit_ask(f->server,
+	    &(struct rest_kit_request){
+	        .method = method, .path = path, .token = token, .json = body},
+	    &out);
 	json_t *json = json_loadb(out.ptr, out.len, 0, NULL);
 	assert_non_null(json);
 	buf_fini(&out);

@@ -3,7 +3,7 @@
 #include "rest/rest_priv.h"
 
 #include "base/timefmt.h"
-#include "http/client.h"
+#include "rest/rest_kit_test.h"
 #include "sys/clock.h"
 #include "tests/test.h"
 
@@ -67,7 +67,6 @@ static struct fixture *
 start(bool makes_backups)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
-	struct err err;
 	f->limits = limits_default();
 	f->limits.query_timeout_ms = 1; /* does not count for them */
 	f->store.ops = &fake_ops;
@@ -77,17 +76,7 @@ start(bool makes_backups)
 	    .backups = makes_backups ? &f->backups : NULL,
 	    .limits = &f->limits,
 	    .stats = &f->stats};
-	assert_int_equal(rest_start(&opt, &f->rest, &err), ERR_OK);
-	struct http_server_options http = {.address = STR("127.0.0.1:0"),
-	    .name = "api",
-	    .limits = &f->limits,
-	    .stats = &f->stats,
-	    .stats_requests = STATS_REQUESTS_API,
-	    .stats_connections = STATS_CONNS_API,
-	    .handle = rest_handle,
-	    .error_body = rest_error_body,
-	    .ctx = f->rest};
-	assert_int_equal(http_server_start(&http, &f->server, &err), ERR_OK);
+	rest_kit_start(&opt, &f->rest, &f->server);
 	return f;
 }
 
@@ -103,22 +92,8 @@ finish(struct fixture *f)
 static int
 send_to(struct fixture *f, const char *method, const char *path, struct buf *body)
 {
-	char url[64];
-	int status = 0;
-	struct err err;
-	struct http_client *c;
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u", http_server_port(f->server));
-	struct http_client_options opt = {.base_url = str_from(url),
-	    .connect_timeout_ms = 30000,
-	    .timeout_ms = 30000,
-	    .body_bytes_max = LIMIT_MIB};
-	if (http_client_open(&opt, &c, &err) != ERR_OK)
-		return -1;
-	if (http_client_send(c, method, str_from(path), &status, body, &err) != ERR_OK)
-		status = -1;
-	buf_char(body, '\0');
-	http_client_close(c);
-	return status;
+	return rest_kit_ask(f->server, &(struct rest_kit_request){.method = method, .path = path},
+	    body);
 }
 
 static void

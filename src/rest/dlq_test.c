@@ -4,7 +4,7 @@
 #include "base/arena.h"
 #include "base/timefmt.h"
 #include "dlq/dlq.h"
-#include "http/client.h"
+#include "rest/rest_kit_test.h"
 #include "sys/clock.h"
 #include "sys/file_fault.h"
 #include "sys/tcp.h"
@@ -59,16 +59,7 @@ start(bool with_dlq)
 	    .thread_count = 1,
 	    .dlq = with_dlq ? f->dlq : NULL,
 	    .dlq_to_json = to_json};
-	assert_int_equal(rest_start(&rest, &f->rest, &err), ERR_OK);
-	struct http_server_options http = {.address = STR("127.0.0.1:0"),
-	    .name = "api",
-	    .limits = &f->limits,
-	    .stats_requests = STATS_REQUESTS_API,
-	    .stats_connections = STATS_CONNS_API,
-	    .handle = rest_handle,
-	    .error_body = rest_error_body,
-	    .ctx = f->rest};
-	assert_int_equal(http_server_start(&http, &f->server, &err), ERR_OK);
+	rest_kit_start(&rest, &f->rest, &f->server);
 	return f;
 }
 
@@ -95,24 +86,13 @@ put(struct fixture *f, uint64_t seq, const char *tenant, const char *payload)
 static const char *
 ask_as(struct fixture *f, const char *tenant, const char *method, const char *path, int status)
 {
-	char url[64];
-	int got;
-	struct err err;
-	struct http_client *c;
 	struct buf body = {0};
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u", http_server_port(f->server));
-	struct http_client_options opt = {.base_url = str_from(url),
-	    .connect_timeout_ms = 30000,
-	    .timeout_ms = 30000,
-	    .body_bytes_max = LIMIT_MIB,
-	    .tenant = str_from(tenant)};
-	assert_int_equal(http_client_open(&opt, &c, &err), ERR_OK);
-	assert_int_equal(http_client_send(c, method, str_from(path), &got, &body, &err), ERR_OK);
+	int got = rest_kit_ask(f->server,
+	    &(struct rest_kit_request){.method = method, .path = path, .tenant = tenant}, &body);
 	snprintf(f->answer_text, sizeof(f->answer_text), "%.*s", STR_ARG(buf_view(&body)));
 	if (got != status)
 		fail_msg("%s %s: %d: %s", method, path, got, f->answer_text);
 	buf_fini(&body);
-	http_client_close(c);
 	return f->answer_text;
 }
 

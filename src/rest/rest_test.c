@@ -3,8 +3,8 @@
 
 #include "base/arena.h"
 #include "base/timefmt.h"
-#include "http/client.h"
 #include "ops/ops.h"
+#include "rest/rest_kit_test.h"
 #include "sys/clock.h"
 #include "sys/queue.h"
 #include "sys/tcp.h"
@@ -136,7 +136,6 @@ static struct fixture *
 start(uint64_t queries_max, unsigned threads)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
-	struct err err;
 	f->limits = limits_default();
 	f->limits.queries_max = queries_max;
 	f->store.base.ops = &fake_ops;
@@ -150,17 +149,7 @@ start(uint64_t queries_max, unsigned threads)
 	    .checks_ctx = f,
 	    .metrics = more_metrics,
 	    .metrics_ctx = f};
-	assert_int_equal(rest_start(&opt, &f->rest, &err), ERR_OK);
-	struct http_server_options http = {.address = STR("127.0.0.1:0"),
-	    .name = "api",
-	    .limits = &f->limits,
-	    .stats = &f->stats,
-	    .stats_requests = STATS_REQUESTS_API,
-	    .stats_connections = STATS_CONNS_API,
-	    .handle = rest_handle,
-	    .error_body = rest_error_body,
-	    .ctx = f->rest};
-	assert_int_equal(http_server_start(&http, &f->server, &err), ERR_OK);
+	rest_kit_start(&opt, &f->rest, &f->server);
 	return f;
 }
 
@@ -184,21 +173,8 @@ let_go(struct fixture *f)
 static int
 get_as(struct fixture *f, const char *tenant, const char *path, struct buf *body)
 {
-	char url[64];
-	int status;
-	struct err err;
-	struct http_client *c;
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u", http_server_port(f->server));
-	struct http_client_options opt = {.base_url = str_from(url),
-	    .connect_timeout_ms = 30000,
-	    .timeout_ms = 30000,
-	    .body_bytes_max = LIMIT_MIB,
-	    .tenant = str_from(tenant)};
-	assert_int_equal(http_client_open(&opt, &c, &err), ERR_OK);
-	assert_int_equal(http_client_get(c, str_from(path), &status, body, &err), ERR_OK);
-	buf_char(body, '\0');
-	http_client_close(c);
-	return status;
+	return rest_kit_ask(f->server, &(struct rest_kit_request){.path = path, .tenant = tenant},
+	    body);
 }
 
 static void
@@ -341,8 +317,11 @@ TEST(rest, other_methods_are_405_with_allow)
 	    (const char *const[]){"HTTP/1.1 405 ", "\r\nAllow: GET, HEAD\r\n",
 	        "\r\nX-Content-Type-Options: nosniff\r\n", "\r\nCache-Control: no-store\r\n",
 	        "\"method_not_allowed\"", NULL});
-	raw_has(f, "POST /healthz HTTP/1.1\r\nContent-Length: 2\r\n" CLOSE "{}",
+	raw_has(f, "POST /healthz HTTP/1.1\r\nContent-Length: 0\r\n" CLOSE,
 	    (const char *const[]){"HTTP/1.1 405 ", NULL});
+	/* Said before the body is read. */
+	raw_has(f, "POST /healthz HTTP/1.1\r\nContent-Length: 2\r\n" CLOSE "{}",
+	    (const char *const[]){"HTTP/1.1 400 ", "nothing is sent to this path", NULL});
 	raw_has(f, "FOO /nowhere HTTP/1.1\r\n" CLOSE, (const char *const[]){"HTTP/1.1 404 ", NULL});
 	finish(f);
 }
