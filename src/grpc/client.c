@@ -150,6 +150,8 @@ set_status(struct client_call *call, int status, const char *text)
 	buf_str(&call->text, str_from(text));
 }
 
+static const char not_http2[] = "the server does not speak HTTP/2: is it the port for gRPC?";
+
 /* The stream is over: make sure that the call has a status that is true. */
 static void
 conclude(struct client_call *call, uint32_t http2_error)
@@ -158,8 +160,10 @@ conclude(struct client_call *call, uint32_t http2_error)
 	char text[128];
 	/* RFC 9113 section 8.7: it was not looked at. */
 	call->lost = call->status == STATUS_NONE && http2_error == NGHTTP2_REFUSED_STREAM;
-	if (call->status == STATUS_NONE && http2_error == NGHTTP2_REFUSED_STREAM &&
-	    c->goaway_text[0]) {
+	if (call->lost && !c->greeted) {
+		/* No server could say that: nghttp2 gave up before the request was sent. */
+		set_status(call, GRPC_UNAVAILABLE, not_http2);
+	} else if (call->lost && c->goaway_text[0]) {
 		snprintf(text, sizeof(text), "the server ended the connection: %s", c->goaway_text);
 		set_status(call, GRPC_UNAVAILABLE, text);
 	} else if (call->status == STATUS_NONE && http2_error != NGHTTP2_NO_ERROR) {
@@ -769,9 +773,7 @@ turn(struct grpc_client *c)
 	} while (drained && c->finished);
 	if (!c->dead && !nghttp2_session_want_read(c->session) &&
 	    !nghttp2_session_want_write(c->session))
-		die(c,
-		    c->greeted ? "the server is going away"
-		               : "the server does not speak HTTP/2: is it the port for gRPC?");
+		die(c, c->greeted ? "the server is going away" : not_http2);
 	if (c->dead)
 		fail_all(c);
 	return drained;
