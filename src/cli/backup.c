@@ -147,14 +147,15 @@ const struct table_column cli_backup_columns[] = {
 
 /* ---- changes */
 
-static void
-put_change(struct buf *out, const json_t *backup, const struct cli_style *style)
+static enum err_code
+put_change(struct buf *out, const json_t *backup, const struct cli_style *style, struct err *err)
 {
+	(void)err;
 	buf_str(out, STR("backup "));
 	text_clean(out, cli_item_str(backup, "name"), style->utf8);
 	if (json_is_true(json_object_get(backup, "deleted"))) {
 		buf_str(out, STR(": deleted\n"));
-		return;
+		return ERR_OK;
 	}
 	buf_str(out, STR(": "));
 	put_bytes(out, cli_item_u64(backup, "bytes"));
@@ -163,42 +164,10 @@ put_change(struct buf *out, const json_t *backup, const struct cli_style *style)
 	buf_str(out, STR(", at "));
 	text_clean(out, cli_item_str(backup, "path"), style->utf8);
 	buf_str(out, STR(" of the server\n"));
+	return ERR_OK;
 }
 
-static int
-show_change(const struct cli_io *io, const struct cli_request *req, struct buf *body)
-{
-	struct err e = {0};
-	struct buf out = {0};
-	struct cli_style style = cli_style_of(io, req);
-	struct cli_json_style json_style = cli_json_style_of(io, &style);
-	bool table = req->format == FORMAT_TABLE || (req->format == FORMAT_AUTO && io->out_is_tty);
-	json_t *backup = table ? cli_json_load(body) : NULL;
-	enum err_code code = ERR_OK;
-	json_style.pretty = json_style.pretty && req->format != FORMAT_NDJSON;
-	if (!table)
-		code = cli_json_print(&out, buf_view(body), json_style, &e);
-	else if (!json_object_get(backup, "name"))
-		code = err_set(&e, ERR_CORRUPT, "the server's answer is no backup");
-	else
-		put_change(&out, backup, &style);
-	int exit_code = code ? cli_fail(io, CLI_ERROR, &e) : cli_write_out(io, &out);
-	json_decref(backup);
-	buf_fini(&out);
-	return exit_code;
-}
-
-static int
-ask_change(const struct cli_io *io, const struct cli_request *req)
-{
-	struct buf body;
-	buf_init(&body, CLI_ANSWER_BYTES_MAX);
-	int exit_code = cli_fetch(io, req, STR_EMPTY, &body);
-	if (exit_code == CLI_OK)
-		exit_code = show_change(io, req, &body);
-	buf_fini(&body);
-	return exit_code;
-}
+static const struct cli_thing change = {.sign = "name", .name = "backup", .draw = put_change};
 
 /* ---- the command line */
 
@@ -226,7 +195,7 @@ run(const struct cli_io *io, const struct cli_verb *verb, struct cli_request *re
 {
 	if (!cli_verb_is_meant(io, verb, req, verb->question))
 		return CLI_ERROR;
-	return verb->method ? ask_change(io, req) : cli_ask(io, req);
+	return verb->method ? cli_ask_thing(io, req, &change) : cli_ask(io, req);
 }
 
 const struct cli_group cli_backup = {.name = "backup",

@@ -184,7 +184,7 @@ show(const struct cli_io *io, const struct cli_request *req, struct buf *body, j
 	struct buf out = {0};
 	struct cli_style style = cli_style_of(io, req);
 	struct cli_json_style json_style = cli_json_style_of(io, &style);
-	bool table = req->format == FORMAT_TABLE || (req->format == FORMAT_AUTO && io->out_is_tty);
+	bool table = cli_format_of(io, req) == FORMAT_TABLE;
 	enum err_code code = ERR_OK;
 	if (table)
 		put_report(&out, answer, &style);

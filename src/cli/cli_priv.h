@@ -176,6 +176,18 @@ int cli_fetch(const struct cli_io *io, const struct cli_request *req, struct str
 int cli_show(const struct cli_io *io, const struct cli_request *req, enum cli_format format,
     struct buf *body);
 int cli_write_out(const struct cli_io *io, const struct buf *text);
+/* One request, whose answer is one thing (thing.c): JSON as it came, or drawn for people. */
+struct cli_thing {
+	const char *member; /* of the answer that it is; NULL: all of it */
+	const char *sign; /* a member that it has, or it is none */
+	const char *name; /* "backup" */
+	enum err_code (*draw)(struct buf *out, const json_t *it, const struct cli_style *style,
+	    struct err *err);
+};
+int cli_ask_thing(const struct cli_io *io, const struct cli_request *req,
+    const struct cli_thing *thing);
+int cli_show_thing(const struct cli_io *io, const struct cli_request *req,
+    const struct cli_thing *thing, struct buf *body);
 /* Say what the server said when it did not answer as asked; or that there is none, and how to name one. */
 int cli_refused(const struct cli_io *io, const struct cli_request *req, int status,
     struct buf *body);
@@ -205,6 +217,8 @@ extern const struct table_column cli_llm_columns[], cli_call_columns[];
 /* The table for the list of an operation, or NULL. */
 const struct table_view *cli_view_of(const char *op);
 
+/* What was asked for, else a table at a terminal and JSON elsewhere. */
+enum cli_format cli_format_of(const struct cli_io *io, const struct cli_request *req);
 struct cli_style cli_style_of(const struct cli_io *io, const struct cli_request *req);
 struct cli_json_style cli_json_style_of(const struct cli_io *io, const struct cli_style *style);
 

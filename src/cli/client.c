@@ -204,6 +204,14 @@ cli_style_of(const struct cli_io *io, const struct cli_request *req)
 	return style;
 }
 
+enum cli_format
+cli_format_of(const struct cli_io *io, const struct cli_request *req)
+{
+	if (req->format != FORMAT_AUTO)
+		return req->format;
+	return io->out_is_tty ? FORMAT_TABLE : FORMAT_JSON;
+}
+
 struct cli_json_style
 cli_json_style_of(const struct cli_io *io, const struct cli_style *style)
 {
@@ -348,14 +356,11 @@ cli_show(const struct cli_io *io, const struct cli_request *req, enum cli_format
 static int
 ask_once(const struct cli_io *io, const struct cli_request *req)
 {
-	enum cli_format format = req->format;
-	if (format == FORMAT_AUTO)
-		format = io->out_is_tty ? FORMAT_TABLE : FORMAT_JSON;
 	struct buf body;
 	buf_init(&body, CLI_ANSWER_BYTES_MAX);
 	int exit_code = cli_fetch(io, req, STR_EMPTY, &body);
 	if (exit_code == CLI_OK)
-		exit_code = cli_show(io, req, format, &body);
+		exit_code = cli_show(io, req, cli_format_of(io, req), &body);
 	buf_fini(&body);
 	return exit_code;
 }

@@ -70,9 +70,10 @@ const struct table_column cli_comment_columns[] = {
 /* ---- adding one */
 
 /* For people: where it is, as who. */
-static void
-put_added(struct buf *out, const json_t *comment, const struct cli_style *style)
+static enum err_code
+put_added(struct buf *out, const json_t *comment, const struct cli_style *style, struct err *err)
 {
+	(void)err;
 	static const char *const parts[][2] = {{"comment ", "id"}, {" by ", "author"},
 	    {" on trace ", "trace_id"}, {", span ", "span_id"}};
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
@@ -83,31 +84,13 @@ put_added(struct buf *out, const json_t *comment, const struct cli_style *style)
 		text_clean(out, s, style->utf8);
 	}
 	buf_char(out, '\n');
+	return ERR_OK;
 }
 
-static int
-show_added(const struct cli_io *io, const struct cli_request *req, struct buf *body)
-{
-	struct err e = {0};
-	struct buf out = {0};
-	struct cli_style style = cli_style_of(io, req);
-	struct cli_json_style json_style = cli_json_style_of(io, &style);
-	bool table = req->format == FORMAT_TABLE || (req->format == FORMAT_AUTO && io->out_is_tty);
-	json_t *answer = table ? cli_json_load(body) : NULL;
-	const json_t *comment = json_object_get(answer, "comment");
-	enum err_code code = ERR_OK;
-	json_style.pretty = json_style.pretty && req->format != FORMAT_NDJSON;
-	if (!table)
-		code = cli_json_print(&out, buf_view(body), json_style, &e);
-	else if (!json_object_get(comment, "id"))
-		code = err_set(&e, ERR_CORRUPT, "the server's answer is no comment");
-	else
-		put_added(&out, comment, &style);
-	int exit_code = code ? cli_fail(io, CLI_ERROR, &e) : cli_write_out(io, &out);
-	json_decref(answer);
-	buf_fini(&out);
-	return exit_code;
-}
+static const struct cli_thing added = {.member = "comment",
+    .sign = "id",
+    .name = "comment",
+    .draw = put_added};
 
 static void
 add_default_author(const struct cli_io *io, struct cli_request *req)
@@ -124,14 +107,8 @@ add_default_author(const struct cli_io *io, struct cli_request *req)
 static int
 ask_add(const struct cli_io *io, struct cli_request *req)
 {
-	struct buf body;
 	add_default_author(io, req);
-	buf_init(&body, CLI_ANSWER_BYTES_MAX);
-	int exit_code = cli_fetch(io, req, STR_EMPTY, &body);
-	if (exit_code == CLI_OK)
-		exit_code = show_added(io, req, &body);
-	buf_fini(&body);
-	return exit_code;
+	return cli_ask_thing(io, req, &added);
 }
 
 static int

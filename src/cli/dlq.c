@@ -206,8 +206,7 @@ put_field(struct buf *out, const char *key, const json_t *value, const struct cl
 }
 
 static enum err_code
-put_letter(struct buf *out, const json_t *letter, const struct cli_style *style,
-    struct cli_json_style json_style, struct err *err)
+put_letter(struct buf *out, const json_t *letter, const struct cli_style *style, struct err *err)
 {
 	static const char *const keys[] = {"id", "state", "tenant", "signal", "seq", "item_first",
 	    "item_count", "identity", "attempts", "created", "last_attempt", "next_attempt",
@@ -221,54 +220,13 @@ put_letter(struct buf *out, const json_t *letter, const struct cli_style *style,
 	if (!request)
 		return ERR_OK;
 	buf_char(out, '\n');
-	json_style.pretty = json_style.safe = true;
+	struct cli_json_style json_style = {.pretty = true, .safe = true, .color = style->color};
 	enum err_code code = cli_json_print(out, str_from(request), json_style, err);
 	free(request);
 	return code;
 }
 
-static enum cli_format
-format_of(const struct cli_io *io, const struct cli_request *req)
-{
-	if (req->format != FORMAT_AUTO)
-		return req->format;
-	return io->out_is_tty ? FORMAT_TABLE : FORMAT_JSON;
-}
-
-static int
-show_letter(const struct cli_io *io, const struct cli_request *req, struct buf *body)
-{
-	struct err e = {0};
-	struct buf out = {0};
-	struct cli_style style = cli_style_of(io, req);
-	struct cli_json_style json_style = cli_json_style_of(io, &style);
-	enum cli_format format = format_of(io, req);
-	json_t *letter = format == FORMAT_TABLE ? cli_json_load(body) : NULL;
-	enum err_code code;
-	json_style.pretty = json_style.pretty && format != FORMAT_NDJSON;
-	if (format != FORMAT_TABLE)
-		code = cli_json_print(&out, buf_view(body), json_style, &e);
-	else if (!json_object_get(letter, "id"))
-		code = err_set(&e, ERR_CORRUPT, "the server's answer is no dead letter");
-	else
-		code = put_letter(&out, letter, &style, json_style, &e);
-	int exit_code = code ? cli_fail(io, CLI_ERROR, &e) : cli_write_out(io, &out);
-	json_decref(letter);
-	buf_fini(&out);
-	return exit_code;
-}
-
-static int
-ask_show(const struct cli_io *io, const struct cli_request *req)
-{
-	struct buf body;
-	buf_init(&body, CLI_ANSWER_BYTES_MAX);
-	int exit_code = cli_fetch(io, req, STR_EMPTY, &body);
-	if (exit_code == CLI_OK)
-		exit_code = show_letter(io, req, &body);
-	buf_fini(&body);
-	return exit_code;
-}
+static const struct cli_thing letter = {.sign = "id", .name = "dead letter", .draw = put_letter};
 
 /* ---- changes */
 
@@ -279,7 +237,7 @@ say_done(const struct cli_io *io, const struct cli_request *req, const char *don
 {
 	struct buf out = {0};
 	unsigned long long n = count, m = skipped;
-	if (format_of(io, req) != FORMAT_TABLE)
+	if (cli_format_of(io, req) != FORMAT_TABLE)
 		buf_printf(&out, "{\"%s\":%llu,\"skipped\":%llu}\n", done, n, m);
 	else if (skipped > 0)
 		buf_printf(&out, "%s %llu, skipped %llu (running, unreadable or gone)\n", done, n,
@@ -298,8 +256,9 @@ ask_one(const struct cli_io *io, const struct cli_request *req, const struct cli
 	buf_init(&body, CLI_ANSWER_BYTES_MAX);
 	int exit_code = cli_fetch(io, req, STR_EMPTY, &body);
 	if (exit_code == CLI_OK)
-		exit_code = format_of(io, req) == FORMAT_TABLE ? say_done(io, req, verb->done, 1, 0)
-		                                               : show_letter(io, req, &body);
+		exit_code = cli_format_of(io, req) == FORMAT_TABLE
+		    ? say_done(io, req, verb->done, 1, 0)
+		    : cli_show_thing(io, req, &letter, &body);
 	buf_fini(&body);
 	return exit_code;
 }
@@ -389,7 +348,7 @@ run(const struct cli_io *io, const struct cli_verb *verb, struct cli_request *re
 		return ask_all(io, req, verb);
 	if (verb->done)
 		return ask_one(io, req, verb);
-	return cli_positional(req->op) ? ask_show(io, req) : cli_ask(io, req);
+	return cli_positional(req->op) ? cli_ask_thing(io, req, &letter) : cli_ask(io, req);
 }
 
 const struct cli_group cli_dlq = {.name = "dlq",

@@ -181,9 +181,10 @@ put_clean(struct buf *out, struct str raw, const struct cli_style *style)
 }
 
 /* For people: the key on a line of its own, and what it is. */
-static void
-put_change(struct buf *out, const json_t *key, const struct cli_style *style)
+static enum err_code
+put_change(struct buf *out, const json_t *key, const struct cli_style *style, struct err *err)
 {
+	(void)err;
 	struct str text = cli_item_str(key, "key"), name = cli_item_str(key, "name");
 	struct buf rights = {0};
 	put_rights(&rights, key);
@@ -208,42 +209,10 @@ put_change(struct buf *out, const json_t *key, const struct cli_style *style)
 		buf_str(out, STR(", and deleted"));
 	buf_char(out, '\n');
 	buf_fini(&rights);
+	return ERR_OK;
 }
 
-static int
-show_change(const struct cli_io *io, const struct cli_request *req, struct buf *body)
-{
-	struct err e = {0};
-	struct buf out = {0};
-	struct cli_style style = cli_style_of(io, req);
-	struct cli_json_style json_style = cli_json_style_of(io, &style);
-	bool table = req->format == FORMAT_TABLE || (req->format == FORMAT_AUTO && io->out_is_tty);
-	json_t *key = table ? cli_json_load(body) : NULL;
-	enum err_code code = ERR_OK;
-	json_style.pretty = json_style.pretty && req->format != FORMAT_NDJSON;
-	if (!table)
-		code = cli_json_print(&out, buf_view(body), json_style, &e);
-	else if (!json_object_get(key, "id"))
-		code = err_set(&e, ERR_CORRUPT, "the server's answer is no key");
-	else
-		put_change(&out, key, &style);
-	int exit_code = code ? cli_fail(io, CLI_ERROR, &e) : cli_write_out(io, &out);
-	json_decref(key);
-	buf_fini(&out);
-	return exit_code;
-}
-
-static int
-ask_change(const struct cli_io *io, const struct cli_request *req)
-{
-	struct buf body;
-	buf_init(&body, CLI_ANSWER_BYTES_MAX);
-	int exit_code = cli_fetch(io, req, STR_EMPTY, &body);
-	if (exit_code == CLI_OK)
-		exit_code = show_change(io, req, &body);
-	buf_fini(&body);
-	return exit_code;
-}
+static const struct cli_thing change = {.sign = "id", .name = "key", .draw = put_change};
 
 /* ---- the command line */
 
@@ -259,7 +228,7 @@ run(const struct cli_io *io, const struct cli_verb *verb, struct cli_request *re
 {
 	if (!cli_verb_is_meant(io, verb, req, verb->question))
 		return CLI_ERROR;
-	return verb->method ? ask_change(io, req) : cli_ask(io, req);
+	return verb->method ? cli_ask_thing(io, req, &change) : cli_ask(io, req);
 }
 
 const struct cli_group cli_keys = {.name = "keys",

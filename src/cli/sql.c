@@ -76,14 +76,6 @@ value_of(const struct cli_request *req, const char *name)
 	return STR_EMPTY;
 }
 
-static enum cli_format
-format_of(const struct cli_io *io, const struct cli_request *req)
-{
-	if (req->format != FORMAT_AUTO)
-		return req->format;
-	return io->out_is_tty ? FORMAT_TABLE : FORMAT_JSON;
-}
-
 static const char *
 media_of(enum cli_format format)
 {
@@ -194,7 +186,7 @@ cli_sql_run(const struct cli_io *io, const struct cli_request *req, struct str s
 {
 	struct buf json = {0}, body;
 	struct cli_request ask = *req;
-	enum cli_format format = format_of(io, req);
+	enum cli_format format = cli_format_of(io, req);
 	bool truncated = false;
 	put_request(&json, req, statement, format);
 	ask.op = &asking;
@@ -223,7 +215,7 @@ cli_sql_schema(const struct cli_io *io, const struct cli_request *req, struct st
 	struct err e = {0};
 	struct buf body, out = {0};
 	struct cli_request ask = *req;
-	enum cli_format format = format_of(io, req);
+	enum cli_format format = cli_format_of(io, req);
 	struct cli_style style = cli_style_of(io, req);
 	ask.op = &asking_schema;
 	ask.value_count = 0;

@@ -337,7 +337,7 @@ run(const struct cli_io *io, const struct cli_verb *verb, struct cli_request *re
 	t->req = req;
 	t->logs = verb == &verbs[1];
 	t->style = cli_style_of(io, req);
-	t->table = req->format == FORMAT_TABLE || (req->format == FORMAT_AUTO && io->out_is_tty);
+	t->table = cli_format_of(io, req) == FORMAT_TABLE;
 	int exit_code = follow(t);
 	sse_fini(&t->sse);
 	buf_fini(&t->out);

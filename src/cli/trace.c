@@ -11,10 +11,10 @@
 static enum cli_format
 format_of(const struct cli_io *io, const struct cli_request *req)
 {
-	if (req->format != FORMAT_AUTO)
-		return req->format;
 	/* Who asks for more in the tree wants to see the tree, in a pager too. */
-	return io->out_is_tty || req->verbose || req->logs ? FORMAT_TABLE : FORMAT_JSON;
+	if (req->format == FORMAT_AUTO && (req->verbose || req->logs))
+		return FORMAT_TABLE;
+	return cli_format_of(io, req);
 }
 
 static struct str

@@ -632,7 +632,7 @@ run(const struct cli_io *io, const struct cli_verb *verb, struct cli_request *re
 	w->req = req;
 	CHECK(prepare(w, &checked) == ERR_OK);
 	w->style = cli_style_of(io, req);
-	w->table = req->format == FORMAT_TABLE || (req->format == FORMAT_AUTO && io->out_is_tty);
+	w->table = cli_format_of(io, req) == FORMAT_TABLE;
 	int exit_code = watch(w);
 	free(w);
 	return exit_code;
