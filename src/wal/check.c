@@ -98,29 +98,6 @@ say_lost(struct checking *c, const struct segment *s, uint64_t last)
 	    meaning(c, c->expect, last));
 }
 
-enum found { FOUND_NONE, FOUND_HEAD, FOUND_RECORD };
-
-static enum err_code
-read_record(const struct checking *c, struct segment *s, struct wal_head *head_out,
-    enum found *found_out, struct err *err)
-{
-	const unsigned char *p;
-	*found_out = FOUND_NONE;
-	enum err_code code = wal_view_get(&s->view, s->off, WAL_RECORD_HEAD_BYTES, &p, err);
-	if (code != ERR_OK || !p)
-		return code;
-	if (!wal_head_read(p, s->salt, head_out) || head_out->seq != c->expect)
-		return ERR_OK;
-	uint64_t bytes = wal_record_bytes(head_out->len);
-	if (bytes > s->size - s->off)
-		return ERR_OK;
-	uint32_t crc = s->salt;
-	code = wal_view_crc(&s->view, s->off + WAL_RECORD_HEAD_BYTES, bytes - WAL_RECORD_HEAD_BYTES,
-	    &crc, err);
-	*found_out = crc == head_out->body_crc ? FOUND_RECORD : FOUND_HEAD;
-	return code;
-}
-
 /* The highest seq that a head behind s->off says was durable; 0: there is no head. */
 static enum err_code
 find_witness(struct checking *c, struct segment *s, uint64_t *durable_out, struct err *err)
@@ -222,15 +199,15 @@ walk(struct checking *c, struct segment *s, struct err *err)
 	enum err_code code = ERR_OK;
 	while (code == ERR_OK && more && c->expect != s->next_first && !is_over(c)) {
 		struct wal_head head;
-		enum found found;
-		code = read_record(c, s, &head, &found, err);
+		enum wal_found found;
+		code = wal_view_record(&s->view, s->off, s->salt, c->expect, &found, &head, err);
 		if (code != ERR_OK)
 			break;
-		if (found == FOUND_NONE) {
+		if (found == WAL_FOUND_NONE) {
 			code = judge(c, s, &more, err);
 			continue;
 		}
-		if (found == FOUND_HEAD) {
+		if (found == WAL_FOUND_HEAD) {
 			/* Its payload alone may be a torn end. */
 			uint64_t durable = 0;
 			if (s->next_first == UINT64_MAX && !c->live)

@@ -159,6 +159,27 @@ wal_view_crc(struct wal_view *v, uint64_t off, uint64_t n, uint32_t *crc, struct
 }
 
 enum err_code
+wal_view_record(struct wal_view *v, uint64_t off, uint32_t salt, uint64_t seq,
+    enum wal_found *found_out, struct wal_head *head_out, struct err *err)
+{
+	const unsigned char *p;
+	*found_out = WAL_FOUND_NONE;
+	enum err_code code = wal_view_get(v, off, WAL_RECORD_HEAD_BYTES, &p, err);
+	if (code != ERR_OK || !p)
+		return code;
+	if (!wal_head_read(p, salt, head_out) || head_out->seq != seq)
+		return ERR_OK;
+	uint64_t bytes = wal_record_bytes(head_out->len);
+	if (bytes > v->end - off)
+		return ERR_OK;
+	uint32_t crc = salt;
+	code =
+	    wal_view_crc(v, off + WAL_RECORD_HEAD_BYTES, bytes - WAL_RECORD_HEAD_BYTES, &crc, err);
+	*found_out = crc == head_out->body_crc ? WAL_FOUND_RECORD : WAL_FOUND_HEAD;
+	return code;
+}
+
+enum err_code
 wal_view_find(struct wal_view *v, uint64_t off, uint32_t salt, uint64_t seq, uint64_t *found_out,
     struct wal_head *head_out, struct err *err)
 {

@@ -107,30 +107,6 @@ note_damage(struct recovery *r, const char *path, uint64_t off)
 		    (unsigned long long)r->expect, (unsigned long long)off);
 }
 
-enum found { FOUND_NONE, FOUND_HEAD, FOUND_RECORD };
-
-/* What is at s->off: the next record, its head alone with a damaged payload, or neither. */
-static enum err_code
-read_record(const struct recovery *r, struct scan *s, struct wal_head *head_out,
-    enum found *found_out, struct err *err)
-{
-	const unsigned char *p;
-	*found_out = FOUND_NONE;
-	enum err_code code = wal_view_get(&s->view, s->off, WAL_RECORD_HEAD_BYTES, &p, err);
-	if (code != ERR_OK || !p)
-		return code;
-	if (!wal_head_read(p, s->salt, head_out) || head_out->seq != r->expect)
-		return ERR_OK;
-	uint64_t bytes = wal_record_bytes(head_out->len);
-	if (bytes > s->size - s->off)
-		return ERR_OK;
-	uint32_t crc = s->salt;
-	code = wal_view_crc(&s->view, s->off + WAL_RECORD_HEAD_BYTES, bytes - WAL_RECORD_HEAD_BYTES,
-	    &crc, err);
-	*found_out = crc == head_out->body_crc ? FOUND_RECORD : FOUND_HEAD;
-	return code;
-}
-
 /* Does anything behind s->off say that record `lost` or a later one was durable? */
 static enum err_code
 find_witness(struct recovery *r, struct scan *s, uint64_t lost, bool *found_out, struct err *err)
@@ -196,17 +172,17 @@ static enum err_code
 scan_records(struct recovery *r, struct scan *s, struct err *err)
 {
 	struct wal_head head;
-	enum found found;
+	enum wal_found found;
 	bool more = true;
 	enum err_code code = ERR_OK;
 	s->last_is_mark = true;
 	while (code == ERR_OK && more && r->expect != s->next_first) {
-		code = read_record(r, s, &head, &found, err);
+		code = wal_view_record(&s->view, s->off, s->salt, r->expect, &found, &head, err);
 		if (code != ERR_OK)
 			break;
-		if (found == FOUND_HEAD && r->expect <= r->applied_seq)
+		if (found == WAL_FOUND_HEAD && r->expect <= r->applied_seq)
 			note_damage(r, s->file.path, s->off); /* and its length is known */
-		else if (found == FOUND_RECORD)
+		else if (found == WAL_FOUND_RECORD)
 			r->broken_end = false;
 		else {
 			code = judge(r, s, &more, err);

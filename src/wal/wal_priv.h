@@ -73,6 +73,10 @@ MUST_CHECK enum err_code wal_view_get(struct wal_view *v, uint64_t off, size_t n
 /* Go on with a crc over [off, off + n). */
 MUST_CHECK enum err_code wal_view_crc(struct wal_view *v, uint64_t off, uint64_t n, uint32_t *crc,
     struct err *err);
+enum wal_found { WAL_FOUND_NONE, WAL_FOUND_HEAD, WAL_FOUND_RECORD };
+/* What is at off: record `seq`, its head alone with a damaged payload, or neither. */
+MUST_CHECK enum err_code wal_view_record(struct wal_view *v, uint64_t off, uint32_t salt,
+    uint64_t seq, enum wal_found *found_out, struct wal_head *head_out, struct err *err);
 /* The first intact head with a seq beyond `seq` at or behind `off` (8-byte steps): *found_out is
  * its place, or UINT64_MAX. */
 MUST_CHECK enum err_code wal_view_find(struct wal_view *v, uint64_t off, uint32_t salt,
