@@ -374,6 +374,23 @@ http_request_peer(const struct http_request *r)
 }
 
 void
+http_request_settle(struct http_request *r, struct MHD_Response *response, int status)
+{
+	struct http_server *s = r->server;
+	CHECK(r->state == REQUEST_HANDLING || r->state == REQUEST_SUSPENDED);
+	bool suspended = r->state == REQUEST_SUSPENDED;
+	r->state = REQUEST_ANSWERED;
+	r->response = response;
+	r->status = status;
+	/* While the request counts, what was lent to the server is there. */
+	stats_add(s->stats, s->opt.stats_requests, 1);
+	http_request_discharge(r);
+	s->handler_count--;
+	if (suspended)
+		MHD_resume_connection(r->conn->mhd);
+}
+
+void
 http_respond(struct http_request *r, struct http_answer *answer)
 {
 	struct http_server *s = r->server;
@@ -382,18 +399,8 @@ http_respond(struct http_request *r, struct http_answer *answer)
 	mutex_lock(&s->lock);
 	bool wanted = !r->disowned;
 	if (wanted) {
-		CHECK(r->state == REQUEST_HANDLING || r->state == REQUEST_SUSPENDED);
-		bool suspended = r->state == REQUEST_SUSPENDED;
-		r->state = REQUEST_ANSWERED;
-		r->response = response;
-		r->status = answer->status;
 		start_answer(r->conn, in_parts);
-		/* While the request counts, what was lent to the server is there. */
-		stats_add(s->stats, s->opt.stats_requests, 1);
-		http_request_discharge(r);
-		s->handler_count--;
-		if (suspended)
-			MHD_resume_connection(r->conn->mhd);
+		http_request_settle(r, response, answer->status);
 	}
 	mutex_unlock(&s->lock);
 	if (!wanted)

@@ -129,6 +129,9 @@ MUST_CHECK enum err_code http_daemon_start(struct http_server *s, struct err *er
 /* Under the lock: answer in the handler's stead; the connection's thread finds no response and
  * says 503. */
 void http_request_disown(struct http_server *s, struct http_request *r);
+/* Under the lock: this is the answer, of a request that nobody has disowned and whose connection is in its phase already. It counts
+ * no longer, and the connection's thread goes on. */
+void http_request_settle(struct http_request *r, struct MHD_Response *response, int status);
 
 /* request.c */
 struct http_request *http_request_new(struct http_server *s, struct http_conn *c, const char *uri);

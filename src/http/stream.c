@@ -107,19 +107,10 @@ http_respond_stream(struct http_request *r, const struct http_stream *stream)
 	mutex_lock(&s->lock);
 	bool wanted = !r->disowned;
 	if (wanted) {
-		CHECK(r->state == REQUEST_HANDLING || r->state == REQUEST_SUSPENDED);
-		bool suspended = r->state == REQUEST_SUSPENDED;
-		r->state = REQUEST_ANSWERED;
-		r->response = response;
-		r->status = stream->status;
 		if (r->conn->phase != CONN_DEAD)
 			r->conn->phase = CONN_STREAM;
 		r->conn->answer_moved_ns = clock_mono_ns();
-		stats_add(s->stats, s->opt.stats_requests, 1);
-		http_request_discharge(r);
-		s->handler_count--;
-		if (suspended)
-			MHD_resume_connection(r->conn->mhd);
+		http_request_settle(r, response, stream->status);
 	}
 	mutex_unlock(&s->lock);
 	if (!wanted)
