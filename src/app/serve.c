@@ -369,6 +369,7 @@ start_grpc(struct serve *s, struct err *err)
 	    .limits = &s->config.limits,
 	    .stats = &s->stats,
 	    .newest_seq = newest_seq,
+	    .catches_up = serve_catches_up,
 	    .ctx = s};
 	enum err_code code = reads_start(&reads, &s->reads, err);
 	if (code != ERR_OK)

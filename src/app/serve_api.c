@@ -104,12 +104,10 @@ serve_ready_checks(void *ctx, struct rest_check *out, size_t max)
 	return n + 1;
 }
 
-_Static_assert((int)REST_CHECK_BYTES >= (int)KEYS_TROUBLE_BYTES, "it fits");
-_Static_assert((int)REST_CHECK_BYTES == (int)INGEST_CHECK_BYTES,
-    "the text of a check is passed on whole");
+_Static_assert(LIMIT_CHECK_TEXT_BYTES >= (int)KEYS_TROUBLE_BYTES, "it fits");
 
 bool
-serve_catches_up(void *ctx, char text[REST_CHECK_BYTES])
+serve_catches_up(void *ctx, char text[LIMIT_CHECK_TEXT_BYTES])
 {
 	struct serve *s = ctx;
 	return ingest_catches_up(s->ingest, text);

@@ -58,7 +58,7 @@ MUST_CHECK enum err_code serve_set_up_backups(struct serve *s, struct err *err);
 enum err_code serve_write_comments(void *ctx, struct str tenant, struct str request,
     uint64_t deadline_mono_ns, bool *visible_out, struct err *err);
 size_t serve_ready_checks(void *ctx, struct rest_check *out, size_t max);
-bool serve_catches_up(void *ctx, char text[REST_CHECK_BYTES]);
+bool serve_catches_up(void *ctx, char text[LIMIT_CHECK_TEXT_BYTES]);
 void serve_more_metrics(void *ctx, struct buf *out);
 /* POST /api/v1/check. */
 enum err_code serve_check_running(void *ctx, bool quick, struct buf *json, struct err *err);

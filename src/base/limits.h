@@ -108,6 +108,8 @@ struct limits limits_widest(void);
 #define LIMIT_POSITION_BYTES 64
 #define LIMIT_TENANT_SOURCES 1000
 #define LIMIT_SOURCES 10000
+/* What is the matter with a part of weir, in words (/readyz). */
+#define LIMIT_CHECK_TEXT_BYTES 160
 #define LIMIT_COMMENT_ID_BYTES 128
 #define LIMIT_COMMENT_AUTHOR_BYTES 256
 /* Protobuf messages or JSON values inside one another, all told. A key-value list inside another

@@ -156,7 +156,7 @@ struct duck {
 	_Atomic bool broken;
 	_Atomic bool cancelled; /* queries end as if their time were over */
 	struct mutex text_lock;
-	char text[160]; /* why broken, or what is under way */
+	char text[LIMIT_CHECK_TEXT_BYTES]; /* why broken, or what is under way */
 };
 
 static inline struct duck *

@@ -29,14 +29,14 @@ check_log(struct ingest *in, const struct texts *t, struct ingest_check *c)
 }
 
 static void
-say_catching_up(struct ingest *in, char text[INGEST_CHECK_BYTES])
+say_catching_up(struct ingest *in, char text[LIMIT_CHECK_TEXT_BYTES])
 {
 	uint64_t all = in->start_bytes_end - in->start_bytes;
 	uint64_t done = atomic_load(&in->loaded_bytes);
 	done = done > in->start_bytes ? done - in->start_bytes : 0;
 	bool large = all >= 10 * LIMIT_MIB;
 	uint64_t unit = large ? LIMIT_MIB : LIMIT_KIB;
-	snprintf(text, INGEST_CHECK_BYTES, "catching up: %llu of %llu %s of the log are loaded",
+	snprintf(text, LIMIT_CHECK_TEXT_BYTES, "catching up: %llu of %llu %s of the log are loaded",
 	    (ull)((done < all ? done : all) / unit), (ull)(all / unit), large ? "MiB" : "KiB");
 }
 
@@ -123,7 +123,7 @@ ingest_checks(struct ingest *in, struct ingest_check out[INGEST_CHECKS])
 }
 
 bool
-ingest_catches_up(struct ingest *in, char text[INGEST_CHECK_BYTES])
+ingest_catches_up(struct ingest *in, char text[LIMIT_CHECK_TEXT_BYTES])
 {
 	if (atomic_load(&in->caught_up))
 		return false;

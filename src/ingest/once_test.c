@@ -383,7 +383,7 @@ TEST(ingest, start_serves_at_once_and_says_how_far_it_has_caught_up)
 	assert_true(ingest_test_wait_stat(&t, STATS_LOAD_ERRORS, 1));
 	assert_non_null(strstr(ingest_test_check(&t, "loader")->text, "stopped at a step"));
 	/* What is stuck is not waited for. */
-	char how_far[INGEST_CHECK_BYTES];
+	char how_far[LIMIT_CHECK_TEXT_BYTES];
 	assert_false(ingest_catches_up(t.in, how_far));
 	ingest_set_text(t.in, t.in->load_text, NULL);
 	assert_true(ingest_catches_up(t.in, how_far));

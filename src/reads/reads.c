@@ -110,6 +110,17 @@ validate(struct reads *r, struct grpc_call *call, const struct auth_grant *grant
 	buf_fini(&response);
 }
 
+static enum err_code
+check_ready(const struct reads *r, struct err *err)
+{
+	char text[LIMIT_CHECK_TEXT_BYTES];
+	if (!r->opt.catches_up || !r->opt.catches_up(r->opt.ctx, text))
+		return ERR_OK;
+	return err_set(err, ERR_UNAVAILABLE,
+	    "weir has just started, and what it kept before is not all there to be read yet (%s)",
+	    text);
+}
+
 static void
 enqueue(struct reads *r, struct grpc_call *call, const struct auth_grant *grant)
 {
@@ -144,6 +155,8 @@ reads_grpc(struct reads *r, struct grpc_call *call)
 		respond_error(call, &err);
 	else if (is_validation(call))
 		validate(r, call, &grant);
+	else if (check_ready(r, &err) != ERR_OK)
+		respond_error(call, &err);
 	else
 		enqueue(r, call, &grant);
 }

@@ -19,6 +19,8 @@
  * client can step past that, or the start key when there was nothing; remaining_count is how many there are behind it, counted up to
  * STORE_REMAINING_MAX; 0: none now.
  *
+ * After a start, until the store has what was in the log at the start, ReadSpans is UNAVAILABLE, with a time to come back.
+ *
  * A key is READS_KEY_BYTES: seq and ord, big-endian, so that keys compare as bytes as the places do. One of another length is
  * INVALID_ARGUMENT, and so is one beyond all that was ever written here: it is of another server or data folder, and would
  * wait for ever without a word.
@@ -55,7 +57,9 @@ struct reads_options {
 	struct stats *stats; /* NULL allowed */
 	/* The newest seq that a key may have: what the log has that is durable. Any thread. NULL: any. */
 	uint64_t (*newest_seq)(void *ctx);
-	void *ctx;
+	/* As rest/rest.h has it: until then a client could take the last span it gets for the newest there is. */
+	bool (*catches_up)(void *ctx, char text[LIMIT_CHECK_TEXT_BYTES]);
+	void *ctx; /* of both */
 };
 
 MUST_CHECK enum err_code reads_start(const struct reads_options *opt, struct reads **out,

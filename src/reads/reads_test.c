@@ -152,7 +152,16 @@ struct fixture {
 	struct reads *reads;
 	struct grpc_server *grpc;
 	struct grpc_client *client;
+	_Atomic bool catching_up;
 };
+
+static bool
+catches_up(void *ctx, char text[LIMIT_CHECK_TEXT_BYTES])
+{
+	struct fixture *f = ctx;
+	snprintf(text, LIMIT_CHECK_TEXT_BYTES, "3 of 9 MiB");
+	return f->catching_up;
+}
 
 static enum err_code
 admit(void *ctx, const struct grpc_call *call, struct err *err)
@@ -203,8 +212,11 @@ start(void)
 	    (struct odd_store){.store = {&odd_ops}, .inside = store_mem_new(), .row_max = SIZE_MAX};
 	mutex_init(&f->odd.lock);
 	cond_init(&f->odd.changed);
-	const struct reads_options opt = {
-	    .store = &f->odd.store, .limits = &f->limits, .stats = &f->stats};
+	const struct reads_options opt = {.store = &f->odd.store,
+	    .limits = &f->limits,
+	    .stats = &f->stats,
+	    .catches_up = catches_up,
+	    .ctx = f};
 	const struct grpc_server_options grpc = {.address = STR("127.0.0.1:0"),
 	    .loop_count = 1,
 	    .limits = &f->limits,
@@ -431,5 +443,21 @@ TEST(reads, after_the_stop_a_call_is_told_that_the_server_stops)
 	struct got g = read_spans(f, 0, 0, 10);
 	assert_int_equal(g.status, 14);
 	assert_string_equal(g.text, "the server is stopping");
+	finish(f);
+}
+
+TEST(reads, until_the_store_has_what_was_kept_before_the_start_nobody_is_told_that_there_is_no_more)
+{
+	struct fixture *f = start();
+	put_spans(f->odd.inside, 1, 5, 0);
+	f->catching_up = true;
+	struct got g = read_spans(f, 0, 0, 10);
+	assert_int_equal(g.status, 14);
+	assert_true(g.messages == 0 && g.says_when);
+	assert_non_null(strstr(g.text, "weir has just started"));
+	assert_non_null(strstr(g.text, "3 of 9 MiB"));
+	f->catching_up = false;
+	g = read_spans(f, 0, 0, 10);
+	assert_true(g.status == 0 && g.spans == 5);
 	finish(f);
 }

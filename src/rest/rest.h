@@ -55,12 +55,12 @@ struct ops_writer;
 struct rest;
 struct store;
 
-enum { REST_CHECKS_MAX = 16, REST_CHECK_BYTES = 160 };
+enum { REST_CHECKS_MAX = 16 };
 
 struct rest_check {
 	const char *name; /* "wal" */
 	bool ok;
-	char text[REST_CHECK_BYTES]; /* for people: what is, or why it is not ok */
+	char text[LIMIT_CHECK_TEXT_BYTES]; /* for people: what is, or why it is not ok */
 };
 
 /* Backups, made by somebody who knows of what. Called on a thread that may block, create and remove one at a time; both
@@ -123,7 +123,7 @@ struct rest_options {
 	size_t (*checks)(void *ctx, struct rest_check *out, size_t max);
 	/* Whether the store is still being given what was kept before the start, and in words how far that is. Any thread;
 	 * must not block. NULL: it has everything. */
-	bool (*catches_up)(void *ctx, char text[REST_CHECK_BYTES]);
+	bool (*catches_up)(void *ctx, char text[LIMIT_CHECK_TEXT_BYTES]);
 	void *checks_ctx; /* of both */
 	/* Appends to what /metrics says: numbers that are taken when somebody asks, in the text format
 	 * (stats_print_family()). Server threads; must not block. NULL: none. */

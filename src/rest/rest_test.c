@@ -115,10 +115,10 @@ checks(void *ctx, struct rest_check *out, size_t max)
 }
 
 static bool
-catches_up(void *ctx, char text[REST_CHECK_BYTES])
+catches_up(void *ctx, char text[LIMIT_CHECK_TEXT_BYTES])
 {
 	struct fixture *f = ctx;
-	snprintf(text, REST_CHECK_BYTES, "3 of 9 MiB");
+	snprintf(text, LIMIT_CHECK_TEXT_BYTES, "3 of 9 MiB");
 	return atomic_load(&f->looks_left) > 0 && atomic_fetch_sub(&f->looks_left, 1) > 0;
 }
 

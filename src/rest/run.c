@@ -235,7 +235,7 @@ should_stop(const struct op_context *ctx, uint64_t deadline_mono_ns)
 static enum err_code
 wait_for_log(const struct rest *r, uint64_t deadline_mono_ns, struct err *err)
 {
-	char text[REST_CHECK_BYTES];
+	char text[LIMIT_CHECK_TEXT_BYTES];
 	while (r->opt.catches_up && !atomic_load(&r->stopping) &&
 	    r->opt.catches_up(r->opt.checks_ctx, text)) {
 		uint64_t now_ns = clock_mono_ns();

@@ -43,7 +43,7 @@
 
 struct store_status {
 	bool ok;
-	char text[160]; /* why not, for /readyz; or what is under way */
+	char text[LIMIT_CHECK_TEXT_BYTES]; /* why not, for /readyz; or what is under way */
 	bool
 	    keeps_waiting; /* appends may wait for minutes: it is reading its file, or opening it again */
 	uint64_t row_count; /* of all signals, approximately */
