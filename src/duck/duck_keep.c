@@ -634,6 +634,7 @@ keeper_main(void *ctx)
 	struct duck_keeper *k = &d->keeper;
 	uint64_t look_ms = d->opt.retain_look_ms;
 	become_ready(d);
+	thread_give_way(); /* who asks does not wait behind a second of sorting and compressing */
 	/* By then what the log has is here again, as a rule. */
 	k->retainer.next_ns =
 	    clock_mono_ns() + (look_ms < FIRST_LOOK_MS ? look_ms : FIRST_LOOK_MS) * NS_PER_MS;

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 struct start_args {
@@ -41,6 +42,13 @@ thread_start(struct thread *t, const char *name, void (*fn)(void *ctx), void *ct
 	t->started = true;
 	pthread_setname_np(t->id, name);
 	return ERR_OK;
+}
+
+/* setpriority(2), under BUGS: in Linux the nice value is the thread's, whatever POSIX says. 5 is a weight of 335 beside 1,024. */
+void
+thread_give_way(void)
+{
+	(void)setpriority(PRIO_PROCESS, 0, 5);
 }
 
 void

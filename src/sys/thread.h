@@ -30,6 +30,9 @@ struct cond {
 /* `name` is at most 15 characters (what ps and gdb show). All signals are blocked in it. */
 MUST_CHECK enum err_code thread_start(struct thread *t, const char *name, void (*fn)(void *ctx),
     void *ctx, struct err *err);
+/* From now on the calling thread, not its process, gives way to threads that want a processor too: to take what one leaves
+ * idle, and about a third of one that nobody leaves. It cannot be taken back. */
+void thread_give_way(void);
 /* Wait for its end. A thread that was never started is fine. */
 void thread_join(struct thread *t);
 
