@@ -5,6 +5,9 @@
  */
 #include "ingest/ingest_priv.h"
 
+#include "base/timefmt.h"
+#include "sys/clock.h"
+
 #include <stdio.h>
 
 typedef unsigned long long ull;
@@ -125,11 +128,10 @@ ingest_checks(struct ingest *in, struct ingest_check out[INGEST_CHECKS])
 bool
 ingest_catches_up(struct ingest *in, char text[LIMIT_CHECK_TEXT_BYTES])
 {
-	if (atomic_load(&in->caught_up))
+	uint64_t since_ns = atomic_load(&in->failing_since_ns);
+	if (atomic_load(&in->caught_up) ||
+	    (since_ns > 0 && clock_mono_ns() - since_ns >= INGEST_STUCK_MS * NS_PER_MS))
 		return false;
-	mutex_lock(&in->lock);
-	bool stuck = in->load_text[0] != '\0';
-	mutex_unlock(&in->lock);
 	say_catching_up(in, text);
-	return !stuck;
+	return true;
 }

@@ -97,7 +97,7 @@ void ingest_free(struct ingest *in); /* NULL allowed */
 uint64_t ingest_retry_after_ms(const struct ingest *in, enum err_code code);
 
 /* Named checks for /readyz. Any thread. text says what is, or why it is not ok. */
-enum { INGEST_CHECKS = 5 };
+enum { INGEST_CHECKS = 5, INGEST_STUCK_MS = 10000 };
 struct ingest_check {
 	const char *name; /* "wal" "loader" "disk" "store" "dlq" */
 	bool ok;
@@ -105,8 +105,8 @@ struct ingest_check {
 };
 void ingest_checks(struct ingest *in, struct ingest_check out[INGEST_CHECKS]);
 /* Whether what was durable at the start is on its way to the store and not all there: an answer of now would lack what
- * the client has been told is kept. `text`: how far it is. False also when something keeps the loader from going on, which
- * the checks say: nobody should wait for that. Any thread. */
+ * the client has been told is kept. `text`: how far it is. False also when loading has failed for INGEST_STUCK_MS without
+ * a pause, which the checks say: nobody should wait for that. Any thread. */
 bool ingest_catches_up(struct ingest *in, char text[LIMIT_CHECK_TEXT_BYTES]);
 
 /* Which thread has not come round for so long ("loader"): each does at least every few seconds, whatever fails, unless

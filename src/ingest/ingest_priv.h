@@ -70,6 +70,8 @@ struct ingest {
 	_Atomic uint64_t position_bytes; /* the same of what the store keeps by itself */
 	/* What was durable at the start is visible. Until then: from start_bytes to start_bytes_end. */
 	_Atomic bool caught_up;
+	_Atomic uint64_t
+	    failing_since_ns; /* clock_mono_ns: loading has failed ever since; 0: it goes on */
 	/* clock_mono_ns: when the two threads were last seen at the top of their loops. */
 	_Atomic uint64_t commit_seen_ns, load_seen_ns;
 	uint64_t start_bytes, start_bytes_end, start_seq_end;

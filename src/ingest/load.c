@@ -88,7 +88,8 @@ static bool
 back_off(struct loader *l, const char *what, const struct err *err)
 {
 	struct ingest *in = l->in;
-	l->failures++;
+	if (l->failures++ == 0)
+		atomic_store(&in->failing_since_ns, clock_mono_ns());
 	uint64_t most = in->load_retry_ms * BACKOFF_TIMES_MAX;
 	l->backoff_ms = l->backoff_ms == 0 ? in->load_retry_ms : 2 * l->backoff_ms;
 	if (l->backoff_ms > most)
@@ -111,6 +112,7 @@ all_well(struct loader *l)
 	log_info("ingest", "loading goes on after %llu failures", (unsigned long long)l->failures);
 	l->failures = 0;
 	l->backoff_ms = 0;
+	atomic_store(&l->in->failing_since_ns, 0);
 	ingest_set_text(l->in, l->in->load_text, NULL);
 }
 
