@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Weir, newDataDir, removeDataDir, run, sleep, thorough, weirBin } from './lib/weir.mjs';
+import { Weir, newDataDir, patience, removeDataDir, run, sleep, thorough, weirBin } from './lib/weir.mjs';
 
 const day = 86400000000000n;
 const now = BigInt(Date.now()) * 1000000n;
@@ -15,9 +15,10 @@ let id = 0;
 const hex = (n) => (++id).toString(16).padStart(n, '0');
 const attributes = (i) => [{ key: 'http.route', value: { stringValue: `/a/${i % 7}` } }, { key: 'n', value: { intValue: `${i}` } }];
 
-// Items of each signal, on the days given.
+// Items of each signal, on the days given; others each time, for the same request is one that is sent again.
 function requests(days, count) {
-	const items = days.flatMap((d) => Array.from({ length: count }, (_, i) => ({ i, ns: now - BigInt(d) * day + BigInt(i) * 1000n })));
+	const first = now + BigInt(++id);
+	const items = days.flatMap((d) => Array.from({ length: count }, (_, i) => ({ i, ns: first - BigInt(d) * day + BigInt(i) * 1000n })));
 	const resource = { attributes: [{ key: 'service.name', value: { stringValue: 'shop' } }] };
 	return {
 		traces: { resourceSpans: [{ resource, scopeSpans: [{ scope: { name: 's' }, spans: items.map(({ i, ns }) => ({ traceId: hex(32), spanId: hex(16),
@@ -86,9 +87,15 @@ async function makeFolder() {
 		}
 		const headers = { authorization: `Bearer ${key}` };
 		await weir.until('/api/v1/services?last=1000d', (body) => body.services?.length > 0, { headers: { ...headers, 'x-scope-orgid': 'zeta' } });
-		await sleep(1500); // seals
+		// Until all signals are sealed: of each of the three days less than a seal is left.
+		const hot = async (signal) => Number((await weir.get('/metrics', { headers })).text.match(`weir_hot_rows{signal="${signal}"} (\\d+)`)[1]);
+		const deadline = Date.now() + patience;
+		for (const signal of ['traces', 'logs', 'metrics'])
+			while (await hot(signal) >= 3 * 200) {
+				assert.ok(Date.now() < deadline, `${await hot(signal)} rows of ${signal} are not sealed`);
+				await sleep(50);
+			}
 		await send(weir, 'acme', [0, 5], 40, key);
-		await sleep(300);
 	} finally {
 		await weir.terminate();
 	}
@@ -203,7 +210,7 @@ const damages = [
 	['a flipped bit in the keys', ['keys-line-damaged'], (d) => edit(join(d, 'keys'), (b) => b.toString().replace('"sha256":"', '"sha256":"!'))],
 	['keys without a head', ['keys-head-damaged'], (d) => edit(join(d, 'keys'), (b) => b.toString().split('\n').slice(1).join('\n'))],
 	['keys removed', ['keys-missing'], (d) => rmSync(join(d, 'keys'))],
-	['the store removed', ['store-missing'], (d) => rmSync(join(d, 'weir.duckdb'))],
+	['the store removed', ['store-missing', 'log-records-lost'], (d) => rmSync(join(d, 'weir.duckdb'))],
 	['the store cut off', ['store-unreadable', 'store-block-damaged'], (d) => truncateSync(join(d, 'weir.duckdb'), statSync(join(d, 'weir.duckdb')).size >> 1)],
 	['both heads of the store damaged', ['store-unreadable'], (d) => edit(join(d, 'weir.duckdb'), (b) => { b[4096 + 20] ^= 1; b[8192 + 20] ^= 1; })],
 	['another file as the store', ['store-unreadable'], (d) => writeFileSync(join(d, 'weir.duckdb'), 'nothing of DuckDB')],
@@ -234,8 +241,11 @@ test('a whole folder has no finding, and its rows are counted', async () => {
 	assert.equal(healthy.keys, 2);
 	assert.deepEqual(healthy.letters, { waiting: 1, quarantined: 1, done: 0 });
 	assert.ok(healthy.store.tables >= 4, JSON.stringify(healthy.store));
-	assert.ok(healthy.days.some((d) => d.tenant === 'zeta' && d.spans > 0), JSON.stringify(healthy.days));
-	assert.equal(healthy.days.reduce((n, d) => n + d.spans, 0), healthy.store.spans);
+	for (const signal of ['spans', 'logs', 'points']) {
+		for (const tenant of ['acme', 'zeta'])
+			assert.ok(healthy.days.some((d) => d.tenant === tenant && d[signal] > 0), JSON.stringify(healthy.days));
+		assert.equal(healthy.days.reduce((n, d) => n + d[signal], 0), healthy.store[signal]);
+	}
 	assert.ok(segments(folder.dataDir).length >= 2, segments(folder.dataDir).join());
 	assert.deepEqual((await check(folder.dataDir, '--quick')).findings, []);
 	// And of one that was killed: it has only what the next start does by itself.
