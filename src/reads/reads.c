@@ -151,12 +151,11 @@ reads_grpc(struct reads *r, struct grpc_call *call)
 {
 	struct auth_grant grant;
 	struct err err = {0};
-	if (check_key(r, call, &grant, &err) != ERR_OK)
+	if (check_key(r, call, &grant, &err) != ERR_OK ||
+	    (!is_validation(call) && check_ready(r, &err) != ERR_OK))
 		respond_error(call, &err);
 	else if (is_validation(call))
 		validate(r, call, &grant);
-	else if (check_ready(r, &err) != ERR_OK)
-		respond_error(call, &err);
 	else
 		enqueue(r, call, &grant);
 }
