@@ -146,15 +146,17 @@ test('backups under load have all that was acknowledged before, whole and once',
 			await sleep(50);
 		}
 	};
-	await more(2, 20);
+	await more(2, 30);
 	for (let i = 0; i < (thorough ? 8 : 5); i++) {
 		const asked = performance.now();
 		const { status, body, text } = await weir.get(`/api/v1/backups?name=b${i}`, { method: 'POST', headers: auth });
 		assert.equal(status, 200, text);
 		taken.push({ asked, answered: performance.now(), ...body });
-		await more(2, 20);
+		await more(2, 30);
 	}
 	await load.stop();
+	assert.ok(load.sent.filter((e) => e.acked > taken[0].asked && e.acked < taken.at(-1).answered).length > 100,
+		'nothing was acknowledged meanwhile');
 	const { body: list } = await weir.get('/api/v1/backups', { headers: auth });
 	assert.deepEqual(list.backups.map((b) => b.name), taken.map((b) => b.name));
 	// The weir that was copied has lost nothing.
@@ -165,6 +167,7 @@ test('backups under load have all that was acknowledged before, whole and once',
 	compare(live, load, Infinity, 'the live weir');
 	const letters = (await weir.get('/api/v1/dlq?tenant=*', { headers: auth })).body.letters.map((l) => l.error);
 	assert.equal(letters.length, 1);
+	assert.ok(sealed > 10, `${sealed} seals only`);
 	await weir.stop();
 
 	for (const b of taken) {
